@@ -1,0 +1,201 @@
+package bridge
+
+import "net/netip"
+
+// State is what the kernel showed at one reading. Lists are sorted, so that
+// two readings of one state are equal.
+type State struct {
+	// Namespace is the inode of the network namespace that was read; 0 when
+	// that is unknown.
+	Namespace  uint64            `json:"namespace"`
+	Links      []Link            `json:"links"`
+	Bridges    []Bridge          `json:"bridges"`
+	Ports      []Port            `json:"ports"`
+	Addresses  []Address         `json:"addresses"`
+	Routes     []Route           `json:"routes"`
+	Rules      []Rule            `json:"rules"`
+	Neighbours []Neighbour       `json:"neighbours"`
+	FDB        []FDBEntry        `json:"fdb"`
+	Forwarding []Forwarding      `json:"forwarding"`
+	Sysctls    map[string]string `json:"sysctls"` // dotted names, net.ipv4.ip_forward
+	Sockets    []Socket          `json:"sockets"`
+	Holders    []Holder          `json:"holders"` // filled by FindHolders, for the taps asked for
+	Gaps       []Gap             `json:"gaps"`
+}
+
+// Gap is something that could not be read.
+type Gap struct {
+	Source  string `json:"source"` // the part of State: "links", "routes", "sockets", ...
+	Message string `json:"message"`
+}
+
+// Link is a network interface (RTM_GETLINK).
+type Link struct {
+	Index    int      `json:"index"`
+	Name     string   `json:"name"`
+	AltNames []string `json:"alt_names,omitempty"`
+	Kind     string   `json:"kind,omitempty"` // IFLA_INFO_KIND: bridge, tun, veth, macvtap, ...; "" is hardware or loopback
+	MAC      string   `json:"mac,omitempty"`
+	MTU      int      `json:"mtu"`
+	Up       bool     `json:"up"`      // IFF_UP
+	Carrier  bool     `json:"carrier"` // IFLA_CARRIER
+	Oper     string   `json:"oper"`    // operstate in ip's words, lower case: up, down, unknown, lowerlayerdown, ...
+	Loopback bool     `json:"loopback,omitempty"`
+	Master   string   `json:"master,omitempty"` // name of the bridge, bond, ... it is a port of
+	Parent   string   `json:"parent,omitempty"` // IFLA_LINK in this namespace: lower device of macvtap, vlan, ...
+	Mode     string   `json:"mode,omitempty"`   // macvtap mode
+	Tun      *Tun     `json:"tun,omitempty"`
+}
+
+// Tun is what the kernel says of a tun or tap device (IFLA_INFO_DATA).
+type Tun struct {
+	Tap     bool `json:"tap"`     // IFF_TAP, else IFF_TUN
+	Persist bool `json:"persist"` // survives the process that holds it
+}
+
+// Bridge is a bridge's own attributes (IFLA_BR_*, linux/if_link.h).
+type Bridge struct {
+	Name              string `json:"name"`
+	ID                string `json:"id"`      // as brctl shows it: 8000.525400e47583
+	RootID            string `json:"root_id"` // the same form
+	RootPort          int    `json:"root_port"`
+	STP               int    `json:"stp"`              // 0 off, 1 kernel, 2 user space
+	ForwardDelay      int    `json:"forward_delay_ms"` // milliseconds
+	HelloTime         int    `json:"hello_time_ms"`
+	MaxAge            int    `json:"max_age_ms"`
+	AgeingTime        int    `json:"ageing_time_ms"`
+	Priority          int    `json:"priority"`
+	VLANFiltering     bool   `json:"vlan_filtering"`
+	MulticastSnooping bool   `json:"multicast_snooping"`
+	MulticastQuerier  bool   `json:"multicast_querier"`
+	GroupForwardMask  int    `json:"group_forward_mask"`
+	NFCallIPTables    bool   `json:"nf_call_iptables"`
+	NFCallIP6Tables   bool   `json:"nf_call_ip6tables"`
+	NFCallARPTables   bool   `json:"nf_call_arptables"`
+}
+
+// Port states of linux/if_bridge.h in bridge(8)'s words.
+const (
+	PortDisabled   = "disabled"
+	PortListening  = "listening"
+	PortLearning   = "learning"
+	PortForwarding = "forwarding"
+	PortBlocking   = "blocking"
+)
+
+// Port is a bridge port's attributes (IFLA_BRPORT_*, linux/if_link.h).
+type Port struct {
+	Name           string `json:"name"`
+	Bridge         string `json:"bridge"`
+	State          string `json:"state"`
+	Number         int    `json:"number"`
+	Cost           int    `json:"cost"`
+	Priority       int    `json:"priority"`
+	DesignatedRoot string `json:"designated_root,omitempty"`
+	Isolated       bool   `json:"isolated"`
+	Learning       bool   `json:"learning"`
+	Flood          bool   `json:"flood"` // unknown unicast
+	MulticastFlood bool   `json:"mcast_flood"`
+	BroadcastFlood bool   `json:"bcast_flood"`
+	Hairpin        bool   `json:"hairpin"`
+	Guard          bool   `json:"guard"`
+	RootBlock      bool   `json:"root_block"`
+	FastLeave      bool   `json:"fast_leave"`
+	NeighSuppress  bool   `json:"neigh_suppress"`
+	Locked         bool   `json:"locked"`
+}
+
+// Address is one address of a link (RTM_GETADDR).
+type Address struct {
+	Link       string       `json:"link"`
+	Prefix     netip.Prefix `json:"prefix"` // the address itself with its length, not masked
+	Scope      string       `json:"scope"`  // global, link, host, site
+	Tentative  bool         `json:"tentative,omitempty"`
+	DADFailed  bool         `json:"dad_failed,omitempty"`
+	Deprecated bool         `json:"deprecated,omitempty"`
+}
+
+// Route is one unicast or special route (RTM_GETROUTE), every table but the
+// local one. A multipath route stands once for each next hop.
+type Route struct {
+	Table    int          `json:"table"`
+	Dst      netip.Prefix `json:"dst"` // 0.0.0.0/0 or ::/0 for a default route
+	Gateway  netip.Addr   `json:"gateway,omitzero"`
+	Link     string       `json:"link,omitempty"`
+	Src      netip.Addr   `json:"src,omitzero"`
+	Protocol string       `json:"protocol"` // kernel, boot, static, dhcp, ra, or the number
+	Scope    string       `json:"scope"`
+	Type     string       `json:"type"` // unicast, blackhole, unreachable, prohibit, throw
+	Metric   int          `json:"metric,omitempty"`
+	Down     bool         `json:"down,omitempty"` // RTNH_F_DEAD or RTNH_F_LINKDOWN
+	MTU      int          `json:"mtu,omitempty"`
+}
+
+// Rule is one policy routing rule (RTM_GETRULE).
+type Rule struct {
+	Family   int          `json:"family"` // 4 or 6
+	Priority int          `json:"priority"`
+	Table    int          `json:"table"`
+	Action   string       `json:"action"` // lookup, unreachable, blackhole, prohibit, goto, nop
+	Src      netip.Prefix `json:"src,omitzero"`
+	Dst      netip.Prefix `json:"dst,omitzero"`
+	IIF      string       `json:"iif,omitempty"`
+	OIF      string       `json:"oif,omitempty"`
+	Mark     uint32       `json:"mark,omitempty"`
+	Mask     uint32       `json:"mask,omitempty"`
+	Invert   bool         `json:"invert,omitempty"`
+	// SuppressPrefixLength is -1 when the rule has none.
+	SuppressPrefixLength int `json:"suppress_prefix_length"`
+}
+
+// Neighbour is an ARP or ND entry (RTM_GETNEIGH).
+type Neighbour struct {
+	Link  string     `json:"link"`
+	IP    netip.Addr `json:"ip"`
+	MAC   string     `json:"mac,omitempty"`
+	State string     `json:"state"` // reachable, stale, delay, probe, failed, incomplete, permanent, noarp
+	// Age is the time since the entry was last confirmed, in milliseconds
+	// (NDA_CACHEINFO, ndm_confirmed).
+	Age int64 `json:"age_ms"`
+}
+
+// FDBEntry is an entry of a bridge's forwarding database (RTM_GETNEIGH of
+// AF_BRIDGE).
+type FDBEntry struct {
+	Bridge string `json:"bridge,omitempty"`
+	Port   string `json:"port"` // the bridge itself for its own address
+	MAC    string `json:"mac"`
+	VLAN   int    `json:"vlan,omitempty"`
+	State  string `json:"state"`          // permanent (the port's own), static, learned
+	Self   bool   `json:"self,omitempty"` // NTF_SELF: the device's filter, not the bridge's table
+	Age    int64  `json:"age_ms"`         // since last use
+}
+
+// Forwarding is what RTM_GETNETCONF shows of a link: whether packets that
+// arrive on it are routed. Link is "all", "default" or a name.
+type Forwarding struct {
+	Link   string `json:"link"`
+	Family int    `json:"family"` // 4 or 6
+	On     bool   `json:"on"`
+	// RPFilter is 0 off, 1 strict, 2 loose (IPv4 only).
+	RPFilter int `json:"rp_filter,omitempty"`
+}
+
+// Socket is a listening TCP or bound UDP socket on one of the ports that
+// networks need: 53, 67, 69, 547 (sock_diag, INET_DIAG).
+type Socket struct {
+	Protocol string     `json:"protocol"` // udp or tcp
+	Address  netip.Addr `json:"address"`  // 0.0.0.0 or :: for any
+	Port     int        `json:"port"`
+	Device   string     `json:"device,omitempty"` // SO_BINDTODEVICE
+	PID      int        `json:"pid,omitempty"`    // 0 when it could not be found
+	Command  string     `json:"command,omitempty"`
+	Args     []string   `json:"args,omitempty"`
+}
+
+// Holder is a process that has a tap open (/proc/PID/fdinfo, "iff:").
+type Holder struct {
+	Link    string `json:"link"`
+	PID     int    `json:"pid"`
+	Command string `json:"command"`
+}

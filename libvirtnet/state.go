@@ -1,0 +1,118 @@
+package libvirtnet
+
+import "github.com/kvnet/kvnet/xml"
+
+// State is what libvirt told in one pass. Networks and guests are sorted by
+// name.
+type State struct {
+	URI string `json:"uri"`
+	// Driver is the hypervisor driver's name: QEMU, TEST, ...
+	Driver string `json:"driver"`
+	// Version of the libvirt daemon: major*1,000,000 + minor*1,000 + release.
+	Version  int       `json:"version"`
+	Daemon   Daemon    `json:"daemon"`
+	Networks []Network `json:"networks"`
+	Guests   []Guest   `json:"guests"`
+	Gaps     []Gap     `json:"gaps"`
+}
+
+// Gap is something that libvirt did not tell.
+type Gap struct {
+	Source  string `json:"source"` // "networks", "guests", "ports of default", ...
+	Message string `json:"message"`
+}
+
+// Daemon is the process that answers, as far as this host can tell.
+type Daemon struct {
+	// Name of the program: libvirtd, virtnetworkd, virtqemud; "" when unknown.
+	Name string `json:"name"`
+	PID  int    `json:"pid"`
+	// Namespace is the inode of its network namespace; 0 when unknown.
+	Namespace uint64 `json:"namespace"`
+	// Local says that the URI names a daemon on this host with a kernel to
+	// look at: false for remote URIs and the test driver.
+	Local bool `json:"local"`
+	// Systemd says that the host runs systemd, which owns the daemon.
+	Systemd bool `json:"systemd"`
+}
+
+// Network is a libvirt network.
+type Network struct {
+	Name       string       `json:"name"`
+	UUID       string       `json:"uuid"`
+	Active     bool         `json:"active"`
+	Persistent bool         `json:"persistent"`
+	Autostart  bool         `json:"autostart"`
+	Live       *xml.Network `json:"live,omitempty"`   // nil when inactive
+	Config     *xml.Network `json:"config,omitempty"` // nil when transient
+	// Ports are the UUIDs of the network's ports; PortsKnown is false when the
+	// driver or the daemon (before 5.5) has none to tell.
+	Ports      []string `json:"ports"`
+	PortsKnown bool     `json:"ports_known"`
+}
+
+// Def is the definition in force: live when active, else the configuration.
+func (n Network) Def() xml.Network {
+	switch {
+	case n.Live != nil:
+		return *n.Live
+	case n.Config != nil:
+		return *n.Config
+	}
+	return xml.Network{Name: n.Name, UUID: n.UUID}
+}
+
+// Guest states in virsh's words.
+const (
+	Running     = "running"
+	Idle        = "idle"
+	Paused      = "paused"
+	InShutdown  = "in shutdown"
+	ShutOff     = "shut off"
+	Crashed     = "crashed"
+	PMSuspended = "pmsuspended"
+	NoState     = "no state"
+)
+
+// Guest is a libvirt domain as far as networking goes.
+type Guest struct {
+	Name       string `json:"name"`
+	UUID       string `json:"uuid"`
+	ID         int    `json:"id"` // -1 when inactive
+	State      string `json:"state"`
+	Reason     string `json:"reason,omitempty"` // of a paused or crashed guest, in virsh's words
+	Persistent bool   `json:"persistent"`
+	Autostart  bool   `json:"autostart"`
+	// Interfaces of the live document when the guest is active, else of the
+	// configuration.
+	Interfaces []Interface `json:"interfaces"`
+}
+
+// Active says that the guest has a process: running, paused, in shutdown, ...
+func (g Guest) Active() bool { return g.ID >= 0 }
+
+// Interface is one <interface> of a guest, as its document has it.
+type Interface struct {
+	Target string `json:"target,omitempty"` // the tap; "" while shut off or where there is none
+	Type   string `json:"type"`             // network, bridge, direct, user, ethernet, hostdev, vhostuser, vdpa, ...
+	// Source is what virsh domiflist shows: the first of source/@bridge, @dev,
+	// @network, @name, @path in document order.
+	Source    string `json:"source,omitempty"`
+	Network   string `json:"network,omitempty"`    // source/@network
+	Bridge    string `json:"bridge,omitempty"`     // source/@bridge
+	Dev       string `json:"dev,omitempty"`        // source/@dev
+	Mode      string `json:"mode,omitempty"`       // source/@mode of a direct interface
+	PortID    string `json:"port_id,omitempty"`    // source/@portid
+	PortGroup string `json:"port_group,omitempty"` // source/@portgroup
+	MAC       string `json:"mac,omitempty"`        // lower case
+	Model     string `json:"model,omitempty"`
+	Alias     string `json:"alias,omitempty"`
+	Link      string `json:"link,omitempty"` // "down", "up", or "" where the document is silent
+	MTU       int    `json:"mtu,omitempty"`
+	Isolated  bool   `json:"isolated,omitempty"` // <port isolated='yes'/>
+	// VirtualPort is <virtualport type>, such as openvswitch.
+	VirtualPort string `json:"virtual_port,omitempty"`
+	VLANs       []int  `json:"vlans,omitempty"`
+	Filter      string `json:"filter,omitempty"`  // <filterref filter>
+	Managed     bool   `json:"managed,omitempty"` // <target managed>, true unless 'no'
+}
