@@ -1,0 +1,19 @@
+package main
+
+import "github.com/urfave/cli/v2"
+
+// Headings of the command list.
+const (
+	networks = "networks"
+	guests   = "guest interfaces"
+	bridges  = "host bridges"
+	truth    = "truth"
+	program  = "the program"
+)
+
+// commands lists every command in the order of the help.
+func commands(e *env) []*cli.Command {
+	return []*cli.Command{
+		versionCommand(e),
+	}
+}

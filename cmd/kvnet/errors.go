@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Exit codes of the contract, see doc.go.
+const (
+	exitFailed  = 1
+	exitUsage   = 2
+	exitFinding = 3
+	exitRefused = 4
+	exitTimeout = 5
+)
+
+// failure is an error with all that run needs to print it and to choose the
+// exit code. Commands return it, or any other error, which then is explained
+// by explain.
+type failure struct {
+	op     string // the verb: "read network"; or the command, when its line was wrong
+	object string // what it was done to, as the user or libvirt named it
+	err    error  // the cause; nil when something was found (exit code 3) and printed already
+	hint   string // what to do about it, one line; may be empty
+	code   int    // 0 means exitFailed
+}
+
+func (f *failure) Error() string {
+	var cause string
+	if f.err != nil {
+		cause = f.err.Error()
+	}
+	head := strings.TrimSpace(f.op + " " + clean(f.object))
+	if head == "" || cause == "" {
+		return head + cause
+	}
+	return head + ": " + cause
+}
+
+func (f *failure) Unwrap() error { return f.err }
+
+// usage is a wrong command line: exit code 2.
+func usage(command, what, hint string) error {
+	return &failure{op: command, err: errors.New(what), hint: hint, code: exitUsage}
+}
+
+// refuse is a refusal: exit code 4. The hint should name the way to do it all
+// the same.
+func refuse(op, object string, cause error, hint string) error {
+	return &failure{op: op, object: object, err: cause, hint: hint, code: exitRefused}
+}
+
+// found says that the command did its work, printed it, and that something is
+// wrong: exit code 3 and no further word.
+func found() error { return &failure{code: exitFinding} }
+
+// onUsageError takes what urfave/cli says of a bad value.
+func onUsageError(c *cli.Context, err error, _ bool) error {
+	name := ""
+	if c.Command != nil && c.Command.Name != c.App.Name {
+		name = c.Command.Name
+	}
+	return usage(name, strings.ReplaceAll(err.Error(), " for flag -", " for flag --"), "kvnet "+strings.TrimSpace(name+" --help")+" shows what the flag takes")
+}
+
+// finish prints err and returns the exit code of the program.
+func (e *env) finish(err error) int {
+	if err == nil {
+		return 0
+	}
+	f := explain(err)
+	if f.err == nil && f.code == exitFinding {
+		return f.code
+	}
+	if e.format == "json" {
+		e.printErrorJSON(f)
+	} else {
+		fmt.Fprintln(e.err, "kvnet: "+clean(f.Error()))
+		if f.hint != "" {
+			fmt.Fprintln(e.err, "hint: "+clean(f.hint))
+		}
+	}
+	if f.code == 0 {
+		return exitFailed
+	}
+	return f.code
+}
+
+// errorDocument is the error as -o json prints it on standard error.
+type errorDocument struct {
+	Error struct {
+		Op      string `json:"op"`
+		Object  string `json:"object"`
+		Message string `json:"message"`
+		Hint    string `json:"hint"`
+	} `json:"error"`
+}
+
+func (e *env) printErrorJSON(f *failure) {
+	var doc errorDocument
+	doc.Error.Op, doc.Error.Object, doc.Error.Hint = f.op, f.object, f.hint
+	if f.err != nil {
+		doc.Error.Message = f.err.Error()
+	}
+	enc := json.NewEncoder(e.err)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(doc) // nowhere left to report to
+}
+
+// explain turns any error into a failure: with a hint where there is
+// something to do, and the exit code that fits.
+func explain(err error) *failure {
+	f := &failure{err: err}
+	if own := (*failure)(nil); errors.As(err, &own) {
+		copied := *own
+		f = &copied
+	}
+	switch {
+	case f.code != 0:
+	case errors.Is(err, context.DeadlineExceeded):
+		f.code = exitTimeout
+	case errors.Is(err, context.Canceled):
+		f.code = exitFailed
+		if f.hint == "" {
+			f.hint = "interrupted"
+		}
+	}
+	return f
+}

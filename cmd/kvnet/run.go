@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+)
+
+// env is what a command may touch of the world: its streams and the flags
+// that every command has.
+type env struct {
+	in       io.Reader
+	out, err io.Writer
+
+	uri    string // never empty
+	format string // table, json or yaml; verify has junit, too
+	quiet  bool
+	colour bool // standard output is a terminal that wants colour
+}
+
+// run is the whole program: it parses args (args[0] is the program), runs the
+// command and returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	e := &env{in: stdin, out: stdout, err: stderr, colour: wantsColour(stdout)}
+	app := newApp(e)
+	line, err := parseLine(app, args)
+	e.format = line.output
+	switch {
+	case err != nil:
+	case line.help:
+		err = printHelp(e.out, app, line.cmd)
+	default:
+		err = app.RunContext(ctx, line.args)
+	}
+	return e.finish(err)
+}
+
+func newApp(e *env) *cli.App {
+	return &cli.App{
+		Name:                      "kvnet",
+		Usage:                     "networks of a KVM host, as libvirt declares them and as the kernel has them",
+		Reader:                    e.in,
+		Writer:                    e.out,
+		ErrWriter:                 e.err,
+		HideVersion:               true,
+		HideHelp:                  true,
+		DisableSliceFlagSeparator: true, // a value may hold commas: --dhcp-host mac=..,ip=..
+		Flags:                     globalFlags(),
+		Commands:                  commands(e),
+		Before:                    e.configure,
+		OnUsageError:              onUsageError,
+		ExitErrHandler:            func(*cli.Context, error) {}, // run decides, after all defers
+		Action: func(c *cli.Context) error {
+			return usage("", "missing command", "kvnet --help lists the commands")
+		},
+	}
+}
+
+func globalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "connect", Aliases: []string{"c"}, Usage: "libvirt connection `URI` (default: $LIBVIRT_DEFAULT_URI, else qemu:///system)"},
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "print `FORMAT`: table, json or yaml"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print data only: no headings, no remarks"},
+	}
+}
+
+// configure takes the flags that every command has into the env.
+func (e *env) configure(c *cli.Context) error {
+	e.uri = c.String("connect")
+	if e.uri == "" {
+		e.uri = os.Getenv("LIBVIRT_DEFAULT_URI")
+	}
+	if e.uri == "" {
+		e.uri = "qemu:///system"
+	}
+	e.quiet = c.Bool("quiet")
+	switch e.format = c.String("output"); e.format {
+	case "":
+		e.format = "table"
+	case "table", "json", "yaml", "junit":
+	default:
+		return usage("", "unknown output format "+quote(e.format), "one of table, json, yaml"+
+			suggestion(e.format, []string{"table", "json", "yaml", "junit"}))
+	}
+	if name := c.Args().First(); e.format == "junit" && name != "verify" {
+		return usage(name, "output format junit is for verify only", "one of table, json, yaml")
+	}
+	return nil
+}
+
+// command finishes a declaration: what urfave/cli does by itself and must not
+// (print usage on stdout, take a guest named "help" for a subcommand).
+func command(c *cli.Command) *cli.Command {
+	c.HideHelp = true
+	c.OnUsageError = onUsageError
+	return c
+}
+
+// arguments returns the positional arguments, or a usage error unless there
+// are as many as names; a name in brackets is optional, one that ends in
+// "..." takes any number.
+func arguments(c *cli.Context, names ...string) ([]string, error) {
+	args, rest := c.Args().Slice(), false
+	for i, name := range names {
+		optional := name[0] == '['
+		rest = rest || len(name) > 3 && (name[len(name)-3:] == "..." || name[len(name)-4:] == "...]")
+		if !optional && i >= len(args) {
+			return nil, usage(c.Command.Name, "missing argument "+name, "usage: kvnet "+c.Command.Name+" "+c.Command.ArgsUsage)
+		}
+		if i < len(args) && args[i] == "" {
+			return nil, usage(c.Command.Name, "empty argument "+name, "usage: kvnet "+c.Command.Name+" "+c.Command.ArgsUsage)
+		}
+	}
+	if len(args) > len(names) && !rest {
+		return nil, usage(c.Command.Name, "unexpected argument "+quote(args[len(names)]), "usage: kvnet "+c.Command.Name+" "+c.Command.ArgsUsage)
+	}
+	return args, nil
+}
+
+// timeoutFlag is --timeout of the commands that wait for the kernel.
+func timeoutFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "timeout", Value: 15 * time.Second, Usage: "wait at most `DURATION` for the kernel to settle"}
+}
+
+// wantsColour says whether w is a terminal whose owner did not ask for plain
+// text (https://no-color.org: set and not empty).
+func wantsColour(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"io"
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+)
+
+// table prints rows in virsh's shape: a space before the first column, three
+// between columns, a rule below the headings, no blanks behind the last
+// column and no empty line behind the table. Cells are cleaned, so that a name
+// cannot forge a row.
+type table struct {
+	headings []string
+	rows     [][]string
+}
+
+func (t *table) add(cells ...string) {
+	t.rows = append(t.rows, cells)
+}
+
+// write prints the table; quiet leaves headings and rule away and pads to the
+// rows alone, as virsh -q does.
+func (t *table) write(w io.Writer, quiet bool) {
+	rows := make([][]string, 0, len(t.rows)+1)
+	if !quiet {
+		rows = append(rows, t.headings)
+	}
+	for _, row := range t.rows {
+		cleaned := make([]string, len(row))
+		for i, cell := range row {
+			cleaned[i] = clean(cell)
+		}
+		rows = append(rows, cleaned)
+	}
+	widths := make([]int, len(t.headings))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], displayWidth(cell))
+		}
+	}
+	var b strings.Builder
+	for n, row := range rows {
+		for i, cell := range row {
+			b.WriteByte(' ')
+			b.WriteString(cell)
+			if i < len(row)-1 {
+				writeSpaces(&b, widths[i]-displayWidth(cell)+2)
+			}
+		}
+		b.WriteByte('\n')
+		if n == 0 && !quiet {
+			writeRule(&b, widths)
+		}
+	}
+	_, _ = io.WriteString(w, b.String()) // into print's buffer, which cannot fail
+}
+
+func writeRule(b *strings.Builder, widths []int) {
+	for _, width := range widths {
+		for range width + 3 {
+			b.WriteByte('-')
+		}
+	}
+	b.WriteByte('\n')
+}
+
+func writeSpaces(b *strings.Builder, n int) {
+	for range n {
+		b.WriteByte(' ')
+	}
+}
+
+// displayWidth is the number of columns that s takes on a terminal.
+func displayWidth(s string) int {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0x80 {
+			return runewidth.StringWidth(s)
+		}
+	}
+	return len(s)
+}
+
+// dash is what virsh prints for nothing.
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
