@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# Makes a Debian machine ready to build kvnet and to run its tests: installs
+# the packages and the Go toolchain that are missing, and nothing else. What is
+# there is looked at each time (it costs milliseconds), so no stamp can lie.
+#
+#   setup.sh          install what is missing
+#   setup.sh godir    print the folder of the go command to use
+#   setup.sh asroot CMD...   run CMD as root with this environment
+#
+# No service is started on the machine, now or by the packages' own scripts:
+# sealed hosts bring their own libvirtd. LOG is what the installers said.
+set -euo pipefail
+
+# Each package with what needs it. Sealed hosts run the machine's own programs,
+# so the Debian packages of a host are those of the machine.
+packages=(
+  gcc libc6-dev           # cgo: the libvirt binding opens the library at run time, so no libvirt headers
+  ca-certificates         # Go modules come by https
+  libvirt-daemon-system   # libvirtd and virtlogd of a sealed host, and its network schema
+  libvirt-clients         # virsh: the second road in tests, and the cures that verify prints
+  qemu-system-x86         # guests, in software emulation
+  dnsmasq-base            # DHCP and DNS of libvirt's networks
+  iptables nftables       # libvirt's firewall rules, and the second road to read them
+  iproute2 bridge-utils   # ip, bridge and brctl: second roads in tests
+  busybox-static          # a guest's whole user land
+  procps util-linux mount # sysctl, nsenter and mount inside a sealed host
+)
+
+# The toolchain to fetch where no Go is new enough for go.mod; at least go.mod's version.
+go_release=1.26.8
+any_go=1.16 # old enough for every Debian, new enough to fetch that one
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=$top/.cache
+log=$cache/setup.log
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# go_at_least FOLDER VERSION: FOLDER/go runs and is VERSION or newer. Asked
+# outside the module, where an old go would refuse to read go.mod.
+go_at_least() {
+  local have
+  have=$(cd / && env -u GOROOT GOTOOLCHAIN=local "$1/go" env GOVERSION 2>/dev/null) || return 1
+  have=${have%% *}
+  printf '%s\n%s\n' "$2" "${have#go}" | sort -VC
+}
+
+# find_go VERSION prints the first folder with a go of VERSION or newer; the
+# machine's own Go comes before a fetched one.
+find_go() {
+  local dir
+  while read -r dir; do
+    if [ -x "$dir/go" ] && go_at_least "$dir" "$1"; then
+      printf '%s\n' "$dir"
+      return
+    fi
+  done < <(tr : '\n' <<<"$PATH"; printf '%s\n' /usr/local/go/bin /usr/lib/go/bin /usr/lib/go-*/bin "$cache/go/bin")
+  return 1
+}
+
+go_wanted() { awk '$1 == "go" { print $2; exit }' "$top/go.mod"; }
+
+# as_root runs a command as root with the caller's environment. What root
+# compiles on the way goes to a cache of its own: root's files in the user's
+# would stop the user's next build.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo -E env "PATH=$PATH" "GOCACHE=$cache/root-build" "$@"
+  else
+    die "needs root (Debian packages, sealed hosts), and there is no sudo: run make as root"
+  fi
+}
+
+# missing_packages prints those of its arguments that dpkg does not have
+# installed and configured.
+missing_packages() {
+  dpkg-query -W -f '${Status}\t${Package}\n' "$@" 2>/dev/null |
+    awk -F'\t' -v all="$*" '
+      $1 == "install ok installed" || $1 == "hold ok installed" { have[$2] = 1 }
+      END { n = split(all, name, " "); for (i = 1; i <= n; i++) if (!(name[i] in have)) print name[i] }'
+}
+
+# apt runs apt-get without a question, without removing anything, and waits
+# for another one's lock.
+apt() {
+  DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y --no-remove --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+    "$@" </dev/null
+}
+
+# Packages ask /usr/sbin/policy-rc.d whether they may start services, and 101
+# is no. An admin's own policy stays as it is: ours is mounted over it in a
+# mount namespace that only the installer sees. Where there is none, ours is
+# put there and taken away again; the mark tells one left by a killed run.
+policy=/usr/sbin/policy-rc.d
+mark="# put here by kvnet's setup.sh while packages are installed; may be deleted"
+write_policy() { printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$1" && chmod 755 "$1"; }
+
+without_starts() {
+  exec 9>/run/kvnet-setup.lock
+  flock 9
+  if [ -e "$policy" ] && ! grep -qsF "$mark" "$policy"; then
+    write_policy "$cache/policy-rc.d"
+    export -f apt
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    unshare --mount --propagation private bash -c 'mount --bind "$0" "$1" && shift && "$@"' "$cache/policy-rc.d" "$policy" "$@" 9>&-
+    return
+  fi
+  trap 'rm -f "$policy"' EXIT
+  trap 'exit 130' INT TERM HUP
+  write_policy "$policy"
+  "$@" 9>&-
+}
+
+# last_error prints apt's last complaint in the log, else the log's last line.
+last_error() { grep '^E:' "$log" | tail -n 1 | grep . || tail -n 1 "$log"; }
+
+# install_packages is the part that runs as root.
+install_packages() {
+  if ! apt install --simulate "$@" >>"$log" 2>&1; then
+    say "updating the package lists"
+    # A broken list of some other vendor must not stop this: the install judges.
+    apt update >>"$log" 2>&1 || true
+  fi
+  say "installing Debian packages: $*"
+  if ! without_starts apt install "$@" >>"$log" 2>&1; then
+    # Lists may name versions that the mirror has replaced.
+    apt update >>"$log" 2>&1 || true
+    without_starts apt install "$@" >>"$log" 2>&1 ||
+      die "install Debian packages: $(last_error) (are Debian's mirrors reachable? $log has it all)"
+  fi
+  case " $* " in *" libvirt-daemon-system "*) say "libvirt is installed and was not started; systemd starts it at the next boot unless you disable it" ;; esac
+}
+
+ensure_packages() {
+  local missing
+  command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
+    die "this machine has no apt-get: the set-up knows Debian 12 or newer only (README says what it installs)"
+  mapfile -t missing < <(missing_packages "$@")
+  [ ${#missing[@]} -eq 0 ] || as_root bash "$top/setup.sh" packages "${missing[@]}"
+}
+
+# fetch_go gets the Go toolchain as what it is to Go itself: the module
+# golang.org/toolchain, through the module proxy, checked against the checksum
+# database. Any old go can download it; module archives carry no exec bits and
+# no go.mod inside, which newer gos put right on first use, and this does here.
+fetch_go() {
+  local any tmp=$cache/go.tmp arch
+  arch=$(dpkg --print-architecture)
+  any=$(find_go "$any_go") || die "find go: golang-go is installed but has no go command"
+  say "fetching Go $go_release through the module proxy"
+  rm -rf "$tmp"
+  mkdir "$tmp"
+  echo "module bootstrap" >"$tmp/go.mod" # else an old go trips over ours
+  (cd "$tmp" && env -u GOROOT GOTOOLCHAIN=local GO111MODULE=on GOFLAGS=-modcacherw GOPATH="$tmp/path" GOMODCACHE="$tmp/mod" GOCACHE="$tmp/build" \
+    "$any/go" mod download "golang.org/toolchain@v0.0.1-go$go_release.linux-$arch") >>"$log" 2>&1 ||
+    die "fetch Go $go_release: $(tail -n 1 "$log") (is the Go module proxy reachable?)"
+  local root=$tmp/mod/golang.org/toolchain@v0.0.1-go$go_release.linux-$arch
+  find "$root" -name _go.mod -execdir mv {} go.mod \;
+  chmod -R a+x "$root/bin" "$root/pkg/tool"
+  rm -rf "$cache/go"
+  mv "$root" "$cache/go"
+  rm -rf "$tmp"
+}
+
+case ${1-} in
+  "")
+    # Made by the user, before sudo makes them root's.
+    mkdir -p "$cache"
+    : >"$log"
+    find_go "$any_go" >/dev/null || packages+=(golang-go)
+    ensure_packages "${packages[@]}"
+    find_go "$(go_wanted)" >/dev/null || fetch_go
+    find_go "$(go_wanted)" >/dev/null || die "go.mod wants Go $(go_wanted), and Go $go_release was fetched: raise go_release in setup.sh"
+    ;;
+  godir) find_go "$(go_wanted)" || die "no Go $(go_wanted) or newer here: run make setup" ;;
+  asroot) shift && as_root "$@" ;;
+  packages) shift && install_packages "$@" ;; # as root, by ensure_packages
+  *) die "unknown argument $1: want none, godir or asroot CMD" ;;
+esac
