@@ -42,9 +42,11 @@ type Link struct {
 	Oper     string   `json:"oper"`    // operstate in ip's words, lower case: up, down, unknown, lowerlayerdown, ...
 	Loopback bool     `json:"loopback,omitempty"`
 	Master   string   `json:"master,omitempty"` // name of the bridge, bond, ... it is a port of
-	Parent   string   `json:"parent,omitempty"` // IFLA_LINK in this namespace: lower device of macvtap, vlan, ...
+	Parent   string   `json:"parent,omitempty"` // IFLA_LINK in this namespace: lower device of macvtap, vlan, ...; peer of a veth
 	Mode     string   `json:"mode,omitempty"`   // macvtap mode
 	Tun      *Tun     `json:"tun,omitempty"`
+	// ParentElsewhere: there is a lower device or peer, in another namespace.
+	ParentElsewhere bool `json:"parent_elsewhere,omitempty"`
 }
 
 // Tun is what the kernel says of a tun or tap device (IFLA_INFO_DATA).
@@ -129,6 +131,8 @@ type Route struct {
 	Metric   int          `json:"metric,omitempty"`
 	Down     bool         `json:"down,omitempty"` // RTNH_F_DEAD or RTNH_F_LINKDOWN
 	MTU      int          `json:"mtu,omitempty"`
+	// From limits the route to packets from these sources (IPv6 only).
+	From netip.Prefix `json:"from,omitzero"`
 }
 
 // Rule is one policy routing rule (RTM_GETRULE).
@@ -146,6 +150,12 @@ type Rule struct {
 	Invert   bool         `json:"invert,omitempty"`
 	// SuppressPrefixLength is -1 when the rule has none.
 	SuppressPrefixLength int `json:"suppress_prefix_length"`
+	// Goto is the priority of the rule that action goto leads to.
+	Goto int `json:"goto,omitempty"`
+	// Selectors names further conditions whose values are not here: tos,
+	// ipproto, sport, dport, uidrange, l3mdev, tun_id. A rule with any of them
+	// applies to some packets only.
+	Selectors []string `json:"selectors,omitempty"`
 }
 
 // Neighbour is an ARP or ND entry (RTM_GETNEIGH).
@@ -155,7 +165,8 @@ type Neighbour struct {
 	MAC   string     `json:"mac,omitempty"`
 	State string     `json:"state"` // reachable, stale, delay, probe, failed, incomplete, permanent, noarp
 	// Age is the time since the entry was last confirmed, in milliseconds
-	// (NDA_CACHEINFO, ndm_confirmed).
+	// (NDA_CACHEINFO, ndm_confirmed). It says nothing of entries that never
+	// were: incomplete, failed, permanent.
 	Age int64 `json:"age_ms"`
 }
 
@@ -168,7 +179,9 @@ type FDBEntry struct {
 	VLAN   int    `json:"vlan,omitempty"`
 	State  string `json:"state"`          // permanent (the port's own), static, learned
 	Self   bool   `json:"self,omitempty"` // NTF_SELF: the device's filter, not the bridge's table
-	Age    int64  `json:"age_ms"`         // since last use
+	// Age is the time since a frame from this MAC was last seen, in
+	// milliseconds (ndm_updated, the ageing timer of brctl).
+	Age int64 `json:"age_ms"`
 }
 
 // Forwarding is what RTM_GETNETCONF shows of a link: whether packets that
