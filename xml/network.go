@@ -34,9 +34,12 @@ type Network struct {
 	Mode Mode `json:"mode,omitempty"`
 	// ForwardDevs are <forward dev> and the <interface dev> below it.
 	ForwardDevs []string `json:"forward_devs,omitempty"`
-	NAT         *NATSpec `json:"nat,omitempty"`
-	Bridge      string   `json:"bridge,omitempty"`
-	STP         *bool    `json:"stp,omitempty"`
+	// PF is <forward><pf dev>: the NIC whose virtual functions are the pool.
+	// The live document then lists those below <forward>.
+	PF     string   `json:"pf,omitempty"`
+	NAT    *NATSpec `json:"nat,omitempty"`
+	Bridge string   `json:"bridge,omitempty"`
+	STP    *bool    `json:"stp,omitempty"`
 	// Delay is the forward delay in seconds, as the document has it. The
 	// kernel raises it to 2 s when STP is on: see KernelDelay.
 	Delay *int `json:"delay,omitempty"`
@@ -60,6 +63,9 @@ type Network struct {
 	// Connections is the live-only attribute: interfaces that libvirt
 	// believes are attached.
 	Connections int `json:"connections,omitempty"`
+	// Other is what the document says beyond these fields, sorted by path:
+	// kept by [Edit], compared by [Drift], ignored in a wish.
+	Other []Setting `json:"other,omitempty"`
 }
 
 // NATSpec is the <nat> element below <forward>.
