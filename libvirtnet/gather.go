@@ -1,0 +1,141 @@
+//go:build cgo
+
+package libvirtnet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+)
+
+// State asks libvirt for everything in one pass: each list once, then one
+// document for a guest and two for a network that is active and defined.
+// What vanishes between the list and the question is left out; whatever else
+// is not told is a gap, and the rest goes on. The error is one of the context
+// or of a connection that broke; the state has then what came until then.
+func (c *Conn) State(ctx context.Context) (State, error) {
+	return ask(ctx, c, func() (State, error) {
+		var g gaps
+		s := State{URI: c.uri, Daemon: c.Daemon()}
+		if driver, err := c.raw.GetType(); err == nil {
+			s.Driver = driver
+		} else {
+			g.add("driver", toError(opRead, "driver of "+show(c.uri), err))
+		}
+		if v, err := c.raw.GetLibVersion(); err == nil {
+			s.Version = int(v)
+		} else {
+			g.add("version", toError(opRead, "version of "+show(c.uri), err))
+		}
+		s.Networks = c.gatherNetworks(ctx, &g)
+		s.Guests = c.gatherGuests(ctx, &g)
+		s.Gaps = g.sorted()
+		return s, g.broken
+	})
+}
+
+// workers is how many calls are in flight at once on a connection: libvirtd
+// works on several requests of a client (max_client_requests in
+// libvirtd.conf is 5).
+const workers = 4
+
+// gatherNetworks reads every network in full.
+func (c *Conn) gatherNetworks(ctx context.Context, g *gaps) []Network {
+	handles, list, err := c.listNetworks()
+	if err != nil {
+		g.add("networks", err)
+		return []Network{}
+	}
+	defer freeNetworks(handles)
+	gone := each(ctx, len(list), func(i int) bool { return fillNetwork(&handles[i], &list[i], g) })
+	return without(list, gone)
+}
+
+// gatherGuests reads every guest with its interfaces.
+func (c *Conn) gatherGuests(ctx context.Context, g *gaps) []Guest {
+	handles, list, err := c.listGuests()
+	if err != nil {
+		g.add("guests", err)
+		return []Guest{}
+	}
+	defer freeGuests(handles)
+	gone := each(ctx, len(list), func(i int) bool { return fillGuest(&handles[i], &list[i], g) })
+	return without(list, gone)
+}
+
+// each runs f for 0 to n-1 on a few goroutines and returns its answers. It
+// starts no more when ctx has ended.
+func each(ctx context.Context, n int, f func(int) bool) []bool {
+	answers := make([]bool, n)
+	var (
+		wg   sync.WaitGroup
+		mu   sync.Mutex
+		next int
+	)
+	take := func() (int, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		next++
+		return next - 1, next <= n && ctx.Err() == nil
+	}
+	for range min(workers, n) {
+		wg.Go(func() {
+			for i, ok := take(); ok; i, ok = take() {
+				answers[i] = f(i)
+			}
+		})
+	}
+	wg.Wait()
+	return answers
+}
+
+// without drops the elements that are gone.
+func without[T any](list []T, gone []bool) []T {
+	out := list[:0]
+	for i, v := range list {
+		if !gone[i] {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// gaps collects what was not told, from several goroutines.
+type gaps struct {
+	mu     sync.Mutex
+	list   []Gap
+	errs   []error
+	broken error // the connection is gone
+}
+
+func (g *gaps) add(source string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if errors.Is(err, ErrDaemonDown) {
+		if g.broken == nil {
+			g.broken = err
+			g.list = append(g.list, Gap{"connection", err.Error()})
+		}
+		return
+	}
+	g.list = append(g.list, Gap{source, err.Error()})
+	g.errs = append(g.errs, err)
+}
+
+// sorted is the list in a fixed order, never nil.
+func (g *gaps) sorted() []Gap {
+	list := append([]Gap{}, g.list...)
+	slices.SortFunc(list, func(a, b Gap) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Message, b.Message))
+	})
+	return list
+}
+
+func (g *gaps) joined() error {
+	if g.broken != nil {
+		return g.broken
+	}
+	return errors.Join(g.errs...)
+}

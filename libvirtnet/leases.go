@@ -1,0 +1,81 @@
+//go:build cgo
+
+package libvirtnet
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"libvirt.org/go/libvirt"
+)
+
+// Leases lists the DHCP leases of a network, by address. ErrNotSupported says
+// that the driver has none to tell.
+func (c *Conn) Leases(ctx context.Context, key string) ([]Lease, error) {
+	return ask(ctx, c, func() ([]Lease, error) {
+		list := []Lease{}
+		h, err := c.findNetwork(key)
+		if err != nil {
+			return list, err
+		}
+		defer h.Free()
+		raw, err := h.GetDHCPLeases()
+		if err != nil {
+			return list, toError(opLeases, "network "+show(key), err)
+		}
+		for _, l := range raw {
+			one := Lease{MAC: strings.ToLower(l.Mac), IP: parseAddr(l.IPaddr), Prefix: int(l.Prefix),
+				Hostname: l.Hostname, ClientID: l.Clientid, IAID: l.Iaid, Interface: l.Iface}
+			if l.ExpiryTime.Unix() > 0 {
+				one.Expires = l.ExpiryTime.UTC()
+			}
+			list = append(list, one)
+		}
+		slices.SortStableFunc(list, func(a, b Lease) int { return a.IP.Compare(b.IP) })
+		return list, nil
+	})
+}
+
+// Addresses lists the addresses of an active guest from one source,
+// [SourceLease] or [SourceAgent]. The error is an ErrNotActive for a guest
+// that is shut off and an ErrNoAgent when no agent answers; asking the agent
+// waits for the guest for some seconds.
+func (c *Conn) Addresses(ctx context.Context, key, source string) ([]Address, error) {
+	from, ok := map[string]libvirt.DomainInterfaceAddressesSource{
+		SourceLease: libvirt.DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE,
+		SourceAgent: libvirt.DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT,
+	}[source]
+	if !ok {
+		return []Address{}, &Error{Op: opAddresses, Object: "guest " + show(key), Message: "no source " + show(source), Kind: ErrInvalid}
+	}
+	return ask(ctx, c, func() ([]Address, error) {
+		list := []Address{}
+		h, err := c.findGuest(key)
+		if err != nil {
+			return list, err
+		}
+		defer h.Free()
+		raw, err := h.ListAllInterfaceAddresses(from)
+		if err != nil {
+			return list, toError(opAddresses, "guest "+show(key), err)
+		}
+		for _, i := range raw {
+			for _, a := range i.Addrs {
+				list = append(list, Address{Interface: i.Name, MAC: strings.ToLower(i.Hwaddr),
+					IP: parseAddr(a.Addr), Prefix: int(a.Prefix), Source: source})
+			}
+		}
+		return list, nil
+	})
+}
+
+// parseAddr reads an address; the zero one for what is none.
+func parseAddr(text string) netip.Addr {
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Unmap()
+}
