@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -198,21 +199,29 @@ func unknownCommand(app *cli.App, word string) error {
 	return usage("", "unknown command "+quote(word), hint)
 }
 
-// findCommand returns the command that words name: the first word that is
-// neither a flag nor a flag's value.
+// findCommand returns the command that words name.
 func findCommand(app *cli.App, words []string) *cli.Command {
+	if i := commandIndex(app, words); i >= 0 {
+		return app.Command(words[i])
+	}
+	return nil
+}
+
+// commandIndex is the place of the first word that is neither a flag nor a
+// flag's value: the command, known or not; -1 when there is none.
+func commandIndex(app *cli.App, words []string) int {
 	p := parser{app: app}
 	for i := 0; i < len(words); i++ {
 		word := words[i]
 		if word == "--" {
 			if i+1 < len(words) {
-				return app.Command(words[i+1])
+				return i + 1
 			}
-			return nil
+			return -1
 		}
 		if len(word) < 2 || word[0] != '-' {
-			if c := app.Command(word); c != nil || !p.behindUnknown(words, i) {
-				return c
+			if app.Command(word) != nil || !p.behindUnknown(words, i) {
+				return i
 			}
 			continue
 		}
@@ -221,7 +230,7 @@ func findCommand(app *cli.App, words []string) *cli.Command {
 			i++
 		}
 	}
-	return nil
+	return -1
 }
 
 // behindUnknown says that words[i] may be the value of a flag that only the
@@ -237,14 +246,16 @@ func (p *parser) behindUnknown(words []string, i int) bool {
 // expandAliases turns what people type out of habit into commands: "help X"
 // into "X --help", "--version" into "version", "brctl show" into bridge-list.
 func expandAliases(app *cli.App, words []string) []string {
-	switch {
-	case len(words) == 0:
-	case words[0] == "help":
-		return append([]string{"--help"}, words[1:]...)
-	case words[0] == "--version" || words[0] == "-v" || words[0] == "-V":
+	if len(words) > 0 && (words[0] == "--version" || words[0] == "-v" || words[0] == "-V") {
 		return append([]string{"version"}, words[1:]...)
-	case len(words) > 1 && words[0] == "brctl" && words[1] == "show" && app.Command("brctl") == nil:
-		return append([]string{"bridge-list"}, words[2:]...)
+	}
+	i := commandIndex(app, words)
+	switch {
+	case i < 0:
+	case words[i] == "help":
+		return slices.Concat(words[:i], []string{"--help"}, words[i+1:])
+	case words[i] == "brctl" && i+1 < len(words) && words[i+1] == "show":
+		return slices.Concat(words[:i], []string{"bridge-list"}, words[i+2:])
 	}
 	return words
 }
@@ -255,10 +266,5 @@ func takesValue(f cli.Flag) bool {
 }
 
 func hasName(f cli.Flag, name string) bool {
-	for _, n := range f.Names() {
-		if n == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(f.Names(), name)
 }

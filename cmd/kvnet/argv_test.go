@@ -52,6 +52,9 @@ func TestParseLine(t *testing.T) {
 		{"att 52:54:00:e4:75:83", "attach -- 52:54:00:e4:75:83"},
 		{"attach --model=a=b", "attach --model=a=b"},
 		{"brctl show -q", "--quiet bridge-list"},
+		{"-q -o json brctl show br0", "--quiet --output=json bridge-list -- br0"},
+		{"attach brctl show", "attach -- brctl show"},
+		{"attach help", "attach -- help"},
 		{"", ""},
 	} {
 		line, err := parseLine(sample(), append([]string{"kvnet"}, strings.Fields(tt.have)...))
@@ -101,7 +104,7 @@ func TestParseLineKnowsOutputOfBrokenLines(t *testing.T) {
 
 func TestParseLineHelp(t *testing.T) {
 	for have, want := range map[string]string{
-		"--help": "", "help": "", "-h": "", "help show": "show", "show --help": "show", "--help att": "attach", "show -q -h x": "show",
+		"--help": "", "help": "", "-h": "", "help show": "show", "show --help": "show", "--help att": "attach", "show -q -h x": "show", "-q help show": "show",
 	} {
 		line, err := parseLine(sample(), append([]string{"kvnet"}, strings.Fields(have)...))
 		if err != nil || !line.help {

@@ -14,6 +14,15 @@ const (
 // commands lists every command in the order of the help.
 func commands(e *env) []*cli.Command {
 	return []*cli.Command{
+		netListCommand(e),
+		netInfoCommand(e),
+		netDumpXMLCommand(e),
+		netNameCommand(e),
+		netUUIDCommand(e),
+		netDHCPLeasesCommand(e),
+		bridgeListCommand(e),
+		bridgeShowCommand(e),
+		bridgeFDBCommand(e),
 		versionCommand(e),
 	}
 }

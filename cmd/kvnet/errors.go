@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/kvnet/kvnet/libvirtnet"
 )
 
 // Exit codes of the contract, see doc.go.
@@ -28,9 +30,13 @@ type failure struct {
 	err    error  // the cause; nil when something was found (exit code 3) and printed already
 	hint   string // what to do about it, one line; may be empty
 	code   int    // 0 means exitFailed
+	line   string // the whole message where op, object and err do not make it up
 }
 
 func (f *failure) Error() string {
+	if f.line != "" {
+		return f.line
+	}
 	var cause string
 	if f.err != nil {
 		cause = f.err.Error()
@@ -71,9 +77,11 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 // finish prints err and returns the exit code of the program.
 func (e *env) finish(err error) int {
 	if err == nil {
+		e.printNotes(false)
 		return 0
 	}
 	f := explain(err)
+	e.printNotes(f.err != nil)
 	if f.err == nil && f.code == exitFinding {
 		return f.code
 	}
@@ -84,9 +92,6 @@ func (e *env) finish(err error) int {
 		if f.hint != "" {
 			fmt.Fprintln(e.err, "hint: "+clean(f.hint))
 		}
-	}
-	if f.code == 0 {
-		return exitFailed
 	}
 	return f.code
 }
@@ -112,23 +117,41 @@ func (e *env) printErrorJSON(f *failure) {
 	_ = enc.Encode(doc) // nowhere left to report to
 }
 
-// explain turns any error into a failure: with a hint where there is
-// something to do, and the exit code that fits.
+// explain turns any error into a failure: with the verb and object that it
+// names, a hint where there is something to do, and the exit code that fits.
 func explain(err error) *failure {
 	f := &failure{err: err}
 	if own := (*failure)(nil); errors.As(err, &own) {
 		copied := *own
 		f = &copied
+	} else {
+		f.split(err)
 	}
+	if f.hint == "" {
+		f.hint = hintFor(err)
+	}
+	if f.code != 0 {
+		return f
+	}
+	f.code = exitFailed
 	switch {
-	case f.code != 0:
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, libvirtnet.ErrTimeout):
 		f.code = exitTimeout
-	case errors.Is(err, context.Canceled):
-		f.code = exitFailed
-		if f.hint == "" {
-			f.hint = "interrupted"
-		}
+	case errors.Is(err, context.Canceled) && f.hint == "":
+		f.hint = "interrupted"
 	}
 	return f
+}
+
+// split takes verb and object out of an error of libvirtnet.
+func (f *failure) split(err error) {
+	if e := (*libvirtnet.Error)(nil); errors.As(err, &e) {
+		f.op, f.object = e.Op, e.Object
+	} else if e := (*libvirtnet.NotFoundError)(nil); errors.As(err, &e) {
+		f.op, f.object = "find "+e.Kind, e.Name
+	}
+	cause, found := strings.CutPrefix(err.Error(), strings.TrimSpace(f.op+" "+f.object)+": ")
+	if f.line = err.Error(); found && f.op != "" {
+		f.err = errors.New(cause)
+	}
 }

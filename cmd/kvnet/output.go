@@ -48,18 +48,17 @@ func encodeJSON(w io.Writer, value any) error {
 	return enc.Encode(value)
 }
 
-// remark writes a line that is not data to standard error, unless quiet or
-// where a program reads the output.
-func (e *env) remark(format string, args ...any) {
-	if !e.quiet && e.format == "table" {
-		fmt.Fprintln(e.err, clean(fmt.Sprintf(format, args...)))
-	}
+// note keeps a remark on what the answer lacks. Notes go to standard error
+// behind the data; a JSON error stands there alone.
+func (e *env) note(format string, args ...any) {
+	e.notes = append(e.notes, fmt.Sprintf(format, args...))
 }
 
-// list returns items, or an empty list for nil: JSON lists are [] and never null.
-func list[T any](items []T) []T {
-	if items == nil {
-		return []T{}
+func (e *env) printNotes(failed bool) {
+	if e.quiet || failed && e.format == "json" {
+		return
 	}
-	return items
+	for _, n := range e.notes {
+		fmt.Fprintln(e.err, "note: "+clean(n))
+	}
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
+
+	"github.com/kvnet/kvnet/libvirtnet"
 )
 
 // env is what a command may touch of the world: its streams and the flags
@@ -20,6 +22,7 @@ type env struct {
 	format string // table, json or yaml; verify has junit, too
 	quiet  bool
 	colour bool // standard output is a terminal that wants colour
+	notes  []string
 }
 
 // run is the whole program: it parses args (args[0] is the program), runs the
@@ -70,13 +73,7 @@ func globalFlags() []cli.Flag {
 
 // configure takes the flags that every command has into the env.
 func (e *env) configure(c *cli.Context) error {
-	e.uri = c.String("connect")
-	if e.uri == "" {
-		e.uri = os.Getenv("LIBVIRT_DEFAULT_URI")
-	}
-	if e.uri == "" {
-		e.uri = "qemu:///system"
-	}
+	e.uri = libvirtnet.DefaultURI(c.String("connect"))
 	e.quiet = c.Bool("quiet")
 	switch e.format = c.String("output"); e.format {
 	case "":

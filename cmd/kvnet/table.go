@@ -96,3 +96,25 @@ func yesNo(b bool) string {
 	}
 	return "no"
 }
+
+// pairs prints "Name:           value" lines in the shape of virsh net-info:
+// values begin in the same column.
+type pairs struct{ names, values []string }
+
+func (p *pairs) add(name, value string) {
+	p.names, p.values = append(p.names, name), append(p.values, value)
+}
+
+func (p *pairs) write(w io.Writer) {
+	width := 15 // of virsh's "%-15s %s"
+	for _, n := range p.names {
+		width = max(width, len(n)+1)
+	}
+	var b strings.Builder
+	for i, n := range p.names {
+		b.WriteString(n + ":")
+		writeSpaces(&b, width-len(n))
+		b.WriteString(clean(p.values[i]) + "\n")
+	}
+	_, _ = io.WriteString(w, b.String())
+}

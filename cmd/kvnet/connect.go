@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/libvirtnet"
+)
+
+// connect opens the connection that the command line asks for. The caller
+// closes it.
+func (e *env) connect(ctx context.Context) (*libvirtnet.Conn, error) {
+	return libvirtnet.OpenContext(ctx, e.uri)
+}
+
+// partly keeps an answer that lacks something: what is missing becomes a
+// note, unless the connection or the context is gone.
+func (e *env) partly(err error) error {
+	if err == nil || errors.Is(err, libvirtnet.ErrDaemonDown) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	e.note("not told: %v", err)
+	return nil
+}
+
+// sameKernel says whether libvirt's daemon works on the network namespace
+// that was read: on this host, and not known to be in another namespace.
+func sameKernel(d libvirtnet.Daemon, k bridge.State) bool {
+	return d.Local && (d.Namespace == 0 || k.Namespace == 0 || d.Namespace == k.Namespace)
+}
+
+// readKernel reads the kernel's half where nothing works without it.
+func readKernel(ctx context.Context) (bridge.State, error) {
+	state, err := bridge.Read(ctx)
+	if err != nil {
+		return state, &failure{op: "read", object: "kernel", err: err}
+	}
+	return state, nil
+}
+
+// hintFor says what to do about an error of libvirtnet; "" where nobody knows.
+func hintFor(err error) string {
+	missing := (*libvirtnet.NotFoundError)(nil)
+	switch {
+	case errors.As(err, &missing) && len(missing.Near) > 0:
+		return "did you mean " + strings.Join(missing.Near, ", ") + "?"
+	case errors.As(err, &missing) && missing.Kind == "network":
+		return "kvnet net-list --all lists the networks"
+	case errors.As(err, &missing) && missing.Kind == "guest":
+		return "kvnet domif-list --all lists the guests and their interfaces"
+	case errors.Is(err, libvirtnet.ErrNoLibvirt):
+		return "install libvirt (Debian: libvirt-daemon-system); bridge-list, bridge-show, bridge-fdb and verify --snapshot work without it"
+	case errors.Is(err, libvirtnet.ErrDaemonDown):
+		return "systemctl start libvirtd (or virtqemud and virtnetworkd), or name another daemon with --connect URI"
+	case errors.Is(err, libvirtnet.ErrPermission):
+		return "networks of the host belong to qemu:///system, which kvnet asks for every user: run it as root or as a member of group libvirt"
+	case errors.Is(err, libvirtnet.ErrBadURI):
+		return "a URI looks like qemu:///system, qemu+ssh://root@host/system or test:///default"
+	case errors.Is(err, libvirtnet.ErrUnreachable):
+		return "try ssh to that host, or the same URI with virsh"
+	}
+	return ""
+}
