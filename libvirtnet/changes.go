@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"libvirt.org/go/libvirt"
+
+	"github.com/kvnet/kvnet/xml"
 )
 
 // maxDocument is the longest string that libvirt's protocol carries
@@ -45,7 +47,7 @@ func (c *Conn) withNetworkDocument(ctx context.Context, op, doc string, validate
 	if err := checkDocument(op, object, doc); err != nil {
 		return err
 	}
-	if n, err := parseNetwork(doc); err == nil {
+	if n, err := xml.Parse(doc); err == nil {
 		object += " " + show(n.Name)
 	}
 	return do(ctx, c, func() error {

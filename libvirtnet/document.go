@@ -16,28 +16,6 @@ type Change struct {
 	Want string `json:"want"`
 }
 
-// parseNetwork reads a network document.
-func parseNetwork(doc string) (xml.Network, error) {
-	root, err := rootOf(doc, "network")
-	if err != nil {
-		return xml.Network{}, err
-	}
-	n := xml.Network{Name: text(root, "name"), UUID: text(root, "uuid"), Mode: xml.Isolated}
-	if f := root.SelectElement("forward"); f != nil {
-		n.Mode = xml.Mode(f.SelectAttrValue("mode", "nat"))
-	}
-	if b := root.SelectElement("bridge"); b != nil {
-		n.Bridge = b.SelectAttrValue("name", "")
-	}
-	if m := root.SelectElement("mac"); m != nil {
-		n.MAC = strings.ToLower(m.SelectAttrValue("address", ""))
-	}
-	if n.Name == "" {
-		return n, errors.New("the document has no name")
-	}
-	return n, nil
-}
-
 func rootOf(doc, tag string) (*etree.Element, error) {
 	tree := etree.NewDocument()
 	if err := tree.ReadFromString(doc); err != nil {
@@ -112,23 +90,6 @@ func after(root *etree.Element, before, tag string) *etree.Element {
 		root.AddChild(e)
 	}
 	return e
-}
-
-// parseGuest reads the interfaces of a domain document.
-func parseGuest(doc string) ([]Interface, error) {
-	root, err := rootOf(doc, "domain")
-	if err != nil {
-		return nil, err
-	}
-	list := []Interface{}
-	devices := root.SelectElement("devices")
-	if devices == nil {
-		return list, nil
-	}
-	for _, e := range devices.SelectElements("interface") {
-		list = append(list, parseInterface(e))
-	}
-	return list, nil
 }
 
 func parseInterface(e *etree.Element) Interface {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"libvirt.org/go/libvirt"
+
+	"github.com/kvnet/kvnet/xml"
 )
 
 // Guests lists the guests with their interfaces, sorted by name. What one of
@@ -50,11 +52,11 @@ func (c *Conn) GuestConfig(ctx context.Context, key string) ([]Interface, error)
 	if err != nil {
 		return []Interface{}, err
 	}
-	list, err := parseGuest(doc)
+	g, err := xml.ParseGuest(doc)
 	if err != nil {
 		return []Interface{}, &Error{Op: opRead, Object: "guest " + show(key), Message: err.Error(), Kind: ErrInvalid}
 	}
-	return list, nil
+	return g.Interfaces, nil
 }
 
 // GuestXML is a guest's document: the live one of an active guest, or the one
@@ -221,9 +223,11 @@ func fillGuest(h *libvirt.Domain, g *Guest, gap *gaps) (gone bool) {
 		gap.add(object, toError(opRead, object, err))
 		return false
 	}
-	if g.Interfaces, err = parseGuest(doc); err != nil {
-		g.Interfaces = []Interface{}
+	told, err := xml.ParseGuest(doc)
+	if err != nil {
 		gap.add(object, err)
+		return false
 	}
+	g.Interfaces = told.Interfaces
 	return false
 }

@@ -3,6 +3,8 @@ package libvirtnet
 import (
 	"fmt"
 	"strings"
+
+	"github.com/kvnet/kvnet/xml"
 )
 
 // NewPlan says what makes a network's definition be the document want: have
@@ -15,7 +17,7 @@ import (
 // The error is an ErrInvalid when want is no network document or names
 // another network than have, and an ErrExists when its UUID is another.
 func NewPlan(have *Network, want string) (Plan, error) {
-	w, err := parseNetwork(want)
+	w, err := xml.Parse(want)
 	if err != nil {
 		return Plan{}, &Error{Op: opDefine, Object: "network", Message: err.Error(), Kind: ErrInvalid}
 	}
@@ -37,7 +39,7 @@ func NewPlan(have *Network, want string) (Plan, error) {
 		p.Steps = append(p.Steps, step)
 		return p, nil
 	}
-	if w, err = parseNetwork(step.Document); err != nil {
+	if w, err = xml.Parse(step.Document); err != nil {
 		return Plan{}, &Error{Op: opDefine, Object: "network " + show(have.Name), Message: err.Error(), Kind: ErrInvalid}
 	}
 	if p.Changes = changes(*have.Config, w); len(p.Changes) == 0 {

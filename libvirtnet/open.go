@@ -23,12 +23,14 @@ func explainOpen(uri string, e *Error) error {
 		if u, err := url.Parse(uri); err == nil && errors.Is(e, ErrDaemonDown) && (u.Host != "" || strings.Contains(u.Scheme, "+")) {
 			e.Kind = ErrUnreachable
 		} else if errors.Is(e, ErrDaemonDown) {
-			e.Kind = ErrBadURI // a driver that nothing on this host knows
+			e.Kind = ErrBadURI
+			e.Message = "libvirt has no such driver"
 		}
 		return e
 	}
 	if !knownPath(uri) {
 		e.Kind = ErrBadURI
+		e.Message = "a local driver has the paths /system and /session only"
 		return e
 	}
 	for _, socket := range a.sockets {
