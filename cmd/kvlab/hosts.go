@@ -108,10 +108,7 @@ func (p *program) execCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if c.Bool("outside") {
-				return p.hand(h.OutsideCommand(c.Context, argv...))
-			}
-			return p.hand(h.Command(c.Context, argv...))
+			return h.Become(c.Bool("outside"), argv...)
 		},
 	}
 }

@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const sideHost = "host"
@@ -32,9 +35,26 @@ func (h *Host) OutsideCommand(ctx context.Context, argv ...string) *exec.Cmd {
 	return h.command(ctx, strconv.Itoa(h.info.Outside), argv)
 }
 
+// Become replaces this program by a command inside the host, or outside of it:
+// what is done to the process is done to the command. It returns only errors.
+func (h *Host) Become(outside bool, argv ...string) error {
+	side := sideHost
+	if outside {
+		side = strconv.Itoa(h.info.Outside)
+	}
+	if err := unix.Exec(selfExe, h.enterArgs(side, argv), os.Environ()); err != nil {
+		return fmt.Errorf("enter host %s: %w", h.info.Name, err)
+	}
+	return nil
+}
+
+func (h *Host) enterArgs(side string, argv []string) []string {
+	return append([]string{roleEnter, strconv.Itoa(h.info.PID), h.born, side}, argv...)
+}
+
 func (h *Host) command(ctx context.Context, side string, argv []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, selfExe)
-	cmd.Args = append([]string{roleEnter, strconv.Itoa(h.info.PID), h.born, side}, argv...)
+	cmd.Args = h.enterArgs(side, argv)
 	// A daemon that the command left may hold its output open.
 	cmd.WaitDelay = 5 * time.Second
 	return cmd

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -50,10 +52,9 @@ func (g *Guest) exec(ctx context.Context, command string) (Result, error) {
 	if state != "running" {
 		return Result{}, fmt.Errorf("guest is not running but %q", state)
 	}
-	// QEMU serves one connection after the other; that is the queue of callers.
-	conn, err := net.Dial("unix", g.host.Path(path.Join(guestFolder, g.name+".sock")))
+	conn, err := g.connect(ctx)
 	if err != nil {
-		return Result{}, fmt.Errorf("connect to guest: %w", err)
+		return Result{}, err
 	}
 	defer conn.Close() //nolint:errcheck // answers have been read by then
 	ch := &channel{conn: conn, lines: bufio.NewReader(conn)}
@@ -61,6 +62,20 @@ func (g *Guest) exec(ctx context.Context, command string) (Result, error) {
 		return Result{}, err
 	}
 	return ch.ask(ctx, encoded)
+}
+
+// connect opens the guest's serial line. QEMU serves one caller after the
+// other and lets only one wait; further ones are refused and come again.
+func (g *Guest) connect(ctx context.Context) (conn net.Conn, err error) {
+	socket := g.host.Path(path.Join(guestFolder, g.name+".sock"))
+	err = poll(ctx, 20*time.Millisecond, "guest to take a command", func() (bool, error) {
+		conn, err = net.Dial("unix", socket)
+		if errors.Is(err, unix.EAGAIN) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	return conn, err
 }
 
 // quote makes a shell command of words, each taken literally.

@@ -61,8 +61,8 @@ func Start(ctx context.Context, opt Options) (*Host, error) {
 	if !hooked.Load() {
 		return nil, errors.New("start host: host.Main was not called at the start of main or TestMain")
 	}
-	if os.Geteuid() != 0 {
-		return nil, errors.New("start host: needs root: run it as root or with sudo")
+	if err := needRoot(); err != nil {
+		return nil, fmt.Errorf("start host: %w", err)
 	}
 	if opt.Name == "" {
 		opt.Name = generatedName()

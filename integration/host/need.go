@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,6 +29,14 @@ var assetNeeds = []program{
 	{"busybox", "busybox-static"},
 	{"dpkg-deb", "dpkg"},
 	{"apt-get", "apt"},
+}
+
+// needRoot gives the reason once, instead of the first refused system call.
+func needRoot() error {
+	if os.Geteuid() != 0 {
+		return errors.New("needs root: run it as root or with sudo")
+	}
+	return nil
 }
 
 // need reports the first program that is not installed below root.

@@ -115,6 +115,9 @@ func Open(name string) (*Host, error) {
 	if err := checkName("host", name); err != nil {
 		return nil, err
 	}
+	if err := needRoot(); err != nil {
+		return nil, fmt.Errorf("open host %s: %w", name, err)
+	}
 	var info Info
 	pid, err := ask(name, "info", &info)
 	if err != nil {
@@ -130,6 +133,9 @@ func Open(name string) (*Host, error) {
 
 // List returns every host that runs on this machine, sorted by name.
 func List() ([]Info, error) {
+	if err := needRoot(); err != nil {
+		return nil, fmt.Errorf("list hosts: %w", err)
+	}
 	f, err := os.Open("/proc/net/unix")
 	if err != nil {
 		return nil, fmt.Errorf("list hosts: %w", err)
@@ -159,12 +165,9 @@ func startTime(pid int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// The second field is the command in parentheses and may hold spaces.
-	_, rest, _ := strings.Cut(string(data), ") ")
-	if i := strings.LastIndex(string(data), ") "); i >= 0 {
-		rest = string(data)[i+2:]
-	}
-	fields := strings.Fields(rest)
+	// The second field is the command in parentheses, and may hold both.
+	text := string(data)
+	fields := strings.Fields(text[strings.LastIndex(text, ")")+1:])
 	if len(fields) < 20 {
 		return "", fmt.Errorf("parse /proc/%d/stat: %d fields", pid, len(fields))
 	}
