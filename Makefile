@@ -8,11 +8,13 @@ MAKEFLAGS   += --no-builtin-rules --no-print-directory
 PREFIX  ?= /usr/local
 DESTDIR ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# No git, or a checkout that belongs to somebody else: Go must not ask either.
+BUILDVCS := $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo true || echo false)
 
 # libvirt_dlopen: no libvirt to build or to start. The other two leave out
 # connections that kvnet never opens, and their libraries.
 TAGS    := libvirt_dlopen,libvirt_without_qemu,libvirt_without_lxc
-GOFLAGS_KVNET := -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+GOFLAGS_KVNET := -trimpath -buildvcs=$(BUILDVCS) -ldflags '-s -w -X main.version=$(VERSION)'
 
 # golangci-lint's release is part of the rules: another one finds other things.
 LINT_VERSION := 2.15.0
@@ -35,7 +37,7 @@ tools:
 	@$(GO_ENV) go mod download
 
 setup: tools build ## install what is missing: Debian packages, Go, modules, the guests' kernel
-	@$(GO_ENV) $(AS_ROOT) bin/kvlab setup
+	@$(GO_ENV) $(AS_ROOT) bin/kvlab setup || { ./setup.sh lists && $(AS_ROOT) bin/kvlab setup; } # lists may be missing or stale
 
 build: tools ## bin/kvnet and bin/kvlab
 	@$(GO_ENV) go build -tags $(TAGS) $(GOFLAGS_KVNET) -o bin/kvnet ./cmd/kvnet

@@ -5,6 +5,7 @@
 #
 #   setup.sh          install what is missing
 #   setup.sh godir    print the folder of the go command to use
+#   setup.sh lists    update the package lists
 #   setup.sh asroot CMD...   run CMD as root with this environment
 #
 # No service is started on the machine, now or by the packages' own scripts:
@@ -118,17 +119,21 @@ without_starts() {
 # last_error prints apt's last complaint in the log, else the log's last line.
 last_error() { grep '^E:' "$log" | tail -n 1 | grep . || tail -n 1 "$log"; }
 
+# update_lists is content with less than all: a broken list of some other
+# vendor must not stop this, and the install after it judges.
+update_lists() {
+  say "updating the package lists"
+  apt update >>"$log" 2>&1 || true
+}
+
 # install_packages is the part that runs as root.
 install_packages() {
   if ! apt install --simulate "$@" >>"$log" 2>&1; then
-    say "updating the package lists"
-    # A broken list of some other vendor must not stop this: the install judges.
-    apt update >>"$log" 2>&1 || true
+    update_lists
   fi
   say "installing Debian packages: $*"
   if ! without_starts apt install "$@" >>"$log" 2>&1; then
-    # Lists may name versions that the mirror has replaced.
-    apt update >>"$log" 2>&1 || true
+    update_lists # they may name versions that the mirror has replaced
     without_starts apt install "$@" >>"$log" 2>&1 ||
       die "install Debian packages: $(last_error) (are Debian's mirrors reachable? $log has it all)"
   fi
@@ -178,6 +183,8 @@ case ${1-} in
     ;;
   godir) find_go "$(go_wanted)" || die "no Go $(go_wanted) or newer here: run make setup" ;;
   asroot) shift && as_root "$@" ;;
+  lists) as_root bash "$top/setup.sh" update ;;
+  update) update_lists ;;                     # as root, by lists
   packages) shift && install_packages "$@" ;; # as root, by ensure_packages
-  *) die "unknown argument $1: want none, godir or asroot CMD" ;;
+  *) die "unknown argument $1: want none, godir, lists or asroot CMD" ;;
 esac
