@@ -1,6 +1,7 @@
 package xml
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -60,4 +61,122 @@ func text(e *etree.Element) string {
 		}
 	}
 	return b.String()
+}
+
+// setAttr writes an attribute, where it stands or behind the others.
+func setAttr(e *etree.Element, key, value string) {
+	for i := range e.Attr {
+		if e.Attr[i].Space == "" && e.Attr[i].Key == key {
+			e.Attr[i].Value = value
+			return
+		}
+	}
+	e.Attr = append(e.Attr, etree.Attr{Key: key, Value: value})
+}
+
+// dropAttrs removes attributes, and an element that says nothing without them.
+func dropAttrs(e *etree.Element, keys ...string) {
+	if e == nil {
+		return
+	}
+	e.Attr = slices.DeleteFunc(e.Attr, func(a etree.Attr) bool {
+		return a.Space == "" && slices.Contains(keys, a.Key)
+	})
+	if e.Tag == "bridge" && len(e.Attr) == 0 && len(e.Child) == 0 {
+		remove(e)
+	}
+}
+
+// setText replaces the character data of an element.
+func setText(e *etree.Element, s string) {
+	e.Child = slices.DeleteFunc(e.Child, func(t etree.Token) bool {
+		_, isText := t.(*etree.CharData)
+		return isText
+	})
+	e.ReindexChildren()
+	e.InsertChildAt(0, etree.NewText(s))
+}
+
+// ensure is the child of that name, made in its place where there is none.
+func ensure(parent *etree.Element, tag string) *etree.Element {
+	if c := child(parent, tag); c != nil {
+		return c
+	}
+	return insert(parent, tag)
+}
+
+// insert makes a child behind its like, in the order of libvirt's documents
+// and in the document's own indentation.
+func insert(parent *etree.Element, tag string) *etree.Element {
+	indented, level := isIndented(parent), depth(parent)
+	at := position(parent, tag)
+	c := etree.NewElement(tag)
+	parent.InsertChildAt(at, c)
+	if !indented {
+		return c
+	}
+	parent.InsertChildAt(at, etree.NewText("\n"+strings.Repeat("  ", level)))
+	if at+2 == len(parent.Child) {
+		parent.InsertChildAt(at+2, etree.NewText("\n"+strings.Repeat("  ", level-1)))
+	}
+	return c
+}
+
+// position is where a new child goes: before the white space of the first
+// that libvirt writes later, else of the end tag.
+func position(parent *etree.Element, tag string) int {
+	ranks := order[parent.Tag]
+	rank := slices.Index(ranks, tag)
+	at := len(parent.Child)
+	for i, t := range parent.Child {
+		c, ok := t.(*etree.Element)
+		if ok && rank >= 0 && c.Space == "" && slices.Index(ranks, c.Tag) > rank {
+			at = i
+			break
+		}
+	}
+	if at > 0 && isBlank(parent.Child[at-1]) {
+		at--
+	}
+	return at
+}
+
+// remove takes an element out, with the white space before it.
+func remove(e *etree.Element) {
+	if e == nil || e.Parent() == nil {
+		return
+	}
+	parent, at := e.Parent(), e.Index()
+	parent.RemoveChildAt(at)
+	if at > 0 && isBlank(parent.Child[at-1]) {
+		parent.RemoveChildAt(at - 1)
+	}
+	if len(parent.Child) == 1 && isBlank(parent.Child[0]) {
+		parent.RemoveChildAt(0)
+	}
+}
+
+func isBlank(t etree.Token) bool {
+	c, ok := t.(*etree.CharData)
+	return ok && strings.TrimSpace(c.Data) == ""
+}
+
+// isIndented says whether children stand on lines of their own.
+func isIndented(e *etree.Element) bool {
+	switch {
+	case len(e.Child) > 0:
+		return isBlank(e.Child[0])
+	case e.Parent() == nil || e.Parent().Parent() == nil:
+		return true
+	}
+	return isIndented(e.Parent())
+}
+
+// depth is 1 for the root element.
+func depth(e *etree.Element) int {
+	n := 0
+	for ; e != nil && e.Tag != ""; e = e.Parent() {
+		n++
+	}
+	return n
 }
