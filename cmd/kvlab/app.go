@@ -19,7 +19,8 @@ import (
 
 const description = `A host is a private network, mount and PID namespace with a real libvirtd inside
 and an outside world behind its eth0. The machine's own network and libvirt are
-never touched. Options may stand anywhere before "--".
+never touched. Options may stand anywhere before "--". Inside of a host, "." names
+that host.
 
 EXIT STATUS
    0 done, 1 could not do it, 2 wrong command line. exec, run and guest exec
@@ -29,6 +30,7 @@ EXIT STATUS
 EXAMPLE
    kvlab up demo
    kvlab exec demo -- virsh net-list --all
+   kvlab guest demo web start
    kvlab down demo`
 
 // program is one run of kvlab.
@@ -53,7 +55,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if i := slices.Index(args, "--"); i >= 0 {
 		own, p.command = args[:i], args[i+1:]
 	}
-	err := app.RunContext(ctx, flagsFirst(app, own))
+	own, err := flagsFirst(app, own)
+	if err == nil {
+		err = app.RunContext(ctx, own)
+	}
 	var code codeError
 	var usage usageError
 	switch {
@@ -100,14 +105,14 @@ func onUsage(_ *cli.Context, err error, _ bool) error { return usageError{err} }
 
 // flagsFirst moves the flags of a command before its arguments: the library
 // takes a flag behind an argument for an argument, without a word.
-func flagsFirst(app *cli.App, args []string) []string {
+func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	if len(args) < 2 {
-		return args
+		return args, nil
 	}
 	at := slices.IndexFunc(args[1:], func(a string) bool { return !strings.HasPrefix(a, "-") }) + 1
 	cmd := app.Command(args[max(at, 1)])
 	if at == 0 || cmd == nil {
-		return args
+		return args, nil
 	}
 	var flags, rest []string
 	for i := at + 1; i < len(args); i++ {
@@ -116,12 +121,14 @@ func flagsFirst(app *cli.App, args []string) []string {
 			continue
 		}
 		flags = append(flags, args[i])
-		if takesValue(cmd, strings.TrimLeft(args[i], "-")) && i+1 < len(args) {
-			i++
+		if takesValue(cmd, strings.TrimLeft(args[i], "-")) {
+			if i++; i == len(args) {
+				return nil, usageError{fmt.Errorf("%s: %s needs a value", cmd.Name, args[i-1])}
+			}
 			flags = append(flags, args[i])
 		}
 	}
-	return slices.Concat(args[:at+1], flags, rest)
+	return slices.Concat(args[:at+1], flags, rest), nil
 }
 
 // takesValue tells whether the word behind a flag belongs to it.

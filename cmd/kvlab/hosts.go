@@ -140,12 +140,13 @@ func (p *program) runCommand() *cli.Command {
 
 func (p *program) setupCommand() *cli.Command {
 	return &cli.Command{
-		Name: "setup", Usage: "fetch and build what guests boot from, and let libvirt learn about QEMU once",
+		Name: "setup", Usage: "fetch and build what guests boot from, and let libvirt learn about QEMU",
+		Flags: startFlags()[:1],
 		Action: func(c *cli.Context) error {
 			if _, err := arguments(c); err != nil {
 				return err
 			}
-			if err := host.Prepare(c.Context); err != nil {
+			if err := host.Prepare(c.Context, c.String("root")); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(p.stdout, "guest kernel and initramfs are in %s\n", host.CacheDir())

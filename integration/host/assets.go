@@ -34,11 +34,18 @@ func CacheDir() string {
 	return "/var/cache/kvlab"
 }
 
-// Prepare fetches and builds what guests boot from, unless it is there.
-// Guests do it on demand; doing it once before saves the first one the wait.
-func Prepare(ctx context.Context) error {
-	_, err := guestAssets(ctx)
-	return err
+// Prepare fetches and builds what guests boot from, and lets the libvirt of a
+// root folder (or of the machine, if empty) learn about its QEMU, unless that
+// was done before. Guests do both on demand; doing it once saves the first the
+// wait.
+func Prepare(ctx context.Context, root string) error {
+	if err := needRoot(); err != nil {
+		return fmt.Errorf("prepare guests: %w", err)
+	}
+	if _, err := guestAssets(ctx); err != nil {
+		return err
+	}
+	return learn(ctx, root)
 }
 
 // guestAssets returns the guests' kernel and initramfs, made when missing.
@@ -86,7 +93,7 @@ func fetchKernel(ctx context.Context, tree string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work) //nolint:errcheck // what is left is overwritten by nothing and found by its name
+	defer os.RemoveAll(work)
 	depends, err := tool(ctx, work, "apt-cache", "depends", kernelPackage)
 	if err != nil {
 		return err

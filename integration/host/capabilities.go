@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -28,6 +29,23 @@ func capabilityCache(root string) string {
 		}
 	}
 	return filepath.Join(CacheDir(), "capabilities", hex.EncodeToString(sum.Sum(nil)[:8]))
+}
+
+// learn starts a guest once, which makes libvirt ask QEMU what it can do.
+func learn(ctx context.Context, root string) error {
+	if known, err := filepath.Glob(filepath.Join(capabilityCache(root), "*.xml")); err == nil && len(known) > 0 {
+		return nil
+	}
+	h, err := Start(ctx, Options{Root: root})
+	if err != nil {
+		return err
+	}
+	g := h.Guest("probe")
+	err = g.Define(ctx, GuestSpec{Empty: true, NoLink: true})
+	if err == nil {
+		err = g.StartPaused(ctx)
+	}
+	return errors.Join(err, h.Close())
 }
 
 // saveCapabilities copies what the host's libvirt has learned to the cache.

@@ -36,8 +36,8 @@ func runEnter(args []string) (int, error) {
 	if err := enter(args[0], args[1], args[2]); err != nil {
 		return codeLost, fmt.Errorf("enter host: %w", err)
 	}
-	path, err := exec.LookPath(args[3])
-	if err != nil {
+	// setpriv finds it the same way; looking here makes the better error.
+	if _, err := exec.LookPath(args[3]); err != nil {
 		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
 			return codeNotFound, fmt.Errorf("run %s: not found in the host", args[3])
 		}
@@ -45,7 +45,7 @@ func runEnter(args []string) (int, error) {
 	}
 	// Go's own Pdeathsig compares parent pids, which differ across PID
 	// namespaces; setpriv, of Debian's essential util-linux, does not.
-	argv := append([]string{"setpriv", "--pdeathsig", "KILL", "--", path}, args[4:]...)
+	argv := append([]string{"setpriv", "--pdeathsig", "KILL", "--"}, args[3:]...)
 	pid, err := syscall.ForkExec("/usr/bin/setpriv", argv, &syscall.ProcAttr{
 		Env: os.Environ(), Files: []uintptr{0, 1, 2},
 	})

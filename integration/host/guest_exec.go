@@ -56,7 +56,7 @@ func (g *Guest) exec(ctx context.Context, command string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	defer conn.Close() //nolint:errcheck // answers have been read by then
+	defer conn.Close()
 	ch := &channel{conn: conn, lines: bufio.NewReader(conn)}
 	if err := ch.greet(ctx); err != nil {
 		return Result{}, err

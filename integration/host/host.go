@@ -84,7 +84,7 @@ func Start(ctx context.Context, opt Options) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start host %s: %w", opt.Name, err)
 	}
-	defer socket.Close() //nolint:errcheck // the first process holds its own copy
+	defer socket.Close()
 	ctx, cancel := context.WithTimeout(ctx, bringUpLimit)
 	defer cancel()
 	h, err := launch(ctx, opt, socket)
@@ -106,17 +106,17 @@ func launch(ctx context.Context, opt Options, socket *os.File) (_ *Host, err err
 	if err != nil {
 		return nil, fmt.Errorf("create pipe: %w", err)
 	}
-	defer leashEnd.Close() //nolint:errcheck // the first process holds its own copy
+	defer leashEnd.Close()
 	said, sayEnd, err := os.Pipe()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("create pipe: %w", err), leash.Close())
 	}
-	defer said.Close() //nolint:errcheck // only read
+	defer said.Close()
 	log, err := memoryFile("kvlab-log")
 	if err != nil {
 		return nil, errors.Join(err, leash.Close(), sayEnd.Close())
 	}
-	defer log.Close() //nolint:errcheck // memory only
+	defer log.Close()
 
 	cmd := &exec.Cmd{
 		Path: selfExe, Args: []string{roleInit, opt.Name}, Dir: "/",
@@ -236,6 +236,9 @@ func (h *Host) Close() error {
 	if h.process != nil {
 		return h.closeOwn()
 	}
+	if h.info.PID == 1 {
+		return fmt.Errorf("end host %s: not possible from inside of it", h.info.Name)
+	}
 	if err := h.kill(); err != nil {
 		return fmt.Errorf("end host %s: %w", h.info.Name, err)
 	}
@@ -268,7 +271,7 @@ func (h *Host) kill() error {
 	if err != nil {
 		return fmt.Errorf("open process %d: %w", h.info.PID, err)
 	}
-	defer unix.Close(fd) //nolint:errcheck // nothing to lose
+	defer unix.Close(fd)
 	if born, err := startTime(h.info.PID); err != nil || born != h.born {
 		return nil
 	}

@@ -17,27 +17,6 @@ import (
 	"github.com/kvnet/kvnet/integration/host"
 )
 
-// ownerEnv makes the test program start a host and wait to be killed.
-const ownerEnv = "KVLAB_TEST_OWNER"
-
-func TestMain(m *testing.M) {
-	host.Main()
-	if os.Getenv(ownerEnv) != "" {
-		os.Exit(own())
-	}
-	os.Exit(m.Run())
-}
-
-func own() int {
-	h, err := host.Start(context.Background(), host.Options{})
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	fmt.Println(h.Name())
-	select {}
-}
-
 // deadline is for everything that ends by itself; tests do not measure time.
 func deadline(t *testing.T) context.Context {
 	t.Helper()
@@ -49,12 +28,16 @@ func deadline(t *testing.T) context.Context {
 // until polls a condition, and fails the test when it stays false.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if done() {
-			return
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(30 * time.Second)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("waited in vain: %s", what)
 		}
 	}
-	t.Fatalf("waited in vain: %s", what)
 }
 
 // members lists the processes that are in one of the first process's namespaces.

@@ -146,7 +146,7 @@ func (f *first) holdOn() {
 		if err != nil && f.kept.Load() {
 			select {} // until down
 		}
-		if errors.Is(err, io.EOF) || err != nil {
+		if err != nil {
 			return
 		}
 	}
@@ -167,20 +167,32 @@ func (f *first) answerFor() error {
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("close host socket: %w", err)
 	}
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				continue
-			}
-			go f.answer(conn)
-		}
-	}()
+	if err := os.MkdirAll(guestFolder, 0o755); err != nil {
+		return fmt.Errorf("create %s: %w", guestFolder, err)
+	}
+	own, err := net.Listen("unix", ownSocket)
+	if err != nil {
+		return fmt.Errorf("listen inside: %w", err)
+	}
+	go f.accept(listener)
+	go f.accept(own)
 	return nil
 }
 
+func (f *first) accept(l net.Listener) {
+	for {
+		conn, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err == nil {
+			go f.answer(conn)
+		}
+	}
+}
+
 func (f *first) answer(conn net.Conn) {
-	defer conn.Close() //nolint:errcheck // the caller notices
+	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	// Abstract sockets have no permissions: whoever is not root gets nothing.
 	if cred, err := peer(conn.(*net.UnixConn)); err != nil || cred.Uid != 0 {

@@ -59,7 +59,7 @@ func (r *reaper) spawn(argv ...string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("open %s: %w", os.DevNull, err)
 	}
-	defer null.Close() //nolint:errcheck // only read
+	defer null.Close()
 	done := make(chan int, 1)
 	// Held over the fork, so that the child cannot be collected before it is known.
 	r.mu.Lock()

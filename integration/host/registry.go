@@ -66,17 +66,38 @@ func claim(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), socketPrefix+name), nil
 }
 
+// ownSocket is how a host's first process is asked from inside of the host,
+// where the machine's abstract sockets are out of sight.
+const ownSocket = guestFolder + "/host.sock"
+
+// inside returns the name of the host that the calling program runs in, or "".
+func inside() string {
+	data, err := os.ReadFile("/proc/1/cmdline")
+	if err != nil {
+		return ""
+	}
+	argv := strings.Split(string(data), "\x00")
+	if len(argv) < 2 || argv[0] != roleInit {
+		return ""
+	}
+	return argv[1]
+}
+
 // ask sends one word to the host's first process and decodes its JSON answer.
 // It returns the pid of the answering process, which the kernel vouches for.
 func ask(name, word string, answer any) (pid int, err error) {
-	conn, err := net.DialTimeout("unix", socketPrefix+name, 5*time.Second)
+	socket := socketPrefix + name
+	if name == inside() {
+		socket = ownSocket
+	}
+	conn, err := net.DialTimeout("unix", socket, 5*time.Second)
 	if errors.Is(err, unix.ECONNREFUSED) {
 		return 0, ErrNotFound
 	}
 	if err != nil {
 		return 0, fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Close() //nolint:errcheck // nothing is lost with a connection that was only read
+	defer conn.Close()
 	cred, err := peer(conn.(*net.UnixConn))
 	if err != nil {
 		return 0, err
@@ -110,8 +131,14 @@ func peer(conn *net.UnixConn) (*unix.Ucred, error) {
 	return cred, nil
 }
 
-// Open returns the running host of that name. Closing it ends the host.
+// Open returns the running host of that name. Closing it ends the host. Inside
+// of a host, "." is that host itself, which cannot be closed from there.
 func Open(name string) (*Host, error) {
+	if name == "." {
+		if name = inside(); name == "" {
+			return nil, errors.New("open host .: this is not the inside of a host")
+		}
+	}
 	if err := checkName("host", name); err != nil {
 		return nil, err
 	}
@@ -140,8 +167,11 @@ func List() ([]Info, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list hosts: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	names := map[string]bool{}
+	if own := inside(); own != "" {
+		names[own] = true
+	}
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		if _, name, ok := strings.Cut(lines.Text(), " "+socketPrefix); ok && validName.MatchString(name) {
 			names[name] = true
