@@ -40,7 +40,6 @@ func network(root *etree.Element) (Network, error) {
 	r := &reader{}
 	n := Network{
 		Name:        text(child(root, "name")),
-		UUID:        strings.ToLower(strings.TrimSpace(text(child(root, "uuid")))),
 		Title:       text(child(root, "title")),
 		IPv6:        r.yes(root, "ipv6"),
 		Connections: r.number(root, "connections"),
@@ -48,12 +47,8 @@ func network(root *etree.Element) (Network, error) {
 	if n.Name == "" {
 		r.errs = append(r.errs, errors.New("no <name>"))
 	}
-	if n.UUID != "" {
-		uuid, err := ParseUUID(n.UUID)
-		if err != nil {
-			r.errs = append(r.errs, err)
-		}
-		n.UUID = uuid
+	if e := child(root, "uuid"); strings.TrimSpace(text(e)) != "" {
+		n.UUID = r.uuid(e)
 	}
 	r.forward(&n, child(root, "forward"))
 	r.bridge(&n, root)
@@ -295,7 +290,9 @@ func (r *reader) addr(e *etree.Element, key string) netip.Addr {
 
 func (r *reader) mac(e *etree.Element, key string) string {
 	mac, err := ParseMAC(attr(e, key))
-	if err != nil {
+	if e == nil {
+		r.errs = append(r.errs, errors.New("no <mac>"))
+	} else if err != nil {
 		r.fail(e, key, attr(e, key), "a MAC address")
 	}
 	return mac

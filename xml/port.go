@@ -1,0 +1,136 @@
+package xml
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/beevik/etree"
+)
+
+// Port is a network's side of a guest interface, see
+// https://libvirt.org/formatnetworkport.html.
+type Port struct {
+	// UUID is the guest interface's PortID.
+	UUID      string `json:"uuid"`
+	OwnerName string `json:"owner_name"` // the guest's
+	OwnerUUID string `json:"owner_uuid"`
+	MAC       string `json:"mac"` // the guest's
+	Group     string `json:"group,omitempty"`
+	// Isolated is <port isolated='yes'>.
+	Isolated  bool      `json:"isolated,omitempty"`
+	VLANs     []int     `json:"vlans,omitempty"`
+	Bandwidth Bandwidth `json:"bandwidth,omitzero"`
+	// Plug is what libvirt reports of a port in use; see [BuildPort].
+	Plug *Plug `json:"plug,omitempty"`
+}
+
+// Plug is how a port reaches the host.
+type Plug struct {
+	Type   string `json:"type"`             // network, bridge, direct, hostdev-pci
+	Bridge string `json:"bridge,omitempty"` // of network and bridge
+	Dev    string `json:"dev,omitempty"`    // of direct
+	Mode   string `json:"mode,omitempty"`   // of direct
+}
+
+// PortFor is the port that a guest's interface says it has, as a port that has
+// been lost is made again: the same UUID, owner and MAC, and no plug.
+func PortFor(g Guest, i Interface) Port {
+	return Port{
+		UUID: i.PortID, OwnerName: g.Name, OwnerUUID: g.UUID, MAC: i.MAC,
+		Group: i.PortGroup, Isolated: i.Isolated, VLANs: i.VLANs,
+	}
+}
+
+// BuildPort writes the document of a port, to make one that was lost again.
+// The plug is never written: libvirt works it out, and refuses one that it is
+// given without its "reclaim" flag.
+func BuildPort(p Port) (string, error) {
+	if err := checkPort(p); err != nil {
+		return "", fmt.Errorf("build port: %w", err)
+	}
+	uuid, _ := ParseUUID(p.UUID)
+	owner, _ := ParseUUID(p.OwnerUUID)
+	mac, _ := ParseMAC(p.MAC)
+	tree := etree.NewDocument()
+	root := tree.CreateElement("networkport")
+	setText(insert(root, "uuid"), uuid)
+	who := insert(root, "owner")
+	setText(insert(who, "name"), p.OwnerName)
+	setText(insert(who, "uuid"), owner)
+	setAttr(insert(root, "mac"), "address", mac)
+	if p.Group != "" {
+		setText(insert(root, "group"), p.Group)
+	}
+	applyRate(root, "inbound", Rate{}, p.Bandwidth.Inbound)
+	applyRate(root, "outbound", Rate{}, p.Bandwidth.Outbound)
+	if len(p.VLANs) > 0 {
+		applyVLANs(root, p.VLANs)
+	}
+	if p.Isolated {
+		setAttr(insert(root, "port"), "isolated", "yes")
+	}
+	tree.CreateText("\n")
+	return write(tree)
+}
+
+func checkPort(p Port) error {
+	c := &checker{}
+	_, err := ParseUUID(p.UUID)
+	c.must(err)
+	if _, err := ParseUUID(p.OwnerUUID); err != nil {
+		c.fail("owner: %w", err)
+	}
+	if p.OwnerName == "" {
+		c.fail("owner: has no name")
+	}
+	c.must(checkText("owner", p.OwnerName))
+	c.must(CheckMAC(p.MAC))
+	c.must(checkText("group", p.Group))
+	for _, id := range p.VLANs {
+		if id < 0 || id > 4095 {
+			c.fail("VLAN %d: want 0 to 4095", id)
+		}
+	}
+	c.rate("inbound", p.Bandwidth.Inbound)
+	c.rate("outbound", p.Bandwidth.Outbound)
+	return errors.Join(c.errs...)
+}
+
+// ParsePort reads the document of a port.
+func ParsePort(doc string) (Port, error) {
+	tree, err := load(doc, "networkport")
+	if err != nil {
+		return Port{}, fmt.Errorf("read port: %w", err)
+	}
+	root := tree.Root()
+	r := &reader{}
+	owner := child(root, "owner")
+	p := Port{
+		UUID:      r.uuid(child(root, "uuid")),
+		OwnerName: text(child(owner, "name")),
+		OwnerUUID: r.uuid(child(owner, "uuid")),
+		MAC:       r.mac(child(root, "mac"), "address"),
+		Group:     text(child(root, "group")),
+		Isolated:  r.yes(child(root, "port"), "isolated"),
+		Bandwidth: r.bandwidth(child(root, "bandwidth")),
+	}
+	for _, e := range children(child(root, "vlan"), "tag") {
+		p.VLANs = append(p.VLANs, r.number(e, "id"))
+	}
+	if plug := child(root, "plug"); plug != nil {
+		p.Plug = &Plug{Type: attr(plug, "type"), Bridge: attr(plug, "bridge"), Dev: attr(plug, "dev"), Mode: attr(plug, "mode")}
+	}
+	if err := errors.Join(r.errs...); err != nil {
+		return Port{}, fmt.Errorf("read port: %w", err)
+	}
+	return p, nil
+}
+
+func (r *reader) uuid(e *etree.Element) string {
+	uuid, err := ParseUUID(strings.TrimSpace(text(e)))
+	if err != nil {
+		r.errs = append(r.errs, err)
+	}
+	return uuid
+}
