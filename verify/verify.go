@@ -30,7 +30,28 @@ const (
 	Unknown Severity = "unknown"
 )
 
+// Severities are all severities, worst first.
+var Severities = []Severity{Error, Warning, Info, Unknown}
+
+// rank orders severities, worst first; what is none of them comes last.
+func (s Severity) rank() int {
+	for i, other := range Severities {
+		if s == other {
+			return i
+		}
+	}
+	return len(Severities)
+}
+
+// AtLeast says whether s is as bad as limit or worse. Unknown is the mildest:
+// it is at least unknown only.
+func (s Severity) AtLeast(limit Severity) bool { return s.rank() <= limit.rank() }
+
 // Finding is one fault, or one check that could not be made.
+//
+// Subject, Network and Domain are the names as libvirt and the kernel have
+// them, whatever characters they hold; Message, Want, Have and Fix.Say are one
+// line each and printable.
 type Finding struct {
 	Check    string   `json:"check"`
 	Severity Severity `json:"severity"`
@@ -52,24 +73,39 @@ const (
 	Manual  Class = "manual"  // a person decides
 )
 
-// Fix is the cure of a finding, as data.
-type Fix struct {
-	Class Class  `json:"class"`
-	Say   string `json:"say"` // the cure in words, one line
-	Steps []Step `json:"-"`
-}
-
-// Report is the verdict on a snapshot.
+// Report is the verdict on a snapshot. Findings are sorted by severity, then
+// in the order of [Checks], then by subject.
 type Report struct {
-	Version  int       `json:"version"`
-	Taken    time.Time `json:"taken"`
-	URI      string    `json:"uri"`
-	Checks   int       `json:"checks"` // verdicts that were reached: a check times its subjects
-	Findings []Finding `json:"findings"`
-	Gaps     []Gap     `json:"gaps"`
+	Version int       `json:"version"`
+	Taken   time.Time `json:"taken"`
+	URI     string    `json:"uri"`
+	// Checks counts the verdicts that were reached: a check times the subjects
+	// it was held against. Followers of a named cause and checks that could
+	// not be made are none.
+	Checks int `json:"checks"`
+	// Networks, Guests, Interfaces and Bridges count what was looked at.
+	Networks   int       `json:"networks"`
+	Guests     int       `json:"guests"`
+	Interfaces int       `json:"interfaces"`
+	Bridges    int       `json:"bridges"`
+	Findings   []Finding `json:"findings"`
+	Gaps       []Gap     `json:"gaps"`
 }
 
-// Gap is something that could not be read, of either half.
+// Worst is the worst severity among the findings, "" when there are none.
+func (r Report) Worst() Severity {
+	worst := Severity("")
+	for _, f := range r.Findings {
+		if worst == "" || f.Severity.rank() < worst.rank() {
+			worst = f.Severity
+		}
+	}
+	return worst
+}
+
+// Gap is something that could not be read. Source begins with the half it
+// belongs to: "libvirt guests", "kernel routes"; "kernel" alone means that
+// the kernel looked at could not be proven to be libvirt's.
 type Gap struct {
 	Source  string `json:"source"`
 	Message string `json:"message"`

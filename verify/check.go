@@ -1,0 +1,75 @@
+package verify
+
+import "slices"
+
+// Check is one fault of the catalogue: its stable id, what is to be said of
+// it, and the function that looks for it.
+type Check struct {
+	ID    string
+	Title string // what is wrong, in a few words
+	// Severity is the worst with which the check fires.
+	Severity Severity
+	Doc      Doc
+	// Needs are the parts of the snapshot without which the check answers
+	// unknown.
+	Needs []Need
+	// After are ids of causes: where one of them was found for the same tap,
+	// bridge, network or guest, this check is silent.
+	After []string
+
+	run func(*pass)
+}
+
+// Doc explains a check to a person, each field in one or two sentences.
+type Doc struct {
+	Symptom  string // what users notice
+	Cause    string // what usually brings it about
+	Evidence string // the facts that are compared, and what is not taken for a fault
+	Cure     string
+}
+
+// Checks are all checks in reading order: libvirt's objects first, then
+// bridges, taps, guests, ports, uplinks, routing and the DHCP and DNS server.
+func Checks() []Check {
+	return slices.Concat(
+		networkChecks(),
+		subnetChecks(),
+		bridgeChecks(),
+		bridgeValueChecks(),
+		tapChecks(),
+		orphanChecks(),
+		guestChecks(),
+		portChecks(),
+		uplinkChecks(),
+		routingChecks(),
+		dhcpChecks(),
+	)
+}
+
+// inOrder returns the indexes of checks such that each stands behind the
+// causes in its After.
+func inOrder(checks []Check) []int {
+	place := make(map[string]int, len(checks))
+	for i, c := range checks {
+		place[c.ID] = i
+	}
+	order := make([]int, 0, len(checks))
+	seen := make([]bool, len(checks))
+	var visit func(int)
+	visit = func(i int) {
+		if seen[i] {
+			return
+		}
+		seen[i] = true
+		for _, id := range checks[i].After {
+			if j, ok := place[id]; ok {
+				visit(j)
+			}
+		}
+		order = append(order, i)
+	}
+	for i := range checks {
+		visit(i)
+	}
+	return order
+}

@@ -1,0 +1,226 @@
+package verify
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
+)
+
+func dhcpChecks() []Check {
+	return []Check{
+		{
+			ID: "dnsmasq-dead", Title: "a network's DHCP and DNS server does not run", Severity: Error,
+			Needs: []Need{Networks, Links, Addresses, Sockets},
+			After: []string{"dnsmasq-port-conflict", "bridge-missing", "bridge-ip-missing"},
+			Doc: Doc{
+				Symptom:  "Guests get no lease and resolve no name; virsh still lists the network as active.",
+				Cause:    "The process was killed or crashed; libvirt does not watch it.",
+				Evidence: "No socket of dnsmasq on port 67 of the bridge, nor on port 53 of the network's addresses, where the network wants them. Without <ip>, or with neither DHCP nor DNS, none is wanted.",
+				Cure:     "Let the network daemon reload: it starts the servers that are missing.",
+			},
+			run: dnsmasqDead,
+		},
+		{
+			ID: "dnsmasq-port-conflict", Title: "another program has a port that a network needs", Severity: Error,
+			Needs: []Need{Networks, Guests, Sockets}, After: []string{"bridge-missing"},
+			Doc: Doc{
+				Symptom:  "The network does not start: address already in use.",
+				Cause:    "A name server or DHCP server of the host listens on every address.",
+				Evidence: "A socket of another program on port 53 of every address or of the network's own, or on port 67 of every link. Servers on addresses of their own, and dnsmasq's shared DHCP socket, do not count. An error when the network's server does not run or cannot start, a warning when it runs and would not start again.",
+				Cure:     "Bind the other program to its own addresses, or end it.",
+			},
+			run: dnsmasqConflict,
+		},
+	}
+}
+
+// service is what a network wants of dnsmasq.
+type service struct {
+	net  *libvirtnet.Network
+	def  xml.Network
+	dhcp bool // IPv4 DHCP on the bridge
+	dns  bool // DNS on the addresses
+}
+
+// services are the networks that want a server, active or not.
+func (h *host) services() []service {
+	var list []service
+	for i := range h.snap.Libvirt.Networks {
+		n := &h.snap.Libvirt.Networks[i]
+		s := service{net: n, def: n.Def()}
+		if !s.def.Managed() || s.def.Bridge == "" || len(s.def.IPs) == 0 {
+			continue
+		}
+		s.dns = s.def.DNS == nil || s.def.DNS.Enabled == nil || *s.def.DNS.Enabled
+		for _, ip := range s.def.IPs {
+			s.dhcp = s.dhcp || ip.DHCP() && ip.Address.Addr().Unmap().Is4()
+		}
+		if s.dns || s.dhcp {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// sockets are the sockets by port and address, and by port and device.
+type sockets struct {
+	byAddress map[netip.AddrPort][]*bridge.Socket
+	byDevice  map[string][]*bridge.Socket
+	wild      []*bridge.Socket // on every address and every link
+}
+
+func (h *host) sockets() sockets {
+	s := sockets{byAddress: map[netip.AddrPort][]*bridge.Socket{}, byDevice: map[string][]*bridge.Socket{}}
+	for i := range h.snap.Kernel.Sockets {
+		k := &h.snap.Kernel.Sockets[i]
+		addr := k.Address.WithZone("").Unmap()
+		switch {
+		case k.Device != "":
+			s.byDevice[k.Device] = append(s.byDevice[k.Device], k)
+		case addr.IsUnspecified():
+			s.wild = append(s.wild, k)
+		}
+		if k.Port >= 0 && k.Port <= 0xffff {
+			at := netip.AddrPortFrom(addr, uint16(k.Port))
+			s.byAddress[at] = append(s.byAddress[at], k)
+		}
+	}
+	return s
+}
+
+// owns says whether a socket is that of the network's own dnsmasq, as far as
+// is known: libvirt starts it with a configuration file named after the
+// network. A process that could not be looked at is given the benefit.
+func (s service) owns(k *bridge.Socket) bool {
+	if k.Command != "" && k.Command != "dnsmasq" {
+		return false
+	}
+	if len(k.Args) == 0 {
+		return true
+	}
+	for _, a := range k.Args {
+		if strings.HasSuffix(a, "/"+s.net.Name+".conf") {
+			return true
+		}
+	}
+	return false
+}
+
+// serves finds a socket of the network's own server. wanted is false when
+// nothing can be expected: no address is on the bridge, and no DHCP is wanted.
+func (h *host) serves(s service, open sockets) (found, wanted bool) {
+	if s.dhcp {
+		wanted = true
+		for _, k := range open.byDevice[s.def.Bridge] {
+			if k.Port == 67 && s.owns(k) {
+				return true, true
+			}
+		}
+	}
+	if !s.dns {
+		return false, wanted
+	}
+	for _, ip := range s.def.IPs {
+		addr := ip.Address.Addr().WithZone("").Unmap()
+		if _, there := h.addressOn(s.def.Bridge, addr); !there {
+			continue
+		}
+		wanted = true
+		for _, k := range open.byAddress[netip.AddrPortFrom(addr, 53)] {
+			if s.owns(k) {
+				return true, true
+			}
+		}
+	}
+	return false, wanted
+}
+
+func dnsmasqDead(p *pass) {
+	open := p.sockets()
+	for _, srv := range p.services() {
+		s := scope{kind: aNetwork, network: srv.net.Name, bridge: srv.def.Bridge}
+		if !srv.net.Active || p.links[srv.def.Bridge] == nil {
+			continue
+		}
+		found, wanted := p.serves(srv, open)
+		if !wanted || !p.on(s) || found {
+			continue
+		}
+		p.found(s, Finding{
+			Message: fmt.Sprintf("the DHCP and DNS server of network %s does not run: its guests get no address", show(srv.net.Name)),
+			Want:    "dnsmasq on " + show(srv.def.Bridge), Have: "no socket",
+			Fix: Fix{Class: Safe, Say: "let libvirt's network daemon reload: it starts the server again", Steps: p.reload()},
+		})
+	}
+}
+
+func dnsmasqConflict(p *pass) {
+	open := p.sockets()
+	for _, srv := range p.services() {
+		s := scope{kind: aNetwork, network: srv.net.Name, bridge: srv.def.Bridge}
+		if !srv.net.Active && !srv.net.Autostart && len(p.byNet[srv.net.Name]) == 0 || !p.on(s) {
+			continue
+		}
+		if k := srv.rival(open); k != nil {
+			p.rival(s, srv, k, open)
+		}
+	}
+}
+
+// rival finds a socket that the network's server cannot stand beside.
+func (s service) rival(open sockets) *bridge.Socket {
+	for _, k := range open.wild {
+		dns := k.Port == 53 && s.dns
+		dhcp := k.Port == 67 && s.dhcp && k.Protocol == "udp" && k.Command != "dnsmasq"
+		if dns || dhcp {
+			return k
+		}
+	}
+	if !s.dns {
+		return nil
+	}
+	for _, ip := range s.def.IPs {
+		for _, k := range open.byAddress[netip.AddrPortFrom(ip.Address.Addr().WithZone("").Unmap(), 53)] {
+			if k.Device == "" && !s.owns(k) {
+				return k
+			}
+		}
+	}
+	return nil
+}
+
+func (p *pass) rival(s scope, srv service, k *bridge.Socket, open sockets) {
+	who := "another program"
+	if k.Command != "" {
+		who = show(k.Command)
+	}
+	var steps []Step
+	if k.PID > 0 {
+		who += fmt.Sprintf(" (process %d)", k.PID)
+		steps = append(steps, Step{Do: Kill, On: strconv.Itoa(k.PID)})
+	}
+	at := k.Protocol + " " + netip.AddrPortFrom(k.Address, uint16(k.Port)).String()
+	f := Finding{
+		Severity: Warning,
+		Want:     fmt.Sprintf("port %d for dnsmasq on %s", k.Port, show(srv.def.Bridge)), Have: who + " on " + at,
+		Message: fmt.Sprintf("%s listens on %s: the server of network %s runs, and would not start again", who, at, show(srv.net.Name)),
+	}
+	switch found, _ := p.serves(srv, open); {
+	case !srv.net.Active:
+		f.Message = fmt.Sprintf("%s listens on %s: network %s cannot start", who, at, show(srv.net.Name))
+		if srv.net.Autostart {
+			f.Severity = Error
+		}
+	case !found:
+		f.Severity = Error
+		f.Message = fmt.Sprintf("%s listens on %s, and the server of network %s does not run beside it", who, at, show(srv.net.Name))
+		steps = append(steps, p.reload()...)
+	}
+	f.Fix = Fix{Class: Manual, Say: "bind " + who + " to addresses of its own, or end it", Steps: steps}
+	p.found(s, f)
+}

@@ -1,0 +1,222 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+)
+
+func guestChecks() []Check {
+	return []Check{
+		{
+			ID: "guest-mac-dup", Title: "two interfaces in one segment share a MAC", Severity: Error,
+			Needs: []Need{Networks, Guests, Links},
+			Doc: Doc{
+				Symptom:  "Both guests lose packets by turns, and take one address.",
+				Cause:    "A guest was copied without a new MAC; libvirt does not compare guests.",
+				Evidence: "Equal MACs in two guests in one bridge or on one NIC, or a guest with the MAC of its bridge or of the bridge's uplink. An error when both run, a warning when one does, info when none does. Other segments, other VLANs and two interfaces of one guest do not count.",
+				Cure:     "Give one of them a fresh MAC.",
+			},
+			run: guestMACDup,
+		},
+		{
+			ID: "guest-link-down", Title: "a guest's cable is unplugged in libvirt", Severity: Warning,
+			Needs: []Need{Guests},
+			Doc: Doc{
+				Symptom:  "The guest says that no cable is plugged in; on the host all looks well.",
+				Cause:    "The link state in the guest's document is down: somebody cut the guest off, on purpose or not.",
+				Evidence: "Only libvirt knows: the kernel shows nothing of it.",
+				Cure:     "Plug it in, unless the guest is to be cut off.",
+			},
+			run: guestLinkDown,
+		},
+		{
+			ID: "guest-paused", Title: "a guest with interfaces does not execute", Severity: Warning,
+			Needs: []Need{Guests},
+			Doc: Doc{
+				Symptom:  "The guest does not answer, and its tap looks well.",
+				Cause:    "It was paused, by a person or by an error of its disk, it crashed, or it sleeps.",
+				Evidence: "The guest's state. The short pauses of a snapshot, a migration or a save are no fault.",
+				Cure:     "Look why, then resume it.",
+			},
+			run: guestPaused,
+		},
+	}
+}
+
+// segment names the layer 2 network that an interface is in; "" when that is
+// not known.
+func (n *nic) segment() string {
+	vlans := ""
+	if len(n.iface.VLANs) > 0 {
+		vlans = fmt.Sprint(n.iface.VLANs)
+	}
+	switch {
+	case n.kind == bridged && n.bridge != "":
+		return "bridge " + n.bridge + vlans
+	case n.kind == direct && n.iface.Dev != "":
+		return "nic " + n.iface.Dev + vlans
+	case n.iface.Network != "":
+		return "network " + n.iface.Network + vlans
+	}
+	return ""
+}
+
+func guestMACDup(p *pass) {
+	type place struct{ segment, mac string }
+	seen := make(map[place]*nic, len(p.nics))
+	for i := range p.nics {
+		n := &p.nics[i]
+		segment := n.segment()
+		if segment == "" || n.iface.MAC == "" {
+			continue
+		}
+		counted := p.on(n.scope())
+		at := place{segment, strings.ToLower(n.iface.MAC)}
+		first := seen[at]
+		if first == nil {
+			seen[at] = n
+			if owner := p.hardware(n); counted && owner != "" {
+				p.hostMAC(n, owner)
+			}
+			continue
+		}
+		if first.guest == n.guest || first.guest.UUID != "" && first.guest.UUID == n.guest.UUID {
+			continue
+		}
+		keep, change := first, n
+		if change.active && !keep.active {
+			keep, change = change, keep
+			seen[at] = keep
+		}
+		p.sharedMAC(keep, change)
+	}
+}
+
+// sharedMAC reports two guests with one MAC, for the one that should change.
+func (p *pass) sharedMAC(keep, change *nic) {
+	s := change.scope()
+	if p.wanted != nil && !p.wanted[s.subject()] && !p.wanted[keep.scope().subject()] {
+		return
+	}
+	severity := Info
+	switch {
+	case keep.active && change.active:
+		severity = Error
+	case keep.active:
+		severity = Warning
+	}
+	p.found(s, Finding{
+		Severity: severity,
+		Message:  fmt.Sprintf("%s has the MAC %s of %s in one segment", change.title(), show(change.iface.MAC), keep.title()),
+		Want:     "a MAC of its own", Have: show(change.iface.MAC),
+		Fix: freshMAC(change),
+	})
+}
+
+func freshMAC(n *nic) Fix {
+	return Fix{
+		Class: Manual, Steps: n.renew(true),
+		Say: "plug the interface of guest " + show(n.guest.Name) + " in anew with a fresh MAC",
+	}
+}
+
+// hardware finds the bridge or uplink in the interface's own segment that has
+// its MAC; "" when none has.
+func (h *host) hardware(n *nic) string {
+	if n.kind != bridged || n.bridge == "" || len(h.gaps.lacks[Links]) > 0 {
+		return ""
+	}
+	if l := h.links[n.bridge]; l != nil && strings.EqualFold(l.MAC, n.iface.MAC) {
+		// A host bridge borrows the MAC of a port: the uplink's, or a tap's.
+		if h.owners[n.bridge] != nil {
+			return l.Name
+		}
+	}
+	for _, l := range h.uplinks(n.bridge) {
+		if strings.EqualFold(l.MAC, n.iface.MAC) {
+			return l.Name
+		}
+	}
+	return ""
+}
+
+// hostMAC reports a guest with the MAC of the host's own bridge or NIC.
+func (p *pass) hostMAC(n *nic, owner string) {
+	severity := Warning
+	if n.active {
+		severity = Error
+	}
+	p.found(n.scope(), Finding{
+		Severity: severity,
+		Message:  fmt.Sprintf("%s has the MAC %s of the host's own %s", n.title(), show(n.iface.MAC), show(owner)),
+		Want:     "a MAC of its own", Have: show(n.iface.MAC),
+		Fix: freshMAC(n),
+	})
+}
+
+func guestLinkDown(p *pass) {
+	for i := range p.nics {
+		n := &p.nics[i]
+		if !n.active {
+			continue
+		}
+		s := n.scope()
+		if !p.on(s) || n.iface.Link != "down" {
+			continue
+		}
+		p.found(s, Finding{
+			Message: fmt.Sprintf("the cable of %s is unplugged in libvirt", n.title()),
+			Want:    "link up", Have: "link down",
+			Fix: Fix{
+				Class: Guarded, Say: "plug the cable in, unless somebody cut the guest off on purpose",
+				Steps: []Step{{Do: LinkState, On: n.guest.Name, With: n.subject()}},
+			},
+		})
+	}
+}
+
+// passing are the reasons, in virsh's words, for which libvirt itself pauses
+// a guest for a moment.
+var passing = []string{
+	"migrating", "saving", "dumping", "snapshot", "creating snapshot", "shutting down", "starting up", "post-copy",
+}
+
+func guestPaused(p *pass) {
+	for i := range p.snap.Libvirt.Guests {
+		g := &p.snap.Libvirt.Guests[i]
+		if !g.Active() || g.State == libvirtnet.ShutOff || len(g.Interfaces) == 0 {
+			continue
+		}
+		s := scope{kind: aGuest, guest: g.Name}
+		if !p.on(s) || slices.Contains(passing, g.Reason) {
+			continue
+		}
+		f := Fix{Class: Manual, Say: "resume guest " + show(g.Name), Steps: []Step{{Do: Resume, On: g.Name}}}
+		switch g.State {
+		case libvirtnet.Paused:
+			if strings.Contains(strings.ToLower(g.Reason), "i/o") {
+				f.Say = "look at the storage of guest " + show(g.Name) + " first, then resume it"
+			}
+		case libvirtnet.PMSuspended:
+			f = Fix{Class: Manual, Say: "wake guest " + show(g.Name), Steps: []Step{{Do: Wakeup, On: g.Name}}}
+		case libvirtnet.Crashed:
+			f = Fix{
+				Class: Manual, Say: "look why guest " + show(g.Name) + " crashed, then start it again",
+				Steps: []Step{{Do: GuestStop, On: g.Name}, {Do: GuestStart, On: g.Name}},
+			}
+		default:
+			continue
+		}
+		have := show(g.State)
+		if g.Reason != "" {
+			have += " (" + show(g.Reason) + ")"
+		}
+		p.found(s, Finding{
+			Message: fmt.Sprintf("guest %s does not execute: %s; its interfaces look well and answer nothing", show(g.Name), have),
+			Want:    libvirtnet.Running, Have: have, Fix: f,
+		})
+	}
+}

@@ -1,0 +1,377 @@
+package verify
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
+)
+
+func networkChecks() []Check {
+	return []Check{
+		{
+			ID: "net-undefined", Title: "a guest refers to a network that is not defined", Severity: Error,
+			Needs: []Need{EveryNetwork, Guests},
+			Doc: Doc{
+				Symptom:  "The guest does not start: no network with a matching name. A guest that runs keeps a tap that leads nowhere.",
+				Cause:    "The network was never installed, was undefined, or was transient and is gone.",
+				Evidence: "The network names in the guests' interfaces are looked up among all networks of the same connection. An error when the guest runs or starts with the host, else a warning.",
+				Cure:     "Define the network again, or point the guest at another.",
+			},
+			run: netUndefined,
+		},
+		{
+			ID: "net-inactive", Title: "a network that guests need is not active", Severity: Error,
+			Needs: []Need{Networks, Guests}, After: []string{"bridge-leftover"},
+			Doc: Doc{
+				Symptom:  "Guests on the network do not start, or run without a network.",
+				Cause:    "It was never started, was stopped, or could not start with the host.",
+				Evidence: "The network is inactive. An error when a running or an autostart guest refers to it; info when only shut-off guests do, or when it should have started with the host. A network that nobody uses is left alone.",
+				Cure:     "Start it, and plug the taps of running guests in again.",
+			},
+			run: netInactive,
+		},
+		{
+			ID: "net-no-autostart", Title: "a network in use does not start with the host", Severity: Warning,
+			Needs: []Need{Networks, Guests},
+			Doc: Doc{
+				Symptom:  "All is well until the host restarts; then guests do not start.",
+				Cause:    "The network was started by hand and never marked.",
+				Evidence: "A persistent, active network without autostart that an autostart guest (warning) or a running guest (info) refers to. Transient networks cannot have the mark.",
+				Cure:     "Mark it.",
+			},
+			run: netNoAutostart,
+		},
+		{
+			ID: "net-live-config-drift", Title: "a network runs with another definition than the stored one", Severity: Info,
+			Needs: []Need{Networks},
+			Doc: Doc{
+				Symptom:  "An edit has no effect, or the network changes at its next start.",
+				Cause:    "A definition takes effect when the network starts; it was edited since.",
+				Evidence: "The live document is compared with the stored one; what only a live document has, or libvirt fills in, is no difference.",
+				Cure:     "Restart the network and plug its guests in again, at a time that suits them.",
+			},
+			run: netDrift,
+		},
+		{
+			ID: "net-bridge-name-dup", Title: "two networks want one bridge name", Severity: Error,
+			Needs: []Need{Networks},
+			Doc: Doc{
+				Symptom:  "The second of the two networks does not start.",
+				Cause:    "A definition was copied.",
+				Evidence: "Equal bridge names among the networks whose bridge libvirt makes, active or not. Several networks of mode bridge may share a host bridge.",
+				Cure:     "Give one of them another bridge name.",
+			},
+			run: netBridgeNameDup,
+		},
+		{
+			ID: "net-ports-stale", Title: "libvirt lost count of a network's ports", Severity: Warning,
+			Needs: []Need{Networks, Guests},
+			After: []string{"tap-missing", "tap-not-enslaved", "bridge-missing", "net-inactive"},
+			Doc: Doc{
+				Symptom:  "Nothing yet; libvirt does not know that the guest is attached, and will stop the network under it without a word.",
+				Cause:    "The network was stopped and started under a running guest: both forget every port.",
+				Evidence: "The port id in the guest's live document is not among the network's ports. Interfaces on host bridges have none.",
+				Cure:     "Create the port again, with the tap in its bridge.",
+			},
+			run: netPortsStale,
+		},
+	}
+}
+
+// users sorts the interfaces that refer to a network.
+type users struct {
+	all, active, autostart []*nic
+}
+
+func (h *host) usersOf(network string) users {
+	var u users
+	u.all = h.byNet[network]
+	for _, n := range u.all {
+		if n.active {
+			u.active = append(u.active, n)
+		}
+		if n.guest.Autostart {
+			u.autostart = append(u.autostart, n)
+		}
+	}
+	return u
+}
+
+// needed says that somebody is cut off, or will be after a restart.
+func (u users) needed() bool { return len(u.active)+len(u.autostart) > 0 }
+
+// say names the most affected guests.
+func (u users) say() string {
+	switch {
+	case len(u.active) > 0:
+		return "running guest " + someNames(guestNames(u.active))
+	case len(u.autostart) > 0:
+		return "autostart guest " + someNames(guestNames(u.autostart))
+	}
+	return "guest " + someNames(guestNames(u.all))
+}
+
+func netUndefined(p *pass) {
+	for i := range p.nics {
+		n := &p.nics[i]
+		name := n.iface.Network
+		if name == "" || p.byNet[name][0] != n {
+			continue // judged with the first interface that refers to it
+		}
+		s := scope{kind: aNetwork, network: name, guest: n.guest.Name}
+		if !p.on(s) || p.networks[name] != nil {
+			continue
+		}
+		u := p.usersOf(name)
+		severity := Warning
+		flags := []string{"--start"}
+		if u.needed() {
+			severity = Error
+			flags = append(flags, "--autostart")
+		}
+		say := "define network " + show(name) + " again, or move its guests to another network"
+		if name != "default" {
+			flags = append([]string{"--subnet", "auto"}, flags...)
+			say += "; the command makes a NAT network on a free subnet"
+		}
+		steps := []Step{{Do: NetDefine, On: name, Args: flags}}
+		for _, user := range u.active {
+			if user.iface.Target != "" {
+				steps = append(steps, Step{Do: Replug, On: user.guest.Name, With: user.iface.Target})
+			}
+		}
+		p.found(s, Finding{
+			Severity: severity,
+			Message:  fmt.Sprintf("network %s is not defined, but %s refers to it", show(name), u.say()),
+			Want:     "network " + show(name) + " defined", Have: "no such network",
+			Fix: Fix{Class: Manual, Say: say, Steps: steps},
+		})
+	}
+}
+
+func netInactive(p *pass) {
+	for i := range p.snap.Libvirt.Networks {
+		n := &p.snap.Libvirt.Networks[i]
+		def := n.Def()
+		u := p.usersOf(n.Name)
+		s := scope{kind: aNetwork, network: n.Name, bridge: p.realName(def.Bridge)}
+		if !p.on(s) || n.Active || len(u.all) == 0 && !n.Autostart {
+			continue
+		}
+		severity, message := Info, "network "+show(n.Name)+" is not active although it is to start with the host"
+		if len(u.all) > 0 {
+			message = fmt.Sprintf("network %s is not active, but %s refers to it", show(n.Name), u.say())
+			s.guest = u.first().guest.Name
+		}
+		if u.needed() {
+			severity = Error
+		}
+		steps := []Step{{Do: NetStart, On: n.Name}}
+		for _, user := range u.active {
+			if user.iface.Target != "" {
+				steps = append(steps, Step{Do: Replug, On: user.guest.Name, With: user.iface.Target})
+			}
+		}
+		p.found(s, Finding{
+			Severity: severity, Message: message, Want: "active", Have: "inactive",
+			Fix: Fix{Class: Guarded, Say: "start network " + show(n.Name) + " and plug the taps of running guests in again", Steps: steps},
+		})
+	}
+}
+
+// first is the interface that a finding on the network names.
+func (u users) first() *nic {
+	switch {
+	case len(u.active) > 0:
+		return u.active[0]
+	case len(u.autostart) > 0:
+		return u.autostart[0]
+	}
+	return u.all[0]
+}
+
+func netNoAutostart(p *pass) {
+	for i := range p.snap.Libvirt.Networks {
+		n := &p.snap.Libvirt.Networks[i]
+		s := scope{kind: aNetwork, network: n.Name}
+		if !n.Active || !n.Persistent || !p.on(s) || n.Autostart {
+			continue
+		}
+		u := p.usersOf(n.Name)
+		severity, who := Info, u.active
+		if len(u.autostart) > 0 {
+			severity, who = Warning, u.autostart
+		}
+		if len(who) == 0 {
+			continue
+		}
+		s.guest = who[0].guest.Name
+		kind := "running guest "
+		if severity == Warning {
+			kind = "autostart guest "
+		}
+		p.found(s, Finding{
+			Severity: severity,
+			Message:  fmt.Sprintf("network %s will not be active after the host restarts, but %s%s uses it", show(n.Name), kind, someNames(guestNames(who))),
+			Want:     "autostart", Have: "no autostart",
+			Fix: Fix{Class: Safe, Say: "let network " + show(n.Name) + " start with the host", Steps: []Step{{Do: NetAutostart, On: n.Name}}},
+		})
+	}
+}
+
+func netDrift(p *pass) {
+	for i := range p.snap.Libvirt.Networks {
+		n := &p.snap.Libvirt.Networks[i]
+		s := scope{kind: aNetwork, network: n.Name}
+		if !n.Active || n.Live == nil || n.Config == nil || !p.on(s) {
+			continue
+		}
+		changes := xml.Drift(*n.Live, *n.Config)
+		if len(changes) == 0 {
+			continue
+		}
+		var paths, want, have []string
+		for _, c := range changes {
+			paths = append(paths, show(c.Path))
+			want = append(want, show(c.Path)+" "+show(c.Want))
+			have = append(have, show(c.Path)+" "+show(c.Have))
+		}
+		p.found(s, Finding{
+			Message: fmt.Sprintf("network %s runs with another definition than the stored one: %s", show(n.Name), someTexts(paths)),
+			Want:    someTexts(want), Have: someTexts(have),
+			Fix: Fix{
+				Class: Manual, Steps: p.restart(n),
+				Say: "restart network " + show(n.Name) + " and plug its guests in again: they are cut off meanwhile",
+			},
+		})
+	}
+}
+
+func netBridgeNameDup(p *pass) {
+	byBridge := map[string]*libvirtnet.Network{}
+	for i := range p.snap.Libvirt.Networks {
+		n := &p.snap.Libvirt.Networks[i]
+		def := n.Def()
+		if !def.Managed() || def.Bridge == "" {
+			continue
+		}
+		first := byBridge[def.Bridge]
+		if first == nil {
+			byBridge[def.Bridge] = n
+			p.on(scope{kind: aNetwork, network: n.Name})
+			continue
+		}
+		keep, move := byLife(first, n)
+		byBridge[def.Bridge] = keep
+		s := scope{kind: aNetwork, network: move.Name, bridge: def.Bridge}
+		if keep.Name == move.Name || !p.on(s) {
+			continue
+		}
+		free := p.freeBridgeName()
+		steps := []Step{{Do: NetDefine, On: move.Name, Args: []string{"--bridge", free}}}
+		if move.Active {
+			steps = append(steps, p.restart(move)...)
+		}
+		p.found(s, Finding{
+			Severity: bothAlive(keep, move, Warning),
+			Message:  fmt.Sprintf("networks %s and %s both want to make bridge %s: only one of them can be active", show(keep.Name), show(move.Name), show(def.Bridge)),
+			Want:     "a bridge name of its own, such as " + free, Have: show(def.Bridge),
+			Fix: Fix{Class: Manual, Say: "give network " + show(move.Name) + " another bridge name", Steps: steps},
+		})
+	}
+}
+
+// byLife orders two networks in conflict: the one that is more in use keeps
+// what both want.
+func byLife(a, b *libvirtnet.Network) (keep, move *libvirtnet.Network) {
+	if life(b) > life(a) {
+		return b, a
+	}
+	return a, b
+}
+
+func life(n *libvirtnet.Network) int {
+	switch {
+	case n.Active:
+		return 2
+	case n.Autostart:
+		return 1
+	}
+	return 0
+}
+
+// bothAlive is error when both networks are to be active, else the milder
+// severity.
+func bothAlive(a, b *libvirtnet.Network, milder Severity) Severity {
+	if life(a) > 0 && life(b) > 0 {
+		return Error
+	}
+	return milder
+}
+
+func netPortsStale(p *pass) {
+	for _, name := range slices.Sorted(maps.Keys(p.gaps.ports)) {
+		p.cannot("libvirt ports of "+oneLine(name), p.gaps.ports[name])
+	}
+	for i := range p.nics {
+		n := &p.nics[i]
+		if !n.active || n.net == nil || !n.net.Active || !n.net.PortsKnown || n.iface.PortID == "" {
+			continue
+		}
+		s := n.scope()
+		if !p.on(s) || !p.portLost(n) {
+			continue
+		}
+		f := Fix{Class: Guarded, Say: "create the network port of " + n.title() + " again"}
+		if n.iface.Target != "" {
+			f.Steps = []Step{{Do: Replug, On: n.guest.Name, With: n.iface.Target}}
+		}
+		p.found(s, Finding{
+			Message: fmt.Sprintf("network %s does not know the port of %s: it was restarted under the guest", show(n.net.Name), n.title()),
+			Want:    "port " + show(n.iface.PortID), Have: fmt.Sprintf("%d other ports", len(n.net.Ports)),
+			Fix: f,
+		})
+	}
+	p.connections()
+}
+
+// connections holds the count of a network's live document against its
+// guests, where there are no port ids to compare.
+func (p *pass) connections() {
+	if !p.snap.Libvirt.Daemon.Local {
+		return
+	}
+	for i := range p.snap.Libvirt.Networks {
+		n := &p.snap.Libvirt.Networks[i]
+		if _, gap := p.gaps.ports[n.Name]; gap || !n.Active || n.Live == nil {
+			continue
+		}
+		u := p.usersOf(n.Name)
+		countable, told := 0, false
+		for _, nic := range u.active {
+			if nic.iface.PortID == "" || !n.PortsKnown {
+				countable++
+			}
+			told = told || p.silenced(nic.scope())
+		}
+		s := scope{kind: aNetwork, network: n.Name}
+		if countable == 0 || told || !p.on(s) || n.Live.Connections >= len(u.active) {
+			continue
+		}
+		s.guest = u.active[0].guest.Name
+		var steps []Step
+		for _, nic := range u.active {
+			if nic.iface.Target != "" {
+				steps = append(steps, Step{Do: Replug, On: nic.guest.Name, With: nic.iface.Target})
+			}
+		}
+		p.found(s, Finding{
+			Message: fmt.Sprintf("network %s counts %d connections, but running guests have %d interfaces on it: it was restarted under them", show(n.Name), n.Live.Connections, len(u.active)),
+			Want:    fmt.Sprintf("%d connections", len(u.active)), Have: fmt.Sprintf("%d connections", n.Live.Connections),
+			Fix: Fix{Class: Guarded, Say: "create the network ports of the running guests again", Steps: steps},
+		})
+	}
+}

@@ -1,0 +1,186 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
+)
+
+const ipForward = "net.ipv4.ip_forward"
+
+func routingChecks() []Check {
+	return []Check{
+		{
+			ID: "ip-forward-off", Title: "the host does not route IPv4", Severity: Error,
+			Needs: []Need{Networks, Sysctls},
+			Doc: Doc{
+				Symptom:  "Guests reach the host and nothing beyond.",
+				Cause:    "A sysctl file or a hardening tool switched routing off; libvirt switches it on only when a network starts.",
+				Evidence: "net.ipv4.ip_forward is 0 while a network of mode nat, route or open with an IPv4 subnet is active.",
+				Cure:     "Switch it on, and find the file in /etc/sysctl.d that switches it off.",
+			},
+			run: ipForwardOff,
+		},
+		{
+			ID: "ip-forward-per-if-off", Title: "a link on the guests' way does not route", Severity: Error,
+			Needs: []Need{Networks, Links, Routes, Rules, Forwarding}, After: []string{"ip-forward-off", "bridge-missing"},
+			Doc: Doc{
+				Symptom:  "Guests reach the host and nothing beyond, though ip_forward is 1.",
+				Cause:    "A network manager, or a default that stood when the link was made; writing 1 to ip_forward again changes nothing.",
+				Evidence: "The forwarding flag of the bridge and of the link that the guests leave by: the network's forward device, else the one of the host's default route. Either cuts both ways.",
+				Cure:     "Switch it on for the link.",
+			},
+			run: ipForwardPerLink,
+		},
+		{
+			ID: "host-no-default-route", Title: "the host has no default route", Severity: Warning,
+			Needs: []Need{Networks, Guests, Routes, Rules},
+			Doc: Doc{
+				Symptom:  "Guests hear from their gateway that the network is unreachable.",
+				Cause:    "The host itself is offline, or its network manager did not set the route.",
+				Evidence: "No IPv4 default route in any table that a rule leads to, while a network of mode nat or route is active. Info when no guest runs on it.",
+				Cure:     "Give the host a default route; a host that is to be offline needs isolated networks.",
+			},
+			run: noDefaultRoute,
+		},
+	}
+}
+
+// routedNetworks are the active networks whose IPv4 packets the host routes.
+func (h *host) routedNetworks() []*libvirtnet.Network {
+	var list []*libvirtnet.Network
+	for i := range h.snap.Libvirt.Networks {
+		n := &h.snap.Libvirt.Networks[i]
+		if def := n.Def(); n.Active && routed(def) && hasIPv4(def) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+func ipForwardOff(p *pass) {
+	list := p.routedNetworks()
+	if len(list) == 0 {
+		return
+	}
+	value, known := p.snap.Kernel.Sysctls[ipForward]
+	if !known {
+		p.cannot("kernel sysctl "+ipForward, "sysctl "+ipForward+" was not read")
+		return
+	}
+	s := scope{kind: theHost, link: ipForward, network: list[0].Name}
+	if !p.on(s) || strings.TrimSpace(value) != "0" {
+		return
+	}
+	names := make([]string, 0, len(list))
+	for _, n := range list {
+		names = append(names, n.Name)
+	}
+	p.found(s, Finding{
+		Message: "the host does not route IPv4: guests of network " + someNames(names) + " reach nothing beyond it",
+		Want:    ipForward + " = 1", Have: ipForward + " = 0",
+		Fix: Fix{
+			Class: Safe, Say: "switch routing on, and find the file in /etc/sysctl.d that switches it off",
+			Steps: []Step{{Do: SetSysctl, On: ipForward, With: "1"}},
+		},
+	})
+}
+
+func ipForwardPerLink(p *pass) {
+	seen := map[string]bool{}
+	judge := func(s scope, name, network, role string) {
+		on, known := p.forwarding[name]
+		if seen[name] || !known {
+			return
+		}
+		seen[name] = true
+		if !p.on(s) || on {
+			return
+		}
+		p.found(s, Finding{
+			Message: fmt.Sprintf("%s, %s network %s, does not route IPv4", show(name), role, show(network)),
+			Want:    "forwarding on", Have: "forwarding off",
+			Fix: Fix{
+				Class: Safe, Say: "switch routing on for " + show(name),
+				Steps: []Step{{Do: SetSysctl, On: forwardingSysctl(name), With: "1"}},
+			},
+		})
+	}
+	for _, n := range p.routedNetworks() {
+		def := n.Def()
+		if def.Bridge == "" {
+			continue
+		}
+		judge(scope{kind: aBridge, bridge: def.Bridge, network: n.Name}, def.Bridge, n.Name, "the bridge of")
+		for _, name := range p.exits(def) {
+			judge(scope{kind: theHost, link: name, network: n.Name}, name, n.Name, "the way out of")
+		}
+	}
+}
+
+// exits are the links that a network's packets leave the host by: its forward
+// devices, else the links of the best default routes.
+func (h *host) exits(def xml.Network) []string {
+	if len(def.ForwardDevs) > 0 {
+		return def.ForwardDevs
+	}
+	if h.ways == nil {
+		h.ways = []string{}
+		best := -1
+		for _, r := range h.defaultRoutes() {
+			if r.Link == "" || best >= 0 && r.Metric > best {
+				continue
+			}
+			if r.Metric < best {
+				h.ways = h.ways[:0]
+			}
+			best = r.Metric
+			h.ways = append(h.ways, r.Link)
+		}
+	}
+	return h.ways
+}
+
+// forwardingSysctl is the name of a link's forwarding switch; sysctl takes
+// slashes where a link's name has dots.
+func forwardingSysctl(link string) string {
+	if strings.ContainsRune(link, '.') {
+		return "net/ipv4/conf/" + link + "/forwarding"
+	}
+	return "net.ipv4.conf." + link + ".forwarding"
+}
+
+func noDefaultRoute(p *pass) {
+	var first *libvirtnet.Network
+	used := false
+	for _, n := range p.routedNetworks() {
+		if def := n.Def(); def.Mode == xml.Open {
+			continue
+		}
+		if first == nil {
+			first = n
+		}
+		if u := p.usersOf(n.Name); len(u.active) > 0 && !used {
+			first, used = n, true
+		}
+	}
+	if first == nil {
+		return
+	}
+	s := scope{kind: theHost, link: "host", network: first.Name}
+	if !p.on(s) || len(p.defaultRoutes()) > 0 {
+		return
+	}
+	severity := Warning
+	if !used {
+		severity = Info
+	}
+	p.found(s, Finding{
+		Severity: severity,
+		Message:  "the host has no default route: guests of network " + show(first.Name) + " reach nothing beyond its own subnets",
+		Want:     "a default route", Have: "none",
+		Fix: Fix{Class: Manual, Say: "give the host a default route: ip route add default via GATEWAY dev NIC, and in its network configuration"},
+	})
+}

@@ -1,0 +1,164 @@
+package verify
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+)
+
+// backIntoBridge are the steps that put a tap where it belongs: through
+// libvirt where the network lost the interface's port, which is then made
+// anew, else in the kernel alone. The MTU comes first: the kernel lowers a
+// bridge's to that of its smallest port.
+func (h *host) backIntoBridge(n *nic) []Step {
+	if h.portLost(n) {
+		return []Step{{Do: Replug, On: n.guest.Name, With: n.iface.Target}}
+	}
+	var steps []Step
+	if mtu := h.wantedMTU(n); mtu > 0 {
+		if tap := h.links[n.iface.Target]; tap == nil || tap.MTU != mtu {
+			steps = append(steps, Step{Do: SetMTU, On: n.iface.Target, With: strconv.Itoa(mtu)})
+		}
+	}
+	steps = append(steps,
+		Step{Do: SetMaster, On: n.iface.Target, With: n.bridge},
+		Step{Do: LinkUp, On: n.iface.Target})
+	if n.wantsIsolation() {
+		steps = append(steps, Step{Do: SetIsolated, On: n.iface.Target, With: "on"})
+	}
+	return steps
+}
+
+// wantedMTU is what libvirt would give the tap: the interface's own wish, else
+// the bridge's; 0 when neither is known.
+func (h *host) wantedMTU(n *nic) int {
+	if n.iface.MTU > 0 {
+		return n.iface.MTU
+	}
+	if n.net != nil {
+		if def := n.net.Def(); def.MTU > 0 {
+			return def.MTU
+		}
+	}
+	if l := h.links[n.bridge]; l != nil {
+		return l.MTU
+	}
+	return 0
+}
+
+// replugAll are the steps that bring the taps of running guests back after
+// their bridge was made anew, when every network port is lost.
+func (h *host) replugAll(bridgeName string) []Step {
+	var steps []Step
+	for _, n := range h.activeNICs(bridgeName) {
+		switch {
+		case n.iface.Target == "":
+		case n.iface.Network != "":
+			steps = append(steps, Step{Do: Replug, On: n.guest.Name, With: n.iface.Target})
+		default:
+			steps = append(steps, h.backIntoBridge(n)...)
+		}
+	}
+	return steps
+}
+
+// restart are the steps that stop and start a network and bring its guests
+// back.
+func (h *host) restart(n *libvirtnet.Network) []Step {
+	steps := []Step{{Do: NetStopForce, On: n.Name}, {Do: NetStart, On: n.Name}}
+	if def := n.Def(); def.Managed() && def.Bridge != "" {
+		steps = append(steps, h.replugAll(h.realName(def.Bridge))...)
+	}
+	return steps
+}
+
+// renew are the steps that take an interface out of its guest and plug an
+// equal one in. The MAC is kept unless fresh.
+func (n *nic) renew(fresh bool) []Step {
+	typ, source := n.source()
+	args := []string{"--type", typ}
+	add := func(flag, value string) {
+		if value != "" && value != "0" {
+			args = append(args, flag, value)
+		}
+	}
+	if !fresh {
+		add("--mac", n.iface.MAC)
+	}
+	add("--model", n.iface.Model)
+	add("--mtu", strconv.Itoa(n.iface.MTU))
+	if len(n.iface.VLANs) == 1 {
+		add("--vlan", strconv.Itoa(n.iface.VLANs[0]))
+	}
+	add("--filter", n.iface.Filter)
+	add("--link", strings.Replace(n.iface.Link, "up", "", 1))
+	return []Step{
+		{Do: Detach, On: n.guest.Name, With: n.iface.MAC},
+		{Do: Attach, On: n.guest.Name, With: source, Args: args},
+	}
+}
+
+// source is how an interface is asked for: its type and source.
+func (n *nic) source() (typ, name string) {
+	switch {
+	case n.iface.Network != "":
+		return "network", n.iface.Network
+	case n.iface.Type == "direct":
+		return "direct", n.iface.Dev
+	case n.iface.Bridge != "":
+		return "bridge", n.iface.Bridge
+	}
+	return n.iface.Type, n.iface.Source
+}
+
+// reload are the steps that make libvirt's network daemon look after its
+// dnsmasq processes: it restarts those that died. None when the daemon is not
+// known.
+func (h *host) reload() []Step {
+	d := h.snap.Libvirt.Daemon
+	switch {
+	case d.Systemd && strings.HasPrefix(d.Name, "virt"):
+		return []Step{{Do: Reload, On: "virtnetworkd"}}
+	case d.Systemd:
+		return []Step{{Do: Reload, On: "libvirtd"}}
+	case d.PID > 0:
+		return []Step{{Do: Hangup, On: strconv.Itoa(d.PID)}}
+	}
+	return nil
+}
+
+// freeBridgeName is a virbrN that neither libvirt nor the kernel uses, another
+// one at each call.
+func (h *host) freeBridgeName() string {
+	if h.taken == nil {
+		h.taken = map[string]bool{}
+		for i := range h.snap.Libvirt.Networks {
+			n := &h.snap.Libvirt.Networks[i]
+			if n.Live != nil {
+				h.taken[n.Live.Bridge] = true
+			}
+			if n.Config != nil {
+				h.taken[n.Config.Bridge] = true
+			}
+		}
+	}
+	for ; ; h.nextBridge++ {
+		name := "virbr" + strconv.Itoa(h.nextBridge)
+		if !h.taken[name] && h.links[name] == nil {
+			h.taken[name] = true
+			return name
+		}
+	}
+}
+
+// guestNames are the names of the interfaces' guests, each once.
+func guestNames(nics []*nic) []string {
+	var names []string
+	for _, n := range nics {
+		names = append(names, n.guest.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
