@@ -192,11 +192,7 @@ func unknownCommand(app *cli.App, word string) error {
 			names = append(names, c.Names()...)
 		}
 	}
-	hint := "kvnet --help lists the commands"
-	if near := nearest(word, names); len(near) > 0 {
-		hint = "did you mean " + strings.Join(near, ", ") + "?"
-	}
-	return usage("", "unknown command "+quote(word), hint)
+	return usage("", "unknown command "+quote(word), meant(word, names, "kvnet --help lists the commands"))
 }
 
 // findCommand returns the command that words name.

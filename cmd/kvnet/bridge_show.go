@@ -80,14 +80,12 @@ func findBridge(state bridge.State, name string) (bridge.Bridge, error) {
 		}
 		names = append(names, b.Name)
 	}
-	cause, hint := errors.New("no such bridge"), "kvnet bridge-list lists the bridges"
+	cause, hint := errors.New("no such bridge"), meant(name, names, "kvnet bridge-list lists the bridges")
 	if l, ok := linksByName(state)[name]; ok {
-		cause = errors.New("is not a bridge")
+		cause, hint = errors.New("is not a bridge"), "kvnet bridge-list lists the bridges"
 		if l.Master != "" {
 			hint = "it is a port of " + l.Master
 		}
-	} else if near := nearest(name, names); len(near) > 0 {
-		hint = "did you mean " + strings.Join(near, ", ") + "?"
 	}
 	return bridge.Bridge{}, &failure{op: "find bridge", object: shorten(name), err: cause, hint: hint}
 }
@@ -139,7 +137,7 @@ func printBridge(w io.Writer, v bridgeView, quiet bool) {
 		p.add("Address", a.Prefix.String()+" "+a.Scope)
 	}
 	for _, r := range v.Routes {
-		p.add("Route", routeWords(r))
+		p.add("Route", routeText(r))
 	}
 	p.write(w)
 	if len(v.Ports) == 0 {
@@ -171,7 +169,7 @@ func portFlags(p bridge.Port) string {
 	return dash(strings.Join(out, ","))
 }
 
-func routeWords(r bridge.Route) string {
+func routeText(r bridge.Route) string {
 	words := r.Dst.String()
 	if r.Type != "" && r.Type != "unicast" {
 		words = r.Type + " " + words

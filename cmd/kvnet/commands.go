@@ -20,9 +20,16 @@ func commands(e *env) []*cli.Command {
 		netNameCommand(e),
 		netUUIDCommand(e),
 		netDHCPLeasesCommand(e),
+		domifListCommand(e),
+		domifAddrCommand(e),
 		bridgeListCommand(e),
 		bridgeShowCommand(e),
 		bridgeFDBCommand(e),
+		verifyCommand(e),
+		snapshotCommand(e),
 		versionCommand(e),
+		completionCommand(e),
+		manCommand(e),
+		completeCommand(e),
 	}
 }

@@ -48,6 +48,14 @@ func (f *failure) Error() string {
 	return head + ": " + cause
 }
 
+// message is the cause alone.
+func (f *failure) message() string {
+	if f.err == nil {
+		return ""
+	}
+	return f.err.Error()
+}
+
 func (f *failure) Unwrap() error { return f.err }
 
 // usage is a wrong command line: exit code 2.
@@ -108,10 +116,7 @@ type errorDocument struct {
 
 func (e *env) printErrorJSON(f *failure) {
 	var doc errorDocument
-	doc.Error.Op, doc.Error.Object, doc.Error.Hint = f.op, f.object, f.hint
-	if f.err != nil {
-		doc.Error.Message = f.err.Error()
-	}
+	doc.Error.Op, doc.Error.Object, doc.Error.Message, doc.Error.Hint = f.op, f.object, f.message(), f.hint
 	enc := json.NewEncoder(e.err)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(doc) // nowhere left to report to

@@ -59,6 +59,14 @@ func shorten(s string) string {
 	return s
 }
 
+// meant is the hint "did you mean X?", or otherwise where nothing is near.
+func meant(word string, among []string, otherwise string) string {
+	if near := nearest(word, among); len(near) > 0 {
+		return "did you mean " + strings.Join(near, ", ") + "?"
+	}
+	return otherwise
+}
+
 // suggestion is "; did you mean X?" for a mistyped word, or nothing.
 func suggestion(word string, among []string) string {
 	if near := nearest(word, among); len(near) > 0 {

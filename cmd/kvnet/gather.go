@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/verify"
+)
+
+// gathered is a snapshot and the errors that left holes in it. The holes
+// are gaps in the snapshot, too.
+type gathered struct {
+	verify.Snapshot
+	libvirtErr, kernelErr error
+}
+
+// err says why the snapshot lacks one of its halves altogether.
+func (g gathered) err() error { return errors.Join(g.libvirtErr, g.kernelErr) }
+
+// gather asks libvirt and reads the kernel at the same time. It does not
+// fail: a half that cannot be had is a gap, and the other goes on. The kernel
+// half stays empty where libvirt works for another host.
+func gather(ctx context.Context, uri string) gathered {
+	g := gathered{Snapshot: verify.Snapshot{Version: verify.Version, Taken: time.Now().UTC(), URI: uri}}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.Libvirt, g.libvirtErr = askLibvirt(ctx, uri)
+	}()
+	kernel, err := bridge.Read(ctx)
+	<-done
+	if g.Libvirt.URI != "" {
+		g.URI = g.Libvirt.URI
+	}
+	if g.libvirtErr == nil && !g.Libvirt.Daemon.Local {
+		// Facts of this host would be mistaken for facts of the other one; the
+		// judge says from Daemon.Local that there are none.
+		g.Kernel = completeKernel(bridge.State{})
+		return g
+	}
+	g.kernelErr = err
+	if err != nil {
+		kernel.Gaps = append(kernel.Gaps, bridge.Gap{Source: "links", Message: err.Error()})
+	}
+	g.Kernel = completeKernel(kernel)
+	g.findHolders()
+	return g
+}
+
+// askLibvirt is libvirt's half; an error means that there is none.
+func askLibvirt(ctx context.Context, uri string) (libvirtnet.State, error) {
+	conn, err := libvirtnet.OpenContext(ctx, uri)
+	if err != nil {
+		return noLibvirt(uri, err), err
+	}
+	defer conn.Close()
+	state, err := conn.State(ctx)
+	if err != nil && len(state.Gaps) == 0 {
+		state.Gaps = append(state.Gaps, libvirtnet.Gap{Source: "connection", Message: err.Error()})
+	}
+	return completeLibvirt(state), err
+}
+
+func noLibvirt(uri string, err error) libvirtnet.State {
+	return completeLibvirt(libvirtnet.State{URI: uri, Gaps: []libvirtnet.Gap{{Source: "connection", Message: err.Error()}}})
+}
+
+// completeLibvirt and completeKernel make empty lists of nil ones: a document
+// has [] and never null.
+func completeLibvirt(s libvirtnet.State) libvirtnet.State {
+	s.Networks, s.Guests, s.Gaps = list(s.Networks), list(s.Guests), list(s.Gaps)
+	return s
+}
+
+func completeKernel(s bridge.State) bridge.State {
+	s.Links, s.Bridges, s.Ports, s.Addresses, s.Routes = list(s.Links), list(s.Bridges), list(s.Ports), list(s.Addresses), list(s.Routes)
+	s.Rules, s.Neighbours, s.FDB, s.Forwarding = list(s.Rules), list(s.Neighbours), list(s.FDB), list(s.Forwarding)
+	s.Sockets, s.Holders, s.Gaps = list(s.Sockets), list(s.Holders), list(s.Gaps)
+	if s.Sysctls == nil {
+		s.Sysctls = map[string]string{}
+	}
+	return s
+}
+
+// findHolders looks for the processes behind the taps that no guest claims:
+// a tap with a holder is somebody's, one without is an orphan.
+func (g *gathered) findHolders() {
+	claimed := ownersOf(g.Libvirt.Guests)
+	var taps []string
+	for _, l := range g.Kernel.Links {
+		if _, ok := claimed[l.Name]; !ok && l.Tun != nil {
+			taps = append(taps, l.Name)
+		}
+	}
+	if len(taps) == 0 {
+		return
+	}
+	holders, err := bridge.FindHolders(taps)
+	g.Kernel.Holders = list(holders)
+	if err != nil {
+		g.Kernel.Gaps = append(g.Kernel.Gaps, bridge.Gap{Source: "holders", Message: err.Error()})
+	}
+}
+
+// reread reads the kernel's half again: for a look that waits.
+func (g *gathered) reread(ctx context.Context) error {
+	kernel, err := bridge.Read(ctx)
+	if err != nil {
+		return err
+	}
+	g.Kernel, g.Taken = completeKernel(kernel), time.Now().UTC()
+	g.findHolders()
+	return nil
+}
+
+// list returns items, or an empty list for nil.
+func list[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kvnet/kvnet/verify"
+)
+
+func snapshotCommand(e *env) *cli.Command {
+	return command(&cli.Command{
+		Name:      "snapshot",
+		Category:  truth,
+		Usage:     "everything that verify judges, as one JSON document",
+		ArgsUsage: "[FILE]",
+		Description: describe(`
+Asks libvirt, reads the kernel, and writes both as one document, to standard
+output or to FILE (mode 0600, replaced as a whole). "kvnet verify --snapshot
+FILE" judges it anywhere, without root and without libvirt. What could not be
+read stands in the document as a gap.`,
+			"kvnet snapshot /tmp/host.json", 0, 1, 2),
+		Action: func(c *cli.Context) error {
+			args, err := arguments(c, "[FILE]")
+			if err != nil {
+				return err
+			}
+			if e.format == "yaml" {
+				return usage("snapshot", "a snapshot is JSON", "leave -o yaml away")
+			}
+			return runSnapshot(c.Context, e, append(args, "-")[0])
+		},
+	})
+}
+
+func runSnapshot(ctx context.Context, e *env, path string) error {
+	g := gather(ctx, e.uri)
+	if err := ctx.Err(); err != nil {
+		return &failure{op: "take", object: "snapshot", err: err}
+	}
+	if err := g.err(); err != nil {
+		e.note("the snapshot has a gap: %v", err)
+	}
+	var doc bytes.Buffer
+	if err := encodeJSON(&doc, g.Snapshot); err != nil {
+		return &failure{op: "write", object: "snapshot", err: err}
+	}
+	if path == "-" {
+		return e.write(doc.Bytes())
+	}
+	if err := writeFile(path, doc.Bytes()); err != nil {
+		return &failure{op: "write", object: path, err: bareCause(err)}
+	}
+	return nil
+}
+
+// writeFile replaces the file at path as a whole: it has the old content or
+// the new one, never a part, and only its owner may read it.
+func writeFile(path string, data []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".kvnet-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if _, err := f.Write(data); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Sync(); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// readSnapshot reads what snapshot wrote; "-" is standard input.
+func readSnapshot(e *env, path string) (verify.Snapshot, error) {
+	var s verify.Snapshot
+	var data []byte
+	var err error
+	if path == "-" {
+		data, err = io.ReadAll(e.in)
+	} else {
+		data, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return s, &failure{op: "read snapshot", object: path, err: bareCause(err)}
+	}
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, &failure{op: "read snapshot", object: path, err: err, hint: "kvnet snapshot FILE writes one"}
+	}
+	if s.Version != verify.Version {
+		return s, &failure{op: "read snapshot", object: path, err: fmt.Errorf("document version %d, want %d", s.Version, verify.Version),
+			hint: "kvnet snapshot FILE writes one that this kvnet reads"}
+	}
+	s.Libvirt, s.Kernel = completeLibvirt(s.Libvirt), completeKernel(s.Kernel)
+	return s, nil
+}
+
+// bareCause takes the file's name out of an error that stands behind it.
+func bareCause(err error) error {
+	if e := (*os.PathError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	if e := (*os.LinkError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kvnet/kvnet/verify"
+)
+
+type verifyOptions struct {
+	subjects    []string
+	checks      []string
+	minSeverity verify.Severity
+	strict      bool
+	snapshot    string
+	timeout     time.Duration
+}
+
+func verifyCommand(e *env) *cli.Command {
+	var check, severity, explain string
+	var listChecks bool
+	o := verifyOptions{}
+	return command(&cli.Command{
+		Name:      "verify",
+		Category:  truth,
+		Usage:     "holds what libvirt declares against what the kernel has",
+		ArgsUsage: "[NETWORK|BRIDGE|GUEST ...]",
+		Description: describe(`
+Asks libvirt, reads the kernel, and names every difference with its cause and
+the commands that cure it; with arguments, only what belongs to these networks,
+bridges and guests. It changes nothing. Ports that are still on their way to
+forwarding are waited for, at most --timeout. What could not be read is listed
+as a gap, and the checks that need it as unknown. Without libvirt's half the
+exit code is 1.`,
+			"kvnet verify default --strict -o junit", 0, 1, 2, 3),
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "check", Usage: "only these checks: `ID,...`", Destination: &check},
+			&cli.StringFlag{Name: "min-severity", Usage: "print findings of this `SEVERITY` or worse: error, warning, info, unknown", Destination: &severity},
+			&cli.BoolFlag{Name: "strict", Usage: "warnings make the exit code 3, too", Destination: &o.strict},
+			&cli.StringFlag{Name: "explain", Usage: "tell what check `ID` looks for, and stop", Destination: &explain},
+			&cli.BoolFlag{Name: "list-checks", Usage: "list the checks, and stop", Destination: &listChecks},
+			&cli.StringFlag{Name: "snapshot", Usage: "judge the host saved in `FILE` (- is standard input), not this one", Destination: &o.snapshot},
+			&cli.DurationFlag{Name: "timeout", Value: 15 * time.Second, Usage: "wait at most `DURATION` for ports to settle", Destination: &o.timeout},
+		},
+		Action: func(c *cli.Context) error {
+			var err error
+			if o.subjects, err = arguments(c, "[NETWORK|BRIDGE|GUEST ...]"); err != nil {
+				return err
+			}
+			if e.format == "junit" && (listChecks || explain != "") {
+				return usage("verify", "junit shows findings only", "-o table, json or yaml")
+			}
+			switch {
+			case listChecks:
+				return runListChecks(e)
+			case explain != "":
+				return runExplain(e, explain)
+			}
+			if o.checks, err = checkIDs(check); err != nil {
+				return err
+			}
+			if o.minSeverity, err = parseSeverity(severity); err != nil {
+				return err
+			}
+			return runVerify(c.Context, e, o)
+		},
+	})
+}
+
+// checkIDs splits --check and knows every id.
+func checkIDs(text string) ([]string, error) {
+	var ids []string
+	for id := range strings.SplitSeq(text, ",") {
+		if id = strings.TrimSpace(id); id == "" {
+			continue
+		}
+		if _, err := findCheck("--check", id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func parseSeverity(text string) (verify.Severity, error) {
+	if text == "" {
+		return verify.Unknown, nil
+	}
+	if s := verify.Severity(text); slices.Contains(verify.Severities, s) {
+		return s, nil
+	}
+	var names []string
+	for _, s := range verify.Severities {
+		names = append(names, string(s))
+	}
+	return "", usage("verify", "flag --min-severity: no severity "+quote(text), "one of "+strings.Join(names, ", ")+suggestion(text, names))
+}
+
+func runVerify(ctx context.Context, e *env, o verifyOptions) error {
+	g, err := verifySource(ctx, e, o)
+	if err != nil {
+		return err
+	}
+	subjects, err := resolveSubjects(g.Snapshot, o.subjects)
+	if err != nil && g.libvirtErr == nil {
+		return err
+	}
+	r := verify.JudgeOnly(g.Snapshot, verify.Options{Checks: o.checks, Subjects: subjects})
+	worst := r.Worst()
+	r.Findings = slices.DeleteFunc(r.Findings, func(f verify.Finding) bool { return !f.Severity.AtLeast(o.minSeverity) })
+	if err := printReport(e, r); err != nil {
+		return err
+	}
+	switch {
+	case g.err() != nil: // without a half, silence would be taken for health
+		return g.err()
+	case worst == verify.Error, worst == verify.Warning && o.strict:
+		return found()
+	}
+	return nil
+}
+
+// verifySource is the saved host, or this one once it has settled.
+func verifySource(ctx context.Context, e *env, o verifyOptions) (gathered, error) {
+	if o.snapshot != "" {
+		s, err := readSnapshot(e, o.snapshot)
+		return gathered{Snapshot: s}, err
+	}
+	g := gather(ctx, e.uri)
+	if err := ctx.Err(); err != nil {
+		return g, &failure{op: "verify", object: g.URI, err: err}
+	}
+	return g, nil
+}
+
+// resolveSubjects turns names, UUIDs and guests' ids into names, and refuses
+// what names nothing: a typing error must not look like health.
+func resolveSubjects(s verify.Snapshot, subjects []string) ([]string, error) {
+	known := map[string]string{}
+	for _, g := range s.Libvirt.Guests {
+		if g.Active() {
+			known[strconv.Itoa(g.ID)] = g.Name
+		}
+		known[g.UUID], known[g.Name] = g.Name, g.Name
+	}
+	for _, n := range s.Libvirt.Networks {
+		known[n.UUID], known[n.Name] = n.Name, n.Name
+		if b := n.Def().Bridge; b != "" {
+			known[b] = b
+		}
+	}
+	for _, b := range s.Kernel.Bridges {
+		known[b.Name] = b.Name
+	}
+	names := make([]string, 0, len(subjects))
+	for _, subject := range subjects {
+		name, ok := known[subject]
+		if !ok {
+			return subjects, &failure{op: "verify", object: shorten(subject), err: errors.New("no network, bridge or guest has this name"),
+				hint: meant(subject, slices.Sorted(maps.Keys(known)), "kvnet net-list --all, bridge-list and domif-list --all list them")}
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/kvnet/kvnet/verify"
+)
+
+func printReport(e *env, r verify.Report) error {
+	if e.format == "junit" {
+		return e.writeJUnit(r)
+	}
+	return e.print(r, func(w io.Writer) { printReportText(w, r, e.quiet, e.colour) })
+}
+
+// printReportText writes findings, worst first, and what was checked.
+func printReportText(w io.Writer, r verify.Report, quiet, colour bool) {
+	p := painter(colour)
+	for _, f := range r.Findings {
+		if f.Severity != verify.Unknown {
+			printFinding(w, f, p)
+		}
+	}
+	printUnknown(w, r, p)
+	if !quiet {
+		if len(r.Findings) > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintln(w, summary(r, p))
+	}
+}
+
+func printFinding(w io.Writer, f verify.Finding, p painter) {
+	fmt.Fprintf(w, "%s  %s  %s%s: %s\n", p.severity(f.Severity), p.bold(f.Check), clean(f.Subject), belongsTo(f), clean(f.Message))
+	if f.Want != "" || f.Have != "" {
+		fmt.Fprintf(w, "%swant %s, have %s\n", margin, clean(dash(f.Want)), clean(dash(f.Have)))
+	}
+	commands := f.Fix.Commands()
+	if f.Fix.Say != "" {
+		note := ""
+		if f.Fix.Class != verify.Safe && len(commands) > 0 {
+			note = " (" + string(f.Fix.Class) + ")"
+		}
+		fmt.Fprintf(w, "%s%s%s\n", margin, clean(f.Fix.Say), note)
+	}
+	for _, c := range commands {
+		fmt.Fprintf(w, "%scure: %s\n", margin, clean(c))
+	}
+}
+
+// margin is the width of a severity and its gap.
+const margin = "         "
+
+// belongsTo names the guest and network of a finding where they are not its
+// subject.
+func belongsTo(f verify.Finding) string {
+	var words []string
+	if f.Domain != "" && f.Domain != f.Subject {
+		words = append(words, "guest "+clean(f.Domain))
+	}
+	if f.Network != "" && f.Network != f.Subject {
+		words = append(words, "network "+clean(f.Network))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(words, ", ") + ")"
+}
+
+// printUnknown writes what could not be read, each with the checks that it
+// cost: one line a gap, since one gap can cost every check.
+func printUnknown(w io.Writer, r verify.Report, p painter) {
+	cost := map[string][]string{}
+	for _, f := range r.Findings {
+		if f.Severity == verify.Unknown {
+			cost[f.Subject] = append(cost[f.Subject], f.Check)
+		}
+	}
+	sources := make([]string, 0, len(r.Gaps))
+	for _, g := range r.Gaps {
+		fmt.Fprintf(w, "%s  %s: %s\n", p.severity(verify.Unknown), clean(g.Source), clean(g.Message))
+		if !slices.Contains(sources, g.Source) {
+			printCost(w, cost[g.Source])
+		}
+		sources = append(sources, g.Source)
+	}
+	for _, f := range r.Findings { // what no gap explains stands for itself
+		if f.Severity == verify.Unknown && !slices.Contains(sources, f.Subject) {
+			fmt.Fprintf(w, "%s  %s  %s: %s\n", p.severity(f.Severity), p.bold(f.Check), clean(f.Subject), clean(f.Message))
+		}
+	}
+}
+
+func printCost(w io.Writer, checks []string) {
+	const most = 4
+	switch n := len(checks); {
+	case n > most:
+		fmt.Fprintf(w, "%snot checked: %s and %d more\n", margin, strings.Join(checks[:most], ", "), n-most)
+	case n > 0:
+		fmt.Fprintf(w, "%snot checked: %s\n", margin, strings.Join(checks, ", "))
+	}
+}
+
+// summary says how much was checked and what came of it.
+func summary(r verify.Report, p painter) string {
+	counts := map[verify.Severity]int{}
+	for _, f := range r.Findings {
+		counts[f.Severity]++
+	}
+	scale := fmt.Sprintf("%s on %s, %s, %s", plural(r.Checks, "check"), plural(r.Networks, "network"), plural(r.Guests, "guest"), plural(r.Interfaces, "interface"))
+	var words []string
+	for _, s := range []struct {
+		severity verify.Severity
+		name     string
+	}{{verify.Error, "error"}, {verify.Warning, "warning"}, {verify.Info, "remark"}} {
+		if n := counts[s.severity]; n > 0 {
+			words = append(words, plural(n, s.name))
+		}
+	}
+	unknown := ""
+	if n := counts[verify.Unknown]; n > 0 {
+		unknown = "; " + plural(n, "check") + " could not be made"
+	}
+	switch {
+	case len(words) > 0:
+		return p.bold(strings.Join(words, ", ")) + ": " + scale + unknown
+	case unknown != "" || len(r.Gaps) > 0:
+		return scale + ", nothing wrong found" + unknown
+	}
+	return p.green("ok") + ": " + scale + ", nothing wrong"
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// painter colours words with the SGR codes of ECMA-48 when it is true.
+type painter bool
+
+func (p painter) paint(code, s string) string {
+	if !p {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func (p painter) bold(s string) string  { return p.paint("1", s) }
+func (p painter) green(s string) string { return p.paint("32", s) }
+
+// severity writes a severity in its colour, padded to the margin.
+func (p painter) severity(s verify.Severity) string {
+	code := map[verify.Severity]string{verify.Error: "1;31", verify.Warning: "33", verify.Info: "36", verify.Unknown: "35"}[s]
+	return p.paint(code, fmt.Sprintf("%-7s", s))
+}
