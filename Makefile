@@ -33,15 +33,19 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 tools:
-	@./setup.sh
+	@./setup.sh tools
 	@$(GO_ENV) go mod download
 
-setup: tools build ## install what is missing: Debian packages, Go, modules, the guests' kernel
+# Installing waits for the disk and compiling for the processors, so both at once.
+setup: tools ## install what is missing: Debian packages, Go, modules, the guests' kernel
+	@./setup.sh hosts & hosts=$$!; \
+	$(MAKE) build || { wait $$hosts; exit 1; }; \
+	wait $$hosts
 	@$(GO_ENV) $(AS_ROOT) bin/kvlab setup || { ./setup.sh lists && $(AS_ROOT) bin/kvlab setup; } # lists may be missing or stale
 
 build: tools ## bin/kvnet and bin/kvlab
-	@$(GO_ENV) go build -tags $(TAGS) $(GOFLAGS_KVNET) -o bin/kvnet ./cmd/kvnet
 	@$(GO_ENV) CGO_ENABLED=0 go build $(GOFLAGS_KVNET) -o bin/kvlab ./cmd/kvlab
+	@$(GO_ENV) go build -tags $(TAGS) $(GOFLAGS_KVNET) -o bin/kvnet ./cmd/kvnet
 
 demo: setup ## the story of README on a sealed host, every command with its real output
 	@$(GO_ENV) $(AS_ROOT) bin/kvlab run -- $(CURDIR)/integration/demo.sh

@@ -3,21 +3,25 @@
 # the packages and the Go toolchain that are missing, and nothing else. What is
 # there is looked at each time (it costs milliseconds), so no stamp can lie.
 #
-#   setup.sh          install what is missing
-#   setup.sh godir    print the folder of the go command to use
+#   setup.sh tools    what building needs: a C compiler and Go
+#   setup.sh hosts    what sealed hosts need: libvirt, QEMU and their company
 #   setup.sh lists    update the package lists
+#   setup.sh godir    print the folder of the go command to use
 #   setup.sh asroot CMD...   run CMD as root with this environment
 #
 # No service is started on the machine, now or by the packages' own scripts:
-# sealed hosts bring their own libvirtd. LOG is what the installers said.
+# sealed hosts bring their own libvirtd. What the installers say goes to
+# .cache/setup.log.
 set -euo pipefail
 
-# Each package with what needs it. Sealed hosts run the machine's own programs,
-# so the Debian packages of a host are those of the machine.
-packages=(
+# Each package with what needs it.
+tool_packages=(
   gcc libc6-dev           # cgo: the libvirt binding opens the library at run time, so no libvirt headers
   ca-certificates         # Go modules come by https
-  libvirt-daemon-system   # libvirtd and virtlogd of a sealed host, and its network schema
+)
+# Sealed hosts run the machine's own programs.
+host_packages=(
+  libvirt-daemon-system   # libvirtd and virtlogd, and the schema of its documents
   libvirt-clients         # virsh: the second road in tests, and the cures that verify prints
   qemu-system-x86         # guests, in software emulation
   dnsmasq-base            # DHCP and DNS of libvirt's networks
@@ -171,20 +175,25 @@ fetch_go() {
   rm -rf "$tmp"
 }
 
+ensure_tools() {
+  # Made by the user, before sudo makes them root's.
+  mkdir -p "$cache"
+  : >"$log"
+  local wanted=("${tool_packages[@]}")
+  find_go "$any_go" >/dev/null || wanted+=(golang-go)
+  ensure_packages "${wanted[@]}"
+  find_go "$(go_wanted)" >/dev/null || fetch_go
+  find_go "$(go_wanted)" >/dev/null || die "go.mod wants Go $(go_wanted), and Go $go_release was fetched: raise go_release in setup.sh"
+}
+
 case ${1-} in
-  "")
-    # Made by the user, before sudo makes them root's.
-    mkdir -p "$cache"
-    : >"$log"
-    find_go "$any_go" >/dev/null || packages+=(golang-go)
-    ensure_packages "${packages[@]}"
-    find_go "$(go_wanted)" >/dev/null || fetch_go
-    find_go "$(go_wanted)" >/dev/null || die "go.mod wants Go $(go_wanted), and Go $go_release was fetched: raise go_release in setup.sh"
-    ;;
+  tools) ensure_tools ;;
+  hosts) ensure_packages "${host_packages[@]}" ;;
+  lists) as_root bash "$top/setup.sh" update ;;
   godir) find_go "$(go_wanted)" || die "no Go $(go_wanted) or newer here: run make setup" ;;
   asroot) shift && as_root "$@" ;;
-  lists) as_root bash "$top/setup.sh" update ;;
-  update) update_lists ;;                     # as root, by lists
-  packages) shift && install_packages "$@" ;; # as root, by ensure_packages
-  *) die "unknown argument $1: want none, godir, lists or asroot CMD" ;;
+  # As root, for ensure_packages and lists:
+  packages) shift && install_packages "$@" ;;
+  update) update_lists ;;
+  *) die "want tools, hosts, lists, godir or asroot CMD" ;;
 esac
