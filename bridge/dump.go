@@ -53,6 +53,8 @@ func (c *conn) redial() error {
 	// These two only store the value; they cannot fail.
 	_ = s.SetSendTimeout(&limit)
 	_ = s.SetReceiveTimeout(&limit)
+	// The kernel's own words for a refusal; without them there is still errno.
+	_ = s.SetExtAck(true)
 	c.sockets = map[int]*nl.SocketHandle{c.protocol: {Socket: s}}
 	return nil
 }

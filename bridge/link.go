@@ -18,6 +18,7 @@ type linkMsg struct {
 	foreignParent bool
 	bridge        *Bridge
 	port          *Port
+	portData      []byte // IFLA_INFO_SLAVE_DATA of a port
 }
 
 const (
@@ -135,7 +136,7 @@ func (l *linkMsg) parseInfo(b []byte) error {
 		})
 	}
 	if err == nil && portKind == "bridge" {
-		l.port = new(Port)
+		l.port, l.portData = new(Port), portData
 		err = l.port.parse(portData)
 	}
 	return err
