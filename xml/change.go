@@ -181,9 +181,10 @@ func number(n int) string {
 
 // list takes a network apart.
 func list(n Network) *factList {
+	n = n.spelled()
 	l := &factList{values: map[string]string{}, wished: map[string]bool{}}
 	l.word("name", n.Name)
-	l.given("uuid", strings.ToLower(n.UUID))
+	l.given("uuid", n.UUID)
 	l.given("title", n.Title) // before 9.7, libvirt drops it
 	l.yes("ipv6", n.IPv6)
 	l.word("mode", string(n.Mode))
@@ -211,7 +212,7 @@ func list(n Network) *factList {
 	}
 	l.word("zone", n.Zone)
 	l.word("mtu", number(n.MTU))
-	l.given("mac", strings.ToLower(n.MAC))
+	l.given("mac", n.MAC)
 	l.word("domain", n.Domain)
 	l.yes("domain.local", n.DomainLocal)
 	l.dns(n.DNS)

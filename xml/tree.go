@@ -122,23 +122,29 @@ func insert(parent *etree.Element, tag string) *etree.Element {
 	return c
 }
 
-// position is where a new child goes: before the white space of the first
-// that libvirt writes later, else of the end tag.
+// position is where a new child goes: behind the last that libvirt writes
+// before it or is of its kind; in an element whose order is not known, behind
+// all.
 func position(parent *etree.Element, tag string) int {
 	ranks := order[parent.Tag]
 	rank := slices.Index(ranks, tag)
-	at := len(parent.Child)
-	for i, t := range parent.Child {
-		c, ok := t.(*etree.Element)
-		if ok && rank >= 0 && c.Space == "" && slices.Index(ranks, c.Tag) > rank {
-			at = i
-			break
+	if rank < 0 {
+		at := len(parent.Child)
+		if at > 0 && isBlank(parent.Child[at-1]) {
+			at--
+		}
+		return at
+	}
+	for i := len(parent.Child) - 1; i >= 0; i-- {
+		c, ok := parent.Child[i].(*etree.Element)
+		if !ok || c.Space != "" {
+			continue
+		}
+		if r := slices.Index(ranks, c.Tag); r >= 0 && r <= rank {
+			return i + 1
 		}
 	}
-	if at > 0 && isBlank(parent.Child[at-1]) {
-		at--
-	}
-	return at
+	return 0
 }
 
 // remove takes an element out, with the white space before it.
