@@ -1,7 +1,6 @@
 package xml
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -138,7 +137,7 @@ func CheckInterface(i NewInterface) error {
 	}
 	c.rate("inbound", i.Bandwidth.Inbound)
 	c.rate("outbound", i.Bandwidth.Outbound)
-	return errors.Join(c.errs...)
+	return several(c.errs)
 }
 
 // checkGuestMAC also refuses what libvirt refuses for guests: the tap of a

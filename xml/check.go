@@ -49,7 +49,18 @@ func check(n Network, named bool) error {
 			c.fail("port group %q: empty, or there twice", clip(name))
 		}
 	}
-	return errors.Join(c.errs...)
+	return several(c.errs)
+}
+
+// several joins errors, as many as somebody will read: a hostile document can
+// hold a hundred thousand.
+func several(errs []error) error {
+	const most = 10
+	if len(errs) > most {
+		more := fmt.Errorf("and %d more", len(errs)-most)
+		errs = append(slices.Clone(errs[:most]), more)
+	}
+	return errors.Join(errs...)
 }
 
 type checker struct{ errs []error }

@@ -24,7 +24,7 @@ var understood = set(`name uuid title @ipv6
  ip@address ip@netmask ip@prefix ip@family ip/tftp@root
  ip/dhcp/range@start ip/dhcp/range@end ip/dhcp/host@mac ip/dhcp/host@id ip/dhcp/host@ip ip/dhcp/host@name
  route@address route@netmask route@prefix route@family route@gateway route@metric
- port@isolated virtualport@type vlan/tag@id portgroup@name
+ port@isolated virtualport@type vlan@trunk vlan/tag@id portgroup@name
  bandwidth/inbound@average bandwidth/inbound@peak bandwidth/inbound@burst
  bandwidth/outbound@average bandwidth/outbound@peak bandwidth/outbound@burst`)
 

@@ -73,7 +73,7 @@ func network(root *etree.Element) (Network, error) {
 	}
 	n.Bandwidth = r.bandwidth(child(root, "bandwidth"))
 	n.Other = others(root)
-	return n, errors.Join(r.errs...)
+	return n, several(r.errs)
 }
 
 func (r *reader) forward(n *Network, e *etree.Element) {

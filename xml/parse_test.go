@@ -206,3 +206,10 @@ func TestParseNamesAll(t *testing.T) {
 		}
 	}
 }
+
+func TestParseNamesSome(t *testing.T) {
+	_, err := Parse("<network><name>n</name>" + strings.Repeat("<ip address='x'/>", 100000) + "</network>")
+	if err == nil || len(err.Error()) > 1000 || !strings.Contains(err.Error(), "and 99990 more") {
+		t.Errorf("%.2000v", err)
+	}
+}

@@ -1,7 +1,6 @@
 package xml
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -94,7 +93,7 @@ func checkPort(p Port) error {
 	}
 	c.rate("inbound", p.Bandwidth.Inbound)
 	c.rate("outbound", p.Bandwidth.Outbound)
-	return errors.Join(c.errs...)
+	return several(c.errs)
 }
 
 // ParsePort reads the document of a port.
@@ -121,7 +120,7 @@ func ParsePort(doc string) (Port, error) {
 	if plug := child(root, "plug"); plug != nil {
 		p.Plug = &Plug{Type: attr(plug, "type"), Bridge: attr(plug, "bridge"), Dev: attr(plug, "dev"), Mode: attr(plug, "mode")}
 	}
-	if err := errors.Join(r.errs...); err != nil {
+	if err := several(r.errs); err != nil {
 		return Port{}, fmt.Errorf("read port: %w", err)
 	}
 	return p, nil

@@ -1,0 +1,369 @@
+package xml
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/beevik/etree"
+	"pgregory.net/rapid"
+)
+
+var (
+	words   = rapid.StringMatching(`[a-z][a-z0-9-]{0,8}[a-z0-9]`)
+	names   = rapid.StringMatching(`[a-zA-Z0-9_.'"<>&é-][a-zA-Z0-9_.'"<>&é -]{0,20}[a-z0-9]`)
+	links   = rapid.StringMatching(`[a-z][a-z0-9._-]{0,14}`)
+	macs    = rapid.StringMatching(`[0-9a-f][02468ac](:[0-9a-f]{2}){4}:[0-9a-f][1-9a-f]`)
+	uuids   = rapid.StringMatching(`[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}`)
+	toggles = rapid.Ptr(rapid.Bool(), true)
+)
+
+// maybe draws a value, or none half of the time.
+func maybe[T any](t *rapid.T, g *rapid.Generator[T], label string) T {
+	var none T
+	if rapid.Bool().Draw(t, label+"?") {
+		return g.Draw(t, label)
+	}
+	return none
+}
+
+// drawIPs draws subnets that do not overlap, the first of a family with DHCP.
+func drawIPs(t *rapid.T) []IP {
+	if rapid.Bool().Draw(t, "silent about subnets") {
+		return nil
+	}
+	ips := []IP{}
+	for i := range rapid.IntRange(0, 3).Draw(t, "v4") {
+		bits := rapid.IntRange(17, 29).Draw(t, "bits")
+		a := netip.AddrFrom4([4]byte{10, byte(i + 1), 0, byte(rapid.IntRange(1, 6).Draw(t, "gateway"))})
+		ips = append(ips, drawIP(t, netip.PrefixFrom(a, bits), i == 0))
+	}
+	for i := range rapid.IntRange(0, 2).Draw(t, "v6") {
+		a := netip.MustParseAddr(fmt.Sprintf("fd00:%d::%x", i, rapid.IntRange(1, 6).Draw(t, "gateway")))
+		ips = append(ips, drawIP(t, netip.PrefixFrom(a, rapid.IntRange(48, 124).Draw(t, "bits")), i == 0))
+	}
+	return ips
+}
+
+func drawIP(t *rapid.T, p netip.Prefix, served bool) IP {
+	ip := IP{Address: p, TFTP: maybe(t, names, "tftp")}
+	if !served {
+		return ip
+	}
+	if rapid.Bool().Draw(t, "ranges") {
+		ip.Ranges = []Range{}
+		if rapid.Bool().Draw(t, "range") {
+			ip.Ranges = append(ip.Ranges, DefaultRange(p, p.Addr()))
+		}
+	}
+	if rapid.Bool().Draw(t, "hosts") {
+		ip.Hosts = []Host{}
+		for a := range rapid.SliceOfNDistinct(rapid.IntRange(7, 14), 0, 4, rapid.ID[int]).Draw(t, "host addresses") {
+			h := Host{IP: offset(p.Masked().Addr(), uint32(a+7)), Name: fmt.Sprintf("h%d", a)}
+			if !p.Contains(h.IP) || p.Addr().Is4() && h.IP == broadcast(p) || h.IP == p.Addr() {
+				continue
+			}
+			switch {
+			case !p.Addr().Is4():
+				h.ID = fmt.Sprintf("0:1:%x", a)
+			case rapid.Bool().Draw(t, "by MAC"):
+				h.MAC = fmt.Sprintf("52:54:00:00:00:%02x", a)
+			}
+			ip.Hosts = append(ip.Hosts, h)
+		}
+	}
+	return ip
+}
+
+// drawWish draws a wish that Check accepts.
+func drawWish(t *rapid.T, mode Mode) Network {
+	n := Network{
+		Name: names.Draw(t, "name"), UUID: maybe(t, uuids, "uuid"), Title: maybe(t, names, "title"), Mode: mode,
+		IPv6: rapid.Bool().Draw(t, "ipv6"), PortsIsolated: nil, VirtualPort: maybe(t, words, "virtualport"),
+		VLANs:      maybe(t, rapid.SliceOfNDistinct(rapid.IntRange(1, 4094), 0, 3, rapid.ID[int]), "vlans"),
+		PortGroups: maybe(t, rapid.SliceOfNDistinct(words, 0, 3, rapid.ID[string]), "portgroups"),
+	}
+	if !n.Managed() {
+		if mode == HostBridge && rapid.Bool().Draw(t, "bridge?") {
+			n.Bridge = links.Draw(t, "bridge")
+		} else {
+			n.ForwardDevs = maybe(t, rapid.SliceOfNDistinct(links, 0, 3, rapid.ID[string]), "devs")
+		}
+		return n
+	}
+	n.Bridge, n.STP, n.Zone = maybe(t, links, "bridge"), toggles.Draw(t, "stp"), maybe(t, words, "zone")
+	n.Delay = maybe(t, rapid.Ptr(rapid.IntRange(0, MaxDelay), true), "delay")
+	n.MACTable = rapid.SampledFrom([]string{"", "kernel", "libvirt"}).Draw(t, "mac table")
+	n.MTU = maybe(t, rapid.IntRange(MinMTU, MaxMTU), "mtu")
+	n.MAC = maybe(t, macs, "mac")
+	if n.Domain = maybe(t, words, "domain"); n.Domain != "" {
+		n.DomainLocal = rapid.Bool().Draw(t, "local")
+	}
+	n.PortsIsolated = toggles.Draw(t, "isolated")
+	n.Bandwidth.Inbound.Average = maybe(t, rapid.IntRange(1, 1000), "inbound")
+	if n.Bandwidth.Outbound.Average = maybe(t, rapid.IntRange(1, 1000), "outbound"); n.Bandwidth.Outbound.Average != 0 {
+		n.Bandwidth.Outbound.Burst = maybe(t, rapid.IntRange(1, 1000), "burst")
+	}
+	n.IPs = drawIPs(t)
+	if mode != Isolated && len(n.IPs) == 0 {
+		n.IPs = []IP{{Address: netip.MustParsePrefix("10.1.0.1/24")}}
+	}
+	for i, ip := range n.IPs {
+		if rapid.Bool().Draw(t, "route?") {
+			to := netip.MustParsePrefix(fmt.Sprintf("172.%d.0.0/16", 16+i))
+			if ip.Address.Addr().Is6() {
+				to = netip.MustParsePrefix(fmt.Sprintf("fc00:%d::/32", i))
+			}
+			n.Routes = append(n.Routes, Gateway{To: to, Via: ip.Address.Addr().Next(), Metric: rapid.IntRange(0, 9).Draw(t, "metric")})
+		}
+	}
+	if rapid.Bool().Draw(t, "dns") {
+		n.DNS = &DNS{Enabled: toggles.Draw(t, "enabled")}
+		if rapid.Bool().Draw(t, "forwarders") {
+			n.DNS.Forwarders = []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")}
+		}
+		if rapid.Bool().Draw(t, "dns hosts") {
+			n.DNS.Hosts = []DNSHost{{IP: netip.MustParseAddr("10.1.0.9"), Names: rapid.SliceOfNDistinct(words, 1, 3, rapid.ID[string]).Draw(t, "names")}}
+		}
+	}
+	if mode == NAT && rapid.Bool().Draw(t, "nat") {
+		n.NAT = &NATSpec{IPv6: rapid.Bool().Draw(t, "nat6")}
+		if rapid.Bool().Draw(t, "ports") {
+			n.NAT.FirstPort, n.NAT.LastPort = rapid.IntRange(1, 99).Draw(t, "first"), rapid.IntRange(99, 65535).Draw(t, "last")
+		}
+		if rapid.Bool().Draw(t, "addresses") {
+			n.NAT.Start, n.NAT.End = netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.9")
+		}
+	}
+	if mode != Open && mode != Isolated {
+		n.ForwardDevs = maybe(t, rapid.SliceOfNDistinct(links, 0, 1, rapid.ID[string]), "devs")
+	}
+	return n
+}
+
+// What is built fulfils the wish, is sound, and is the same when built again.
+func TestBuildFulfils(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := drawWish(t, rapid.SampledFrom(Modes).Draw(t, "mode"))
+		if err := Check(want); err != nil {
+			t.Fatalf("drawn: %v", err)
+		}
+		doc, err := Build(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have, err := Parse(doc)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, doc)
+		}
+		if changes := Changes(have, want); len(changes) > 0 {
+			t.Fatalf("%v\n%s", changes, doc)
+		}
+		if have.Other != nil {
+			t.Fatalf("%v has no field\n%s", have.Other, doc)
+		}
+		if drift := Drift(have, want); len(drift) > 0 {
+			t.Fatalf("%v\n%s", drift, doc)
+		}
+		again, err := Build(have)
+		if err != nil || again != doc {
+			t.Fatalf("%v\n%s\nagain:\n%s", err, doc, again)
+		}
+	})
+}
+
+// sprinkle puts unknown elements, attributes and comments all over a document.
+func sprinkle(t *rapid.T, doc string) (string, []string) {
+	tree := etree.NewDocument()
+	if err := tree.ReadFromString(doc); err != nil {
+		t.Fatal(err)
+	}
+	tree.Root().CreateAttr("xmlns:u", "urn:u")
+	var marks []string
+	mark := func() string {
+		marks = append(marks, fmt.Sprintf("mark%d.", len(marks)))
+		return marks[len(marks)-1]
+	}
+	places := []*etree.Element{tree.Root()}
+	for _, tag := range []string{"forward", "bridge", "dns", "domain"} {
+		if e := child(tree.Root(), tag); e != nil {
+			places = append(places, e)
+		}
+	}
+	for range rapid.IntRange(1, 6).Draw(t, "marks") {
+		e := rapid.SampledFrom(places).Draw(t, "place")
+		at := rapid.IntRange(0, len(e.Child)).Draw(t, "at")
+		switch rapid.IntRange(0, 3).Draw(t, "kind") {
+		case 0:
+			e.InsertChildAt(at, etree.NewComment(mark()))
+		case 1:
+			e.CreateAttr("u:"+strings.TrimSuffix(mark(), ".")+"-", marks[len(marks)-1])
+		case 2:
+			c := etree.NewElement("u:thing")
+			c.CreateAttr("name", mark())
+			e.InsertChildAt(at, c)
+		case 3:
+			c := etree.NewElement("unknown")
+			c.SetText(mark())
+			e.InsertChildAt(at, c)
+		}
+	}
+	out, err := tree.WriteToString()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, marks
+}
+
+// Editing any document to any wish fulfils the wish, loses nothing unknown,
+// and a second time changes nothing.
+func TestEditFulfils(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		mode := rapid.SampledFrom(Modes).Draw(t, "mode")
+		doc, err := Build(drawWish(t, mode))
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, marks := sprinkle(t, doc)
+		want := drawWish(t, mode) // another mode takes elements out, see TestEditMode
+		want.UUID = ""
+		out, err := Edit(doc, want)
+		if err != nil {
+			return // the two together are unsound: refused as a whole
+		}
+		have, err := Parse(out)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if changes := Changes(have, want); len(changes) > 0 {
+			t.Fatalf("%v\n%s\nbecame\n%s", changes, doc, out)
+		}
+		for _, m := range marks {
+			if strings.Count(out, m) != 1 {
+				t.Fatalf("%s is lost\n%s\nbecame\n%s", m, doc, out)
+			}
+		}
+		again, err := Edit(out, want)
+		if err != nil || again != out {
+			t.Fatalf("%v\n%s\nagain\n%s", err, out, again)
+		}
+	})
+}
+
+// Modes come and go, and every document on the way is sound.
+func TestEditModes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		doc, err := Build(drawWish(t, rapid.SampledFrom(Modes).Draw(t, "mode")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			want := drawWish(t, rapid.SampledFrom(Modes).Draw(t, "next mode"))
+			want.UUID = ""
+			out, err := Edit(doc, want)
+			if err != nil {
+				continue
+			}
+			have, err := Parse(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := Check(have); err != nil {
+				t.Fatalf("%v\n%s\nbecame\n%s", err, doc, out)
+			}
+			if changes := Changes(have, want); len(changes) > 0 {
+				t.Fatalf("%v\n%s\nbecame\n%s", changes, doc, out)
+			}
+			doc = out
+		}
+	})
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(liveDefault)
+	f.Add(strange)
+	f.Fuzz(func(t *testing.T, doc string) {
+		n, err := Parse(doc)
+		if err != nil {
+			if len(err.Error()) > 5000 {
+				t.Errorf("an error of %d bytes", len(err.Error()))
+			}
+			return
+		}
+		if drift := Drift(n, n); len(drift) > 0 {
+			t.Errorf("with itself: %v", drift)
+		}
+		if changes := Changes(n, n); len(changes) > 0 {
+			t.Errorf("with itself: %v", changes)
+		}
+		built, err := Build(n)
+		if err != nil {
+			return // libvirt takes more than Build writes
+		}
+		again, err := Parse(built)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, built)
+		}
+		if changes := Changes(again, n); len(changes) > 0 {
+			t.Errorf("%v\n%s", changes, built)
+		}
+	})
+}
+
+func FuzzEdit(f *testing.F) {
+	f.Add(liveDefault, 1400, "a.b", "virbr7", true)
+	f.Add(strange, 0, "", "", false)
+	f.Fuzz(func(t *testing.T, doc string, mtu int, domain, bridge string, stp bool) {
+		want := Network{MTU: mtu, Domain: domain, Bridge: bridge, STP: &stp}
+		out, err := Edit(doc, want)
+		if err != nil {
+			return
+		}
+		n, err := Parse(out)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if changes := Changes(n, want); len(changes) > 0 {
+			t.Errorf("%v\n%s", changes, out)
+		}
+		before, _ := Parse(doc)
+		before.STP, before.Delay, n.STP, n.Delay = nil, nil, nil, nil
+		if mtu != 0 {
+			before.MTU = mtu
+		}
+		if domain != "" {
+			before.Domain = domain
+		}
+		if bridge != "" {
+			before.Bridge = bridge
+		}
+		before.ForwardDevs, n.ForwardDevs = nil, nil // a bridge replaces them
+		before.Connections, n.Connections = 0, 0
+		for _, c := range Drift(before, n) {
+			if !strings.HasPrefix(c.Path, "forward/") {
+				t.Errorf("%s is not wished\n%s\nbecame\n%s", c, doc, out)
+			}
+		}
+	})
+}
+
+func BenchmarkParse(b *testing.B) {
+	b.SetBytes(int64(len(strange)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Parse(strange); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkBuild(b *testing.B) {
+	n := Classic("default")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Build(n); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
