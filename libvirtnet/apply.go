@@ -12,7 +12,7 @@ const (
 	// take to answer, so that it can be undone.
 	patience = 10 * time.Second
 	// undoTime bounds the undoing of a whole plan.
-	undoTime = 30 * time.Second
+	undoTime = 15 * time.Second
 )
 
 // Apply carries out a plan, then asks check, which may be nil, whether the

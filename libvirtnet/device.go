@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/beevik/etree"
 )
 
 // interfaceElement cuts the <interface> with a MAC out of a domain document;
@@ -28,12 +26,6 @@ func interfaceElement(doc, mac string) (string, error) {
 		return elementText(e)
 	}
 	return "", nil
-}
-
-func elementText(e *etree.Element) (string, error) {
-	tree := etree.NewDocument()
-	tree.SetRoot(e.Copy())
-	return tree.WriteToString()
 }
 
 // pluggable turns an interface as the live document shows it into one that

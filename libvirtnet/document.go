@@ -9,13 +9,14 @@ import (
 	"github.com/kvnet/kvnet/xml"
 )
 
-// Change is one difference between two definitions.
-type Change struct {
-	Path string `json:"path"`
-	Have string `json:"have"`
-	Want string `json:"want"`
-}
+// Interface is one <interface> of a guest, as its document has it.
+type Interface = xml.Interface
 
+// Change is one difference between the definition that is and the one that
+// is wanted.
+type Change = xml.Change
+
+// rootOf reads a document whose root has to be the tag.
 func rootOf(doc, tag string) (*etree.Element, error) {
 	tree := etree.NewDocument()
 	if err := tree.ReadFromString(doc); err != nil {
@@ -38,83 +39,50 @@ func text(e *etree.Element, child string) string {
 	return ""
 }
 
-// changes lists what differs between two definitions.
-func changes(have, want xml.Network) []Change {
-	var list []Change
-	add := func(path, h, w string) {
-		if h != w {
-			list = append(list, Change{path, h, w})
-		}
-	}
-	add("forward/@mode", string(have.Mode), string(want.Mode))
-	add("bridge/@name", have.Bridge, want.Bridge)
-	add("mac/@address", have.MAC, want.MAC)
-	return list
+func elementText(e *etree.Element) (string, error) {
+	tree := etree.NewDocument()
+	tree.SetRoot(e.Copy())
+	return tree.WriteToString()
 }
 
-// keepIdentity puts what have already is into a document that leaves it
-// open: UUID, and, where libvirt owns the bridge, its name and MAC.
+// keepIdentity puts what a network already is into a document that leaves it
+// open: its UUID, and, where libvirt owns the bridge, the bridge's MAC and
+// name, for which libvirt would choose new ones.
 func keepIdentity(have *Network, doc string, want xml.Network) (string, error) {
+	def := have.Def()
+	if have.Config != nil {
+		def = *have.Config
+	}
+	doc, err := xml.KeepIdentity(doc, have.UUID, def.MAC)
+	if err != nil || want.Bridge != "" || def.Bridge == "" || !want.Managed() || !def.Managed() {
+		return doc, err
+	}
 	tree := etree.NewDocument()
 	if err := tree.ReadFromString(doc); err != nil {
 		return "", err
 	}
-	root, def := tree.Root(), have.Def()
-	if have.Config != nil {
-		def = *have.Config
+	bridge := tree.Root().SelectElement("bridge")
+	if bridge == nil {
+		bridge = tree.Root().CreateElement("bridge")
 	}
-	if want.UUID == "" && have.UUID != "" {
-		after(root, "name", "uuid").SetText(have.UUID)
-	}
-	if want.Managed() && def.Managed() {
-		if want.Bridge == "" && def.Bridge != "" {
-			after(root, "forward", "bridge").CreateAttr("name", def.Bridge)
-		}
-		if want.MAC == "" && def.MAC != "" {
-			after(root, "bridge", "mac").CreateAttr("address", def.MAC)
-		}
-	}
+	bridge.CreateAttr("name", def.Bridge)
 	return tree.WriteToString()
 }
 
-// after returns the child tag of root, made behind the child before when
-// there is none.
-func after(root *etree.Element, before, tag string) *etree.Element {
-	if e := root.SelectElement(tag); e != nil {
-		return e
+// parseInterface reads an <interface> element that stands alone.
+func parseInterface(doc string) (Interface, error) {
+	root, err := rootOf(doc, "interface")
+	if err != nil {
+		return Interface{}, err
 	}
-	e := etree.NewElement(tag)
-	if b := root.SelectElement(before); b != nil {
-		root.InsertChildAt(b.Index()+1, e)
-	} else {
-		root.AddChild(e)
+	whole := etree.NewElement("domain")
+	whole.CreateElement("devices").AddChild(root.Copy())
+	if doc, err = elementText(whole); err != nil {
+		return Interface{}, err
 	}
-	return e
-}
-
-func parseInterface(e *etree.Element) Interface {
-	attr := func(child, name string) string {
-		if c := e.SelectElement(child); c != nil {
-			return c.SelectAttrValue(name, "")
-		}
-		return ""
+	g, err := xml.ParseGuest(doc)
+	if err != nil {
+		return Interface{}, err
 	}
-	i := Interface{
-		Type: e.SelectAttrValue("type", ""), Target: attr("target", "dev"),
-		Network: attr("source", "network"), Bridge: attr("source", "bridge"), Dev: attr("source", "dev"),
-		Mode: attr("source", "mode"), PortID: attr("source", "portid"), PortGroup: attr("source", "portgroup"),
-		MAC: strings.ToLower(attr("mac", "address")), Model: attr("model", "type"), Alias: attr("alias", "name"),
-		Link: attr("link", "state"), Isolated: attr("port", "isolated") == "yes",
-		VirtualPort: attr("virtualport", "type"), Filter: attr("filterref", "filter"),
-		Managed: attr("target", "managed") != "no",
-	}
-	if s := e.SelectElement("source"); s != nil {
-		for _, a := range s.Attr {
-			if strings.Contains(" bridge dev network name path ", " "+a.Key+" ") {
-				i.Source = a.Value
-				break
-			}
-		}
-	}
-	return i
+	return g.Interfaces[0], nil
 }

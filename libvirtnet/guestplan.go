@@ -58,11 +58,10 @@ func guestStep(have Guest, op, doc string, live, config bool) (Interface, error)
 	refuse := func(why string, kind error) (Interface, error) {
 		return Interface{}, &Error{Op: op, Object: object, Message: why, Kind: kind}
 	}
-	root, err := rootOf(doc, "interface")
+	i, err := parseInterface(doc)
 	if err != nil {
 		return refuse(err.Error(), ErrInvalid)
 	}
-	i := parseInterface(root)
 	switch {
 	case i.MAC == "":
 		return refuse("the interface has no MAC", ErrInvalid)

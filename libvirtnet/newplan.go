@@ -1,6 +1,7 @@
 package libvirtnet
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -28,30 +29,31 @@ func NewPlan(have *Network, want string) (Plan, error) {
 		p.Steps = append(p.Steps, step)
 		return p, nil
 	}
-	if err := sameNetwork(have, w.Name, w.UUID); err != nil {
-		return Plan{}, err
+	object := "network " + show(w.Name)
+	if w.Name != have.Name {
+		return Plan{}, &Error{Op: opDefine, Object: object, Message: "it is to replace network " + show(have.Name), Kind: ErrInvalid}
 	}
-	if step.Document, err = keepIdentity(have, want, w); err != nil {
-		return Plan{}, &Error{Op: opDefine, Object: "network " + show(w.Name), Message: err.Error(), Kind: ErrInvalid}
+	if step.Document, err = keepIdentity(have, want, w); errors.Is(err, xml.ErrOtherUUID) {
+		return Plan{}, &Error{Op: opDefine, Object: object, Message: "it already exists with UUID " + have.UUID, Kind: ErrExists}
+	} else if err != nil {
+		return Plan{}, &Error{Op: opDefine, Object: object, Message: err.Error(), Kind: ErrInvalid}
 	}
-	if have.Config == nil {
+	if !have.Persistent {
 		step.Why = "it is transient"
 		p.Steps = append(p.Steps, step)
 		return p, nil
 	}
-	if w, err = xml.Parse(step.Document); err != nil {
-		return Plan{}, &Error{Op: opDefine, Object: "network " + show(have.Name), Message: err.Error(), Kind: ErrInvalid}
+	step.Do, step.Say, step.Why = Redefine, "redefine network "+show(w.Name), "its definition could not be read"
+	if have.Config != nil {
+		if w, err = xml.Parse(step.Document); err != nil {
+			return Plan{}, &Error{Op: opDefine, Object: object, Message: err.Error(), Kind: ErrInvalid}
+		}
+		changes := xml.Drift(*have.Config, w)
+		if len(changes) == 0 {
+			return p, nil
+		}
+		p.Changes, step.Why = changes, differences(changes)
 	}
-	if p.Changes = changes(*have.Config, w); len(p.Changes) == 0 {
-		return p.clone(), nil
-	}
-	var paths []string
-	for _, c := range p.Changes {
-		paths = append(paths, c.Path)
-	}
-	step.Do = Redefine
-	step.Say = "redefine network " + show(w.Name)
-	step.Why = fmt.Sprintf("%s: %s", count(len(paths), "difference"), strings.Join(paths, ", "))
 	p.Steps = append(p.Steps, step)
 	if have.Active {
 		p.Disturbs = append(p.Disturbs, "running network "+show(w.Name)+" keeps its former definition until it is restarted")
@@ -59,14 +61,11 @@ func NewPlan(have *Network, want string) (Plan, error) {
 	return p, nil
 }
 
-// sameNetwork refuses a document that is about another network than have.
-func sameNetwork(have *Network, name, uuid string) error {
-	object := "network " + show(name)
-	if name != have.Name {
-		return &Error{Op: opDefine, Object: object, Message: "the document does not describe network " + show(have.Name), Kind: ErrInvalid}
+// differences names what differs, for a step's reason.
+func differences(changes []Change) string {
+	var paths []string
+	for _, c := range changes {
+		paths = append(paths, c.Path)
 	}
-	if uuid != "" && have.UUID != "" && !strings.EqualFold(strings.ReplaceAll(uuid, "-", ""), strings.ReplaceAll(have.UUID, "-", "")) {
-		return &Error{Op: opDefine, Object: object, Message: "it already exists with UUID " + have.UUID, Kind: ErrExists}
-	}
-	return nil
+	return fmt.Sprintf("%s: %s", count(len(paths), "difference"), strings.Join(paths, ", "))
 }

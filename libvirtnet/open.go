@@ -3,6 +3,7 @@ package libvirtnet
 import (
 	"errors"
 	"net/url"
+	"os"
 	"os/user"
 	"strconv"
 	"strings"
@@ -39,6 +40,13 @@ func explainOpen(uri string, e *Error) error {
 		case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 			e.Kind = ErrPermission
 			e.Message = "permission refused on " + socket + ": it takes root or a member of group " + groupOf(socket)
+			return e
+		case err == nil && os.Geteuid() != 0 && errors.Is(e, ErrDaemonDown):
+			// Somebody listens, so that it was polkit or its absence.
+			e.Kind = ErrPermission
+			e.Message += "; it takes root or a member of group " + groupOf(socket)
+			return e
+		case err == nil:
 			return e
 		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ECONNREFUSED):
 			e.Kind = ErrDaemonDown

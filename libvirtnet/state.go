@@ -90,6 +90,3 @@ type Guest struct {
 
 // Active says that the guest has a process: running, paused, in shutdown, ...
 func (g Guest) Active() bool { return g.ID >= 0 }
-
-// Interface is one <interface> of a guest, as its document has it.
-type Interface = xml.Interface
