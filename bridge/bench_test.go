@@ -12,23 +12,23 @@ import (
 
 const benchTaps = 100
 
-// hundredTaps is a host with a bridge, its address, and benchTaps taps in it.
-func hundredTaps(b *testing.B) {
-	b.Helper()
-	inNamespace(b)
+// hundred makes a host with a bridge, its address, and benchTaps taps in it.
+func hundred(t testing.TB) {
+	t.Helper()
 	var batch strings.Builder
 	batch.WriteString("ip link add br0 type bridge\nip link set br0 up\nip addr add 10.9.9.1/24 dev br0\n")
 	for i := range benchTaps {
 		fmt.Fprintf(&batch, "ip tuntap add vnet%d mode tap\nip link set vnet%d master br0 up\n", i, i)
 	}
-	sh(b, batch.String())
+	sh(t, batch.String())
 }
 
 // BenchmarkRead compares a whole reading with the dumps alone, their answers
 // thrown away unread: bare-ns/op, and the ratio of the two. Both run in turn,
 // so that what else the machine does meets both.
 func BenchmarkRead(b *testing.B) {
-	hundredTaps(b)
+	inNamespace(b)
+	hundred(b)
 	var bare, whole time.Duration
 	for b.Loop() {
 		start := time.Now()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,9 +16,10 @@ import (
 // each tap: QEMU before others, then the lowest process id. A tap that nobody
 // holds is not in the list. Names of links that are not taps do no harm.
 //
-// A tap that stays without a holder although some processes may not be looked
-// at (CAP_SYS_PTRACE), or although /proc is that of another pid namespace, is
-// unknown and not free: the list then comes with an error.
+// Where some processes may not be looked at (CAP_SYS_PTRACE), a tap with a
+// carrier that stays without a holder is unknown and not free: the list then
+// comes with an error. The kernel takes the carrier from a tap that nobody has
+// open. A /proc of another pid namespace is an error, too.
 func FindHolders(links []string) ([]Holder, error) {
 	found := []Holder{}
 	want := make(map[string]bool, len(links))
@@ -27,6 +29,8 @@ func FindHolders(links []string) ([]Holder, error) {
 	if len(want) == 0 {
 		return found, nil
 	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	own, err := namespaceOf("/proc/thread-self/ns/net")
 	if err != nil {
 		return found, fmt.Errorf("find holders: %w", err)
@@ -52,8 +56,13 @@ func FindHolders(links []string) ([]Holder, error) {
 		}
 	}
 	slices.SortFunc(found, func(a, b Holder) int { return strings.Compare(a.Link, b.Link) })
-	if len(want) > 0 && denied != nil {
-		return found, fmt.Errorf("find holders: %w", denied)
+	if denied == nil {
+		return found, nil
+	}
+	for link := range want {
+		if l, err := ReadLink(link); err == nil && l.Tun != nil && l.Carrier {
+			return found, fmt.Errorf("find holder of %s: %w", link, denied)
+		}
 	}
 	return found, nil
 }

@@ -1,11 +1,19 @@
 package bridge
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
+	"os"
 	"os/exec"
+	"reflect"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -53,7 +61,8 @@ func tool(t testing.TB, line string) []map[string]any {
 	if err := json.Unmarshal([]byte(out), &list); err != nil {
 		t.Fatalf("%s: %v: %s", line, err, out)
 	}
-	return list
+	// iproute2 leaves {} for what it filtered out.
+	return slices.DeleteFunc(list, func(m map[string]any) bool { return len(m) == 0 })
 }
 
 func read(t testing.TB) State {
@@ -63,6 +72,21 @@ func read(t testing.TB) State {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// quiet reads the state at a moment when the tool says the same before and
+// after: carrier and operstate follow a change with some delay.
+func quiet(t testing.TB, line string) (State, []map[string]any) {
+	t.Helper()
+	for range 100 {
+		before := tool(t, line)
+		s := read(t)
+		if after := tool(t, line); reflect.DeepEqual(before, after) {
+			return s, after
+		}
+	}
+	t.Fatalf("%s never says the same twice", line)
+	panic("unreachable")
 }
 
 // find returns the first element that f accepts.
@@ -75,4 +99,111 @@ func find[T any](t testing.TB, list []T, f func(T) bool) T {
 	}
 	t.Fatalf("not in %+v", list)
 	panic("unreachable")
+}
+
+func hexNumber(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.ParseInt(s, 0, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(n)
+}
+
+// seedDumps gives a fuzz test the kernel's own answers, whole and cut short.
+func seedDumps(f *testing.F, typ int, payload []byte) {
+	f.Helper()
+	inNamespace(f)
+	sh(f, mixedHost)
+	c, err := dial(unix.NETLINK_ROUTE)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer c.close()
+	msgs, err := c.ask(typ, unix.NLM_F_DUMP, 0, payload)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte{})
+	for _, m := range msgs {
+		f.Add(m)
+		f.Add(m[:len(m)/2])
+		f.Add(m[:len(m)-1])
+	}
+}
+
+// asNobodyEnv tells a test of this binary that it was started by helper.
+const asNobodyEnv = "KVNET_BRIDGE_HELPER"
+
+// helper runs one test of this binary as a child in the same namespace, behind
+// a command, and returns what it printed.
+func helper(t *testing.T, test string, as *syscall.SysProcAttr, command ...string) string {
+	t.Helper()
+	// A copy where everybody may read it.
+	binary, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "bridge-helper")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(dir+"/bridge.test", binary, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	args := append(command, dir+"/bridge.test", "-test.run", "^"+test+"$")
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), asNobodyEnv+"=1")
+	cmd.Dir = "/"
+	cmd.SysProcAttr = as
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", test, err, out)
+	}
+	return string(out)
+}
+
+// asNobody runs a helper without any privilege.
+func asNobody(t *testing.T, test string) string {
+	t.Helper()
+	return helper(t, test, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}})
+}
+
+// waitForText reads until a line has the text.
+func waitForText(t *testing.T, r io.Reader, text string) {
+	t.Helper()
+	lines := bufio.NewScanner(r)
+	var seen []string
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), text) {
+			go func() { _, _ = io.Copy(io.Discard, r) }() // never let the writer block
+			return
+		}
+		seen = append(seen, lines.Text())
+	}
+	t.Fatalf("%q was not printed, but %q", text, seen)
+}
+
+func jsonText(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// churn adds and deletes a link all the time until it is stopped.
+func churn(t *testing.T) (stop func()) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", "while :; do ip link add churn type bridge; ip link del churn; done")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+	}
 }

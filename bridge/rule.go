@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -68,6 +69,7 @@ func parseRule(b []byte) (Rule, bool, error) {
 	if err != nil {
 		return r, false, fmt.Errorf("parse rule: %w", err)
 	}
+	slices.Sort(r.Selectors)
 	return r, true, nil
 }
 
