@@ -57,12 +57,19 @@ func members(t *testing.T, spaces map[string]bool) []string {
 	return found
 }
 
-// namespaces of a host, those of the test program left out.
+// namespaces of a host. They are held open until the test ends: the kernel gives
+// the number of one that is gone to the next, perhaps of another test's host.
 func namespaces(t *testing.T, h *host.Host) map[string]bool {
 	t.Helper()
 	spaces := map[string]bool{}
 	for _, kind := range []string{"net", "mnt", "pid", "ipc", "uts"} {
-		theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", h.Info().PID, kind))
+		path := fmt.Sprintf("/proc/%d/ns/%s", h.Info().PID, kind)
+		hold, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { hold.Close() })
+		theirs, err := os.Readlink(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,6 +136,9 @@ func TestOwnerKilled(t *testing.T) {
 	owner.Env = append(os.Environ(), ownerEnv+"=1")
 	out, err := owner.StdoutPipe()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := owner.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
 	if err := owner.Start(); err != nil {

@@ -3,6 +3,7 @@ package host_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"testing"
 
@@ -23,5 +24,5 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	fmt.Println(h.Name())
-	select {}
+	_, _ = io.Copy(io.Discard, os.Stdin) // the test holds the other end
 }
