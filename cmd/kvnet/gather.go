@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/kvnet/kvnet/bridge"
@@ -105,15 +106,38 @@ func (g *gathered) findHolders() {
 	}
 }
 
-// reread reads the kernel's half again: for a look that waits.
-func (g *gathered) reread(ctx context.Context) error {
-	kernel, err := bridge.Read(ctx)
-	if err != nil {
-		return err
+// settle is how often a host with ports on their way to forwarding is looked
+// at again.
+const settle = 250 * time.Millisecond
+
+// gatherSettled gathers until no port of a judged bridge is listening or
+// learning, but no longer than a port takes to forward, nor than timeout. A
+// port that is on its way then is for the judge.
+func (e *env) gatherSettled(ctx context.Context, timeout time.Duration) gathered {
+	g := gather(ctx, e.uri)
+	wait, moving := verify.Unsettled(g.Snapshot)
+	if !moving {
+		return g
 	}
-	g.Kernel, g.Taken = completeKernel(kernel), time.Now().UTC()
-	g.findHolders()
-	return nil
+	wait = min(wait, timeout)
+	if !e.quiet && e.format == "table" {
+		fmt.Fprintf(e.err, "waiting up to %s for ports to forward\n", wait)
+	}
+	end := time.After(wait)
+	tick := time.NewTicker(settle)
+	defer tick.Stop()
+	for moving {
+		select {
+		case <-ctx.Done():
+			return g
+		case <-end:
+			return gather(ctx, e.uri)
+		case <-tick.C:
+			g = gather(ctx, e.uri)
+			_, moving = verify.Unsettled(g.Snapshot)
+		}
+	}
+	return g
 }
 
 // list returns items, or an empty list for nil.

@@ -106,14 +106,14 @@ func arguments(c *cli.Context, names ...string) ([]string, error) {
 		optional := name[0] == '['
 		rest = rest || len(name) > 3 && (name[len(name)-3:] == "..." || name[len(name)-4:] == "...]")
 		if !optional && i >= len(args) {
-			return nil, usage(c.Command.Name, "missing argument "+name, "usage: kvnet "+c.Command.Name+" "+c.Command.ArgsUsage)
+			return nil, usage(c.Command.Name, "missing argument "+name, "usage: kvnet "+synopsis(c.Command))
 		}
 		if i < len(args) && args[i] == "" {
-			return nil, usage(c.Command.Name, "empty argument "+name, "usage: kvnet "+c.Command.Name+" "+c.Command.ArgsUsage)
+			return nil, usage(c.Command.Name, "empty argument "+name, "usage: kvnet "+synopsis(c.Command))
 		}
 	}
 	if len(args) > len(names) && !rest {
-		return nil, usage(c.Command.Name, "unexpected argument "+quote(args[len(names)]), "usage: kvnet "+c.Command.Name+" "+c.Command.ArgsUsage)
+		return nil, usage(c.Command.Name, "unexpected argument "+quote(args[len(names)]), "usage: kvnet "+synopsis(c.Command))
 	}
 	return args, nil
 }

@@ -133,7 +133,7 @@ func verifySource(ctx context.Context, e *env, o verifyOptions) (gathered, error
 		s, err := readSnapshot(e, o.snapshot)
 		return gathered{Snapshot: s}, err
 	}
-	g := gather(ctx, e.uri)
+	g := e.gatherSettled(ctx, o.timeout)
 	if err := ctx.Err(); err != nil {
 		return g, &failure{op: "verify", object: g.URI, err: err}
 	}

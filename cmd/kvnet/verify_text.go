@@ -73,25 +73,25 @@ func belongsTo(f verify.Finding) string {
 // printUnknown writes what could not be read, each with the checks that it
 // cost: one line a gap, since one gap can cost every check.
 func printUnknown(w io.Writer, r verify.Report, p painter) {
-	cost := map[string][]string{}
+	cost, rest := map[string][]string{}, []string{}
 	for _, f := range r.Findings {
-		if f.Severity == verify.Unknown {
+		named := slices.ContainsFunc(r.Gaps, func(g verify.Gap) bool { return g.Source == f.Subject })
+		switch {
+		case f.Severity != verify.Unknown:
+		case named:
 			cost[f.Subject] = append(cost[f.Subject], f.Check)
-		}
-	}
-	sources := make([]string, 0, len(r.Gaps))
-	for _, g := range r.Gaps {
-		fmt.Fprintf(w, "%s  %s: %s\n", p.severity(verify.Unknown), clean(g.Source), clean(g.Message))
-		if !slices.Contains(sources, g.Source) {
-			printCost(w, cost[g.Source])
-		}
-		sources = append(sources, g.Source)
-	}
-	for _, f := range r.Findings { // what no gap explains stands for itself
-		if f.Severity == verify.Unknown && !slices.Contains(sources, f.Subject) {
+		case len(r.Gaps) > 0:
+			rest = append(rest, f.Check) // several gaps together cost it
+		default:
 			fmt.Fprintf(w, "%s  %s  %s: %s\n", p.severity(f.Severity), p.bold(f.Check), clean(f.Subject), clean(f.Message))
 		}
 	}
+	for _, g := range r.Gaps {
+		fmt.Fprintf(w, "%s  %s: %s\n", p.severity(verify.Unknown), clean(g.Source), clean(g.Message))
+		printCost(w, cost[g.Source])
+		delete(cost, g.Source)
+	}
+	printCost(w, rest)
 }
 
 func printCost(w io.Writer, checks []string) {
