@@ -19,6 +19,9 @@ func Build(n Network) (string, error) {
 	if err := errors.Join(Check(n), whole(n)); err != nil {
 		return "", fmt.Errorf("build network: %w", err)
 	}
+	if n.VirtualPort != "" && n.VirtualPort != "openvswitch" {
+		return "", fmt.Errorf("build network: virtual port %s has parameters: write the document", n.VirtualPort)
+	}
 	tree := etree.NewDocument()
 	root := tree.CreateElement("network")
 	apply(root, Network{Mode: Isolated}, n.spelled())

@@ -188,8 +188,13 @@ func (c *checker) identity(n Network) {
 	}
 	c.must(checkText("title", n.Title))
 	c.must(checkText("zone", n.Zone))
-	c.must(checkText("virtual port", n.VirtualPort))
+	if n.VirtualPort != "" && !slices.Contains(virtualPorts, n.VirtualPort) {
+		c.fail("virtual port %q: want one of %s", clip(n.VirtualPort), strings.Join(virtualPorts, ", "))
+	}
 }
+
+// virtualPorts are the types of https://libvirt.org/formatnetwork.html.
+var virtualPorts = []string{"802.1Qbg", "802.1Qbh", "openvswitch", "midonet"}
 
 // MaxDelay is the longest forward delay of a bridge, in seconds:
 // BR_MAX_FORWARD_DELAY in net/bridge/br_private_stp.h.

@@ -23,6 +23,9 @@ func (c *checker) addresses(n Network) {
 		}
 		serves[four] = serves[four] || ip.DHCP()
 		c.must(checkText("TFTP root", ip.TFTP))
+		if ip.TFTP != "" && !four {
+			c.fail("subnet %s: libvirt serves TFTP over IPv4 only", ip.Address)
+		}
 		for _, r := range ip.Ranges {
 			c.dhcpRange(ip.Address, r)
 		}
@@ -101,7 +104,7 @@ func (c *checker) hosts(ip IP) {
 }
 
 func (c *checker) host(subnet netip.Prefix, h Host) {
-	say := clip(h.String())
+	say, a := clip(h.String()), h.IP
 	if h.MAC == "" && h.ID == "" && h.Name == "" {
 		c.fail("reservation %s: is for nobody: wants a MAC, an id or a name", say)
 	}
@@ -114,8 +117,12 @@ func (c *checker) host(subnet netip.Prefix, h Host) {
 	if h.Name != "" {
 		c.must(checkDomain("reserved name", h.Name))
 	}
-	c.must(checkText("reservation id", h.ID))
-	a := h.IP
+	if h.ID != "" && !isDUID(h.ID) {
+		c.fail("reservation %s: an id is hexadecimal bytes with colons", say)
+	}
+	if h.MAC == "" && h.Name == "" && a.Is4() || h.MAC != "" && a.Is6() {
+		c.fail("reservation %s: IPv4 goes by MAC or name, IPv6 by id or name", say)
+	}
 	switch {
 	case !subnet.Contains(a):
 		c.fail("reservation %s: is not within %s", say, subnet.Masked())
@@ -124,6 +131,20 @@ func (c *checker) host(subnet netip.Prefix, h Host) {
 	case a.Is4() && subnet.Bits() < 31 && (a == subnet.Masked().Addr() || a == broadcast(subnet)):
 		c.fail("reservation %s: is the network's or the broadcast address", say)
 	}
+}
+
+// isDUID says whether an id is one of DHCPv6 (RFC 8415 §11): bytes, as the
+// schema of libvirt has them, 00:01:02.
+func isDUID(id string) bool {
+	if len(id) > 3*130 {
+		return false
+	}
+	for _, b := range strings.Split(id, ":") {
+		if len(b) == 0 || len(b) > 2 || strings.Trim(strings.ToLower(b), "0123456789abcdef") != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // route has the rule that its gateway must be reached directly
@@ -152,6 +173,9 @@ func (c *checker) route(n Network, r Gateway) {
 func (c *checker) dns(d *DNS) {
 	if d == nil {
 		return
+	}
+	if d.Enabled != nil && !*d.Enabled && len(d.Forwarders)+len(d.Hosts) > 0 {
+		c.fail("DNS: is off, and has forwarders or hosts")
 	}
 	for _, f := range d.Forwarders {
 		if !f.IsValid() || f.Zone() != "" || f.IsUnspecified() || f.IsMulticast() {

@@ -122,6 +122,14 @@ func TestCheckRefuses(t *testing.T) {
 		{"mac 52:54:00:00:00:01 is also", hostWish(host("52:54:00:00:00:01", "10.0.0.5", ""), host("52-54-00-00-00-01", "10.0.0.6", ""))},
 		{"ip 10.0.0.5 is also", hostWish(host("52:54:00:00:00:01", "10.0.0.5", ""), host("52:54:00:00:00:02", "10.0.0.5", ""))},
 		{"name a is also", hostWish(host("", "10.0.0.5", "A"), host("", "10.0.0.6", "a"))},
+		{"hexadecimal", func(n *Network) { n.IPs[1].Hosts = []Host{{ID: "zz", IP: netip.MustParseAddr("fd00::5")}} }},
+		{"IPv4 goes by MAC", hostWish(Host{ID: "0:1", IP: netip.MustParseAddr("10.0.0.5")})},
+		{"IPv6 by id", func(n *Network) { n.IPs[1].Hosts = []Host{host("52:54:00:00:00:01", "fd00::5", "")} }},
+		{"TFTP over IPv4", func(n *Network) { n.IPs[1].TFTP = "/x" }},
+		{"is off", func(n *Network) {
+			n.DNS = &DNS{Enabled: ptr(false), Forwarders: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}
+		}},
+		{"virtual port", func(n *Network) { n.VirtualPort = "x" }},
 		{"in no subnet", func(n *Network) {
 			n.Routes = []Gateway{{To: netip.MustParsePrefix("10.9.0.0/16"), Via: netip.MustParseAddr("10.8.0.5")}}
 		}},

@@ -126,8 +126,9 @@ func TestEditLines(t *testing.T) {
 			[]string{"    <forwarder addr='192.0.2.2'/>"}, []string{"    <forwarder addr='192.0.2.3'/>"},
 		},
 		{
-			"DNS off", Network{DNS: &DNS{Enabled: ptr(false)}},
-			[]string{"  <dns odd='6'>"}, []string{"  <dns odd='6' enable='no'>"},
+			"DNS off", Network{DNS: &DNS{Enabled: ptr(false), Hosts: []DNSHost{}, Forwarders: []netip.Addr{}}},
+			[]string{"  <dns odd='6'>", "    <forwarder addr='192.0.2.2'/>", "    <host ip='10.0.0.9' odd='7'><hostname>a</hostname></host>"},
+			[]string{"  <dns odd='6' enable='no'>"},
 		},
 		{
 			"bandwidth", Network{Bandwidth: Bandwidth{Outbound: Rate{Average: 5}}}, nil,
@@ -244,6 +245,7 @@ func TestEditRefuses(t *testing.T) {
 		{"<network><name>n</name></network>", "mode isolated has no forward device", Network{ForwardDevs: []string{"eth0"}}},
 		{"<network><name>n</name><forward mode='bridge'/></network>", "mode bridge has no MTU", Network{MTU: 1400}},
 		{strange, "gateway 192.0.2.1 is in no subnet", Network{Routes: []Gateway{{To: netip.MustParsePrefix("10.9.0.0/16"), Via: netip.MustParseAddr("192.0.2.1")}}}},
+		{strange, "DNS: is off", Network{DNS: &DNS{Enabled: ptr(false)}}},
 		{strange, "document has another UUID", Network{UUID: "00000000-0000-0000-0000-000000000001"}},
 	} {
 		out, err := Edit(test.doc, test.wish)
@@ -290,5 +292,16 @@ func TestKeepIdentity(t *testing.T) {
 		if out, err := KeepIdentity(bad[0], bad[1], bad[2]); err == nil || out != "" {
 			t.Errorf("%q: %q", bad, out)
 		}
+	}
+}
+
+func TestBuildVirtualPort(t *testing.T) {
+	n := Network{Name: "n", Mode: HostBridge, Bridge: "br0", VirtualPort: "midonet"}
+	if _, err := Build(n); err == nil || !strings.Contains(err.Error(), "has parameters") {
+		t.Errorf("%v", err)
+	}
+	n.VirtualPort = "openvswitch"
+	if doc, err := Build(n); err != nil || !strings.Contains(doc, "<virtualport type='openvswitch'/>") {
+		t.Errorf("%v\n%s", err, doc)
 	}
 }

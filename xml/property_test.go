@@ -47,7 +47,10 @@ func drawIPs(t *rapid.T) []IP {
 }
 
 func drawIP(t *rapid.T, p netip.Prefix, served bool) IP {
-	ip := IP{Address: p, TFTP: maybe(t, names, "tftp")}
+	ip := IP{Address: p}
+	if p.Addr().Is4() {
+		ip.TFTP = maybe(t, names, "tftp")
+	}
 	if !served {
 		return ip
 	}
@@ -66,7 +69,7 @@ func drawIP(t *rapid.T, p netip.Prefix, served bool) IP {
 			}
 			switch {
 			case !p.Addr().Is4():
-				h.ID = fmt.Sprintf("0:1:%x", a)
+				h.ID = fmt.Sprintf("00:03:00:01:52:54:00:00:00:%02x", a)
 			case rapid.Bool().Draw(t, "by MAC"):
 				h.MAC = fmt.Sprintf("52:54:00:00:00:%02x", a)
 			}
@@ -80,7 +83,7 @@ func drawIP(t *rapid.T, p netip.Prefix, served bool) IP {
 func drawWish(t *rapid.T, mode Mode) Network {
 	n := Network{
 		Name: names.Draw(t, "name"), UUID: maybe(t, uuids, "uuid"), Title: maybe(t, names, "title"), Mode: mode,
-		IPv6: rapid.Bool().Draw(t, "ipv6"), PortsIsolated: nil, VirtualPort: maybe(t, words, "virtualport"),
+		IPv6: rapid.Bool().Draw(t, "ipv6"), PortsIsolated: nil, VirtualPort: maybe(t, rapid.SampledFrom([]string{"openvswitch"}), "virtualport"),
 		VLANs:      maybe(t, rapid.SliceOfNDistinct(rapid.IntRange(1, 4094), 0, 3, rapid.ID[int]), "vlans"),
 		PortGroups: maybe(t, rapid.SliceOfNDistinct(words, 0, 3, rapid.ID[string]), "portgroups"),
 	}
@@ -120,6 +123,8 @@ func drawWish(t *rapid.T, mode Mode) Network {
 	}
 	if rapid.Bool().Draw(t, "dns") {
 		n.DNS = &DNS{Enabled: toggles.Draw(t, "enabled")}
+	}
+	if n.DNS != nil && (n.DNS.Enabled == nil || *n.DNS.Enabled) {
 		if rapid.Bool().Draw(t, "forwarders") {
 			n.DNS.Forwarders = []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")}
 		}
