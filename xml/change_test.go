@@ -168,6 +168,10 @@ func TestDriftOfPool(t *testing.T) {
 	if drift := Drift(live, config); len(drift) > 0 {
 		t.Errorf("%v", drift)
 	}
+	managed := parsed(t, `<network><name>n</name><forward mode='hostdev'/></network>`)
+	if drift := Drift(parsed(t, `<network><name>n</name><forward mode='hostdev' managed='no'/></network>`), managed); len(drift) > 0 {
+		t.Errorf("a default spelled out: %v", drift)
+	}
 	config.PF = "eth1"
 	if drift := Drift(live, config); len(drift) == 0 {
 		t.Error("another physical function is none")

@@ -32,6 +32,15 @@ var understood = set(`name uuid title @ipv6
 // notes, which change nothing.
 var liveOnly = set(`@connections forward/interface@connections forward/address@connections description`)
 
+// spelledOut are defaults: to say them is to say nothing. libvirt adds the
+// first by itself.
+var spelledOut = map[Setting]bool{
+	{"forward@managed", "no"}:        true,
+	{"@trustGuestRxFilters", "no"}:   true,
+	{"ip@localPtr", "no"}:            true,
+	{"dns@forwardPlainNames", "yes"}: true,
+}
+
 // containers are the elements on the way to an understood path: empty, they
 // say nothing.
 var containers = func() map[string]bool {
@@ -67,7 +76,7 @@ func others(root *etree.Element) []Setting {
 
 func walk(e *etree.Element, path string, found *[]Setting) {
 	note := func(at, value string) {
-		if !understood[at] && !liveOnly[at] {
+		if !understood[at] && !liveOnly[at] && !spelledOut[Setting{at, value}] {
 			*found = append(*found, Setting{at, value})
 		}
 	}
