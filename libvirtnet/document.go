@@ -26,6 +26,9 @@ func rootOf(doc, tag string) (*etree.Element, error) {
 	if root == nil {
 		return nil, errors.New("the document is empty")
 	}
+	if len(tree.ChildElements()) > 1 {
+		return nil, errors.New("the document has a second root element")
+	}
 	if root.Tag != tag {
 		return nil, errors.New("the document is a <" + show(root.Tag) + ">, not a <" + tag + ">")
 	}
