@@ -171,9 +171,50 @@ func (k kept) restore(link string) error {
 		if have.Index != k.index {
 			return nil, fmt.Errorf("it is another link by now: %w", ErrNotFound)
 		}
+		now, err := c.keep(k.index)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.makeRoom(k, now); err != nil {
+			return nil, err
+		}
+		// What has come since goes back as well, in case it had to make room.
+		k.addresses = slices.Concat(k.addresses, now.addresses)
+		k.routes = slices.Concat(k.routes, now.routes)
 		return nil, errors.Join(c.replayAddresses(k), c.replayRoutes(k))
 	})
 	return err
+}
+
+// makeRoom deletes the IPv4 addresses that took over a subnet from a missing
+// one: the first of a subnet is the primary, whose address the host's packets
+// carry, and restoring must bring back that order.
+func (c *conn) makeRoom(k, now kept) error {
+	want, have := k.prefixes(), now.prefixes()
+	for i, missing := range want {
+		if slices.Contains(have, missing) || missing.Addr().Is6() {
+			continue
+		}
+		for _, p := range want[i+1:] {
+			if p.Masked() != missing.Masked() || !slices.Contains(have, p) {
+				continue
+			}
+			// Gone already when it was a secondary of the one before.
+			if err := c.delAddress(k.index, p); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+				return fmt.Errorf("make room for %s: %w", missing, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (k kept) prefixes() []netip.Prefix {
+	list := make([]netip.Prefix, 0, len(k.addresses))
+	for _, m := range k.addresses {
+		a, _, _ := parseAddress(m) // keep parsed it before
+		list = append(list, a.Prefix)
+	}
+	return list
 }
 
 const createNew = unix.NLM_F_CREATE | unix.NLM_F_EXCL

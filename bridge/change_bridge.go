@@ -11,7 +11,8 @@ import (
 
 // SetMaster makes a link a port of a bridge, taking it out of the one it may
 // be in. Undoing puts it back with the port's settings; static forwarding
-// entries and VLANs of the port are not kept.
+// entries and VLANs of the port are not kept, and a bridge whose MAC nobody set
+// follows its ports.
 func SetMaster(link, bridge string) (Undo, error) {
 	return change("set master of", link, func(c *conn, have linkMsg) (Undo, error) {
 		master, err := c.link(bridge)

@@ -12,6 +12,10 @@
 // users behind sockets and taps: CAP_SYS_PTRACE) is a gap without it. Changes
 // need CAP_NET_ADMIN.
 //
+// Everything happens on the calling thread. A goroutine that wants another
+// namespace locks itself to its thread, moves it (setns, unshare) and never
+// unlocks it; its readings, changes and their undoing then belong there.
+//
 // When it misbehaves: compare with `ip -d -j link`, `bridge -d -j link` and
 // `bridge -j fdb` in the same namespace; the live tests do.
 package bridge

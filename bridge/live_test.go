@@ -207,3 +207,18 @@ func churn(t *testing.T) (stop func()) {
 		_ = cmd.Wait()
 	}
 }
+
+// start runs lines of commands in a child while the test goes on. The child
+// inherits the namespace; wait waits for it.
+func start(t *testing.T, lines ...string) (wait func()) {
+	t.Helper()
+	cmd := exec.Command("sh", "-ec", strings.Join(lines, "\n"))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -81,11 +81,11 @@ func sysctlPath(name string) (string, error) {
 		parts = append(parts[:3:3], link, parts[n-1])
 	}
 	if len(parts) < 3 || parts[0] != "net" {
-		return "", fmt.Errorf("sysctl %.80q: not of the form net.x.y", name)
+		return "", fmt.Errorf("sysctl %.80q: not of the form net.x.y: %w", name, os.ErrInvalid)
 	}
 	for _, p := range parts {
 		if p == "" || p == "." || p == ".." || strings.ContainsAny(p, "/\x00") {
-			return "", fmt.Errorf("sysctl %.80q: not of the form net.x.y", name)
+			return "", fmt.Errorf("sysctl %.80q: not of the form net.x.y: %w", name, os.ErrInvalid)
 		}
 	}
 	return procSys + strings.Join(parts, "/"), nil

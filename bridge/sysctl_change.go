@@ -53,7 +53,7 @@ func SetForwarding(link string, family int, on bool) (Undo, error) {
 		return nothing, fmt.Errorf("set forwarding: %w", err)
 	}
 	if family != 4 && family != 6 {
-		return nothing, fmt.Errorf("set forwarding of %s: family %d is neither 4 nor 6", link, family)
+		return nothing, fmt.Errorf("set forwarding of %s: family %d is neither 4 nor 6: %w", link, family, os.ErrInvalid)
 	}
 	value := "0"
 	if on {
