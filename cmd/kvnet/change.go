@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/verify"
+)
+
+// changeOptions are the flags of the commands that change something.
+type changeOptions struct {
+	timeout  time.Duration
+	dryRun   bool
+	printXML bool
+	noVerify bool
+	force    bool
+}
+
+// changeFlags declares them. force says what --force does; without words the
+// command has no such flag.
+func changeFlags(o *changeOptions, force string) []cli.Flag {
+	flags := []cli.Flag{
+		&cli.BoolFlag{Name: "dry-run", Usage: "print the plan and stop", Destination: &o.dryRun},
+		&cli.BoolFlag{Name: "print-xml", Usage: "print the documents and stop; with --dry-run, behind the plan", Destination: &o.printXML},
+		&cli.BoolFlag{Name: "no-verify", Usage: "do not look at libvirt and the kernel afterwards", Destination: &o.noVerify},
+		&cli.DurationFlag{Name: "timeout", Value: 15 * time.Second, Usage: "wait at most `DURATION` for libvirt and the kernel to settle", Destination: &o.timeout},
+	}
+	if force != "" {
+		flags = append(flags, &cli.BoolFlag{Name: "force", Usage: force, Destination: &o.force})
+	}
+	return flags
+}
+
+// check refuses what the flags cannot mean.
+func (o changeOptions) check(command string) error {
+	if o.timeout <= 0 {
+		return usage(command, "flag --timeout: "+o.timeout.String()+" is no time to wait", "")
+	}
+	return nil
+}
+
+// stops says that the plan is printed and nothing done.
+func (o changeOptions) stops() bool { return o.dryRun || o.printXML }
+
+// world is what a change is planned against: libvirt's half, and the kernel's
+// where it is the one that libvirt works on.
+type world struct {
+	gathered
+	here bool // the kernel half is that of libvirt's daemon
+}
+
+// lookAround reads both halves. Without libvirt's there is nothing to plan;
+// without the kernel's the checks that need it are left out, and a note says
+// so.
+func (e *env) lookAround(ctx context.Context) (world, error) {
+	w := world{gathered: gather(ctx, e.uri)}
+	if err := ctx.Err(); err != nil {
+		return w, &failure{op: "ask", object: e.uri, err: err}
+	}
+	if w.libvirtErr != nil {
+		return w, w.libvirtErr
+	}
+	for _, g := range w.Libvirt.Gaps {
+		e.note("not told: %s: %s", g.Source, g.Message)
+	}
+	switch {
+	case !w.Libvirt.Daemon.Local:
+		e.note("the kernel is not looked at: %s names no daemon on this host", w.URI)
+	case w.kernelErr != nil:
+		e.note("the kernel is not looked at: %v", w.kernelErr)
+	case !sameKernel(w.Libvirt.Daemon, w.Kernel):
+		e.note("the kernel is not looked at: the daemon of %s is in another network namespace", w.URI)
+	default:
+		w.here = true
+	}
+	return w, nil
+}
+
+// kernel is the kernel that libvirt works on; empty where that is not this one.
+func (w world) kernel() bridge.State {
+	if !w.here {
+		return bridge.State{}
+	}
+	return w.Kernel
+}
+
+// network returns the network of that name, nil when there is none.
+func (w world) network(name string) *libvirtnet.Network {
+	for i := range w.Libvirt.Networks {
+		if w.Libvirt.Networks[i].Name == name {
+			return &w.Libvirt.Networks[i]
+		}
+	}
+	return nil
+}
+
+// needGuests refuses to go on where not every guest could be read: one of
+// those might be cut off.
+func (w world) needGuests(op, object string, force bool) error {
+	for _, g := range w.Libvirt.Gaps {
+		if strings.HasPrefix(g.Source, "guest") && !force {
+			return refuse(op, object, fmt.Errorf("which guests are attached is not known (%s: %s)", g.Source, g.Message), "--force does it all the same")
+		}
+	}
+	return nil
+}
+
+// change is a plan with what makes it right afterwards.
+type change struct {
+	op, object string // for errors: "start", "network default"
+	plan       libvirtnet.Plan
+	world      world
+	// subjects are the names of networks, bridges and guests that are touched.
+	subjects []string
+	// intended are checks whose findings are what the change is for, or what
+	// the user asked for.
+	intended []string
+	// act makes what the plan has no step for, behind its steps; takeBack undoes
+	// it when it, or anything behind it, fails. Both may be nil.
+	act      func(context.Context) error
+	takeBack func(cause error) error
+	// settle waits until libvirt and the kernel show the change; it may be nil.
+	settle func(context.Context) error
+}
+
+// carryOut says whom the plan disturbs, makes the change, waits for it to show
+// and judges what it brought about. What fails is undone.
+func (e *env) carryOut(ctx context.Context, conn *libvirtnet.Conn, c change, o changeOptions) error {
+	for _, line := range c.plan.Disturbs {
+		e.announce(line)
+	}
+	before := c.findings(c.world.gathered)
+	err := conn.Apply(ctx, c.plan, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, o.timeout)
+		defer cancel()
+		err := e.finishChange(ctx, c, before, o)
+		if err != nil && c.takeBack != nil {
+			err = c.takeBack(err)
+		}
+		return err
+	})
+	for _, n := range conn.Notes() {
+		e.note("%s", n)
+	}
+	return changeError(c.op, c.object, err)
+}
+
+// finishChange does what stands behind the plan's own steps, and looks at the
+// result.
+func (e *env) finishChange(ctx context.Context, c change, before []verify.Finding, o changeOptions) error {
+	if c.act != nil {
+		if err := c.act(ctx); err != nil {
+			return err
+		}
+	}
+	if o.noVerify {
+		return nil
+	}
+	if c.settle != nil {
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
+	}
+	if len(c.subjects) == 0 {
+		return nil
+	}
+	return e.verifyChange(ctx, c, before, o)
+}
+
+// announce tells at once what is going to be disturbed. Where programs read
+// JSON, the result has it.
+func (e *env) announce(line string) {
+	if !e.quiet && e.format != "json" {
+		fmt.Fprintln(e.err, "note: "+clean(line))
+	}
+}
+
+// changeError words the failure of a change: its cause, what was undone, and
+// what was not.
+func changeError(op, object string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var undone, left []string
+	cause := err
+	for {
+		u := (*libvirtnet.UndoneError)(nil)
+		if !errors.As(cause, &u) {
+			break
+		}
+		undone = append(undone, u.Undone...)
+		for i, l := range u.Left {
+			if i < len(u.Errs) {
+				l += " (" + u.Errs[i].Error() + ")"
+			}
+			left = append(left, l)
+		}
+		cause = u.Cause
+	}
+	f := explain(cause)
+	words := f.err
+	if words == nil {
+		words = cause
+	}
+	if errors.Is(cause, context.Canceled) {
+		// Whatever was waited for, the wait was not what failed.
+		words, f.hint, f.line = errInterrupted, "", ""
+		f.op, f.object = op, object
+	}
+	if f.op == "" {
+		f.op, f.object = op, object
+	}
+	if len(undone) > 0 {
+		words = fmt.Errorf("%w; undone: %s", words, strings.Join(undone, ", "))
+	}
+	if len(left) > 0 {
+		words = fmt.Errorf("%w; not undone: %s", words, strings.Join(left, ", "))
+		f.hint = "kvnet verify shows what is out of order"
+	}
+	return &failure{op: f.op, object: f.object, err: words, hint: f.hint, code: f.code}
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// planDocument is a plan as -o json prints it. Documents are in it with
+// --print-xml only.
+type planDocument struct {
+	DryRun bool `json:"dry_run"`
+	libvirtnet.Plan
+}
+
+// printPlan is the end of a dry run.
+func (e *env) printPlan(plan libvirtnet.Plan, o changeOptions) error {
+	plan = plan.With() // a copy, its lists never nil
+	var documents []string
+	for i, s := range plan.Steps {
+		if s.Document != "" && o.printXML {
+			documents = append(documents, strings.TrimSpace(s.Document))
+		}
+		if !o.printXML {
+			plan.Steps[i].Document = ""
+		}
+	}
+	return e.print(planDocument{DryRun: true, Plan: plan}, func(w io.Writer) {
+		if o.dryRun {
+			for _, s := range plan.Steps {
+				fmt.Fprintf(w, "would %s: %s\n", clean(s.Say), clean(s.Why))
+			}
+			for _, c := range plan.Changes {
+				fmt.Fprintf(w, "  %s\n", clean(changeWords(c)))
+			}
+			for _, d := range plan.Disturbs {
+				fmt.Fprintf(w, "note: %s\n", clean(d))
+			}
+			if len(plan.Steps) == 0 {
+				fmt.Fprintln(w, "nothing to do")
+			}
+		}
+		for _, d := range documents {
+			fmt.Fprintln(w, d)
+		}
+	})
+}
+
+// changeWords is one difference of two definitions: "mtu: 1400 -> 1500".
+func changeWords(c libvirtnet.Change) string {
+	return c.Path + ": " + word(c.Have) + " -> " + word(c.Want)
+}
+
+func word(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// waited is the error of a wait that ended: what was waited for, in words.
+type waited struct {
+	words string
+	cause error
+}
+
+func (w *waited) Error() string { return w.words }
+func (w *waited) Unwrap() error { return w.cause }

@@ -1,0 +1,358 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
+)
+
+type netDefineOptions struct {
+	changeOptions
+	name       string
+	file       string
+	wish       networkWish
+	start      bool
+	autostart  bool
+	noValidate bool
+}
+
+// netChange is what a command did to a network.
+type netChange struct {
+	Network string `json:"network"`
+	UUID    string `json:"uuid"`
+	// Result is what became of it: defined, redefined, unchanged, started,
+	// stopped, undefined, already active, ...
+	Result    string              `json:"result"`
+	Changes   []libvirtnet.Change `json:"changes"`
+	Disturbs  []string            `json:"disturbs"`
+	Active    bool                `json:"active"`
+	Autostart bool                `json:"autostart"`
+	Bridge    string              `json:"bridge"`
+	Subnets   []netip.Prefix      `json:"subnets"`
+	lines     []string            // results behind the first, in words
+}
+
+func netDefineCommand(e *env) *cli.Command {
+	var o netDefineOptions
+	flags := append([]cli.Flag{
+		&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "take the definition from `FILE` (- is standard input)", Destination: &o.file},
+	}, networkFlags()...)
+	flags = append(flags,
+		&cli.BoolFlag{Name: "start", Usage: "start the network, too", Destination: &o.start},
+		&cli.BoolFlag{Name: "autostart", Usage: "start it with the daemon from now on, too", Destination: &o.autostart},
+		&cli.BoolFlag{Name: "no-validate", Usage: "leave libvirt's schema out: it then drops what it does not know", Destination: &o.noValidate})
+	return command(&cli.Command{
+		Name:      "net-define",
+		Category:  networks,
+		Usage:     "makes a network's definition so",
+		ArgsUsage: "[NETWORK]",
+		Description: describe(`
+Defines the network NETWORK as the flags say, or as the document in --file
+does. A network that exists is edited: what the flags do not speak of stays, its
+UUID and the MAC of its bridge always do, and a list that is given (subnets,
+ranges, reservations) takes the place of the list that was. "net-define default"
+without flags is libvirt's classic NAT network: virbr0, 192.168.122.1/24, DHCP.
+The running network keeps its former definition until it is restarted.
+
+A subnet that overlaps a route of the host or another network, a bridge that
+somebody else has, and a host bridge that does not exist are refused; --force
+defines them all the same. --subnet auto finds a free subnet.`,
+			"kvnet net-define lab --subnet auto --start --autostart", 0, 1, 2, 4, 5),
+		Flags: append(flags, changeFlags(&o.changeOptions, "define it although it overlaps, or names a bridge that is taken or missing")...),
+		Action: func(c *cli.Context) error {
+			args, err := arguments(c, "[NETWORK]")
+			if err != nil {
+				return err
+			}
+			if err := o.check("net-define"); err != nil {
+				return err
+			}
+			if o.wish, err = readWish(c); err != nil {
+				return err
+			}
+			switch {
+			case o.file != "" && (len(args) > 0 || o.wish.anything):
+				return usage("net-define", "--file brings name and definition: no NETWORK and no flag that describes one goes with it", "")
+			case o.file == "" && len(args) == 0:
+				return usage("net-define", "missing argument NETWORK, or --file", "kvnet net-define default is the classic NAT network")
+			case o.file == "":
+				o.name = args[0]
+				if err := checkNewName(o.name); err != nil {
+					return err
+				}
+			}
+			return runNetDefine(c.Context, e, o)
+		},
+	})
+}
+
+// checkNewName refuses names that work here and hurt elsewhere: in libvirt's
+// files, in a shell, in documents that other programs paste together.
+func checkNewName(name string) error {
+	if err := xml.CheckName(name); err != nil {
+		return usage("net-define", err.Error(), "")
+	}
+	if i := strings.IndexAny(name, `"'<>&`); i >= 0 {
+		return usage("net-define", fmt.Sprintf("network name %s: holds a %c", quote(name), name[i]), "")
+	}
+	return nil
+}
+
+func runNetDefine(ctx context.Context, e *env, o netDefineOptions) error {
+	var document string
+	if o.file != "" {
+		var err error
+		if document, o.name, err = readDocument(e, o.file); err != nil {
+			return err
+		}
+	}
+	conn, err := e.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	w, err := e.lookAround(ctx)
+	if err != nil {
+		return err
+	}
+	have := w.network(o.name)
+	if document == "" {
+		if document, err = wishedDocument(ctx, conn, w, have, o); err != nil {
+			return err
+		}
+	}
+	plan, err := libvirtnet.NewPlan(have, document)
+	if err != nil {
+		return &failure{op: "define", object: "network " + o.name, err: bareError(err)}
+	}
+	plan.NoValidate = o.noValidate
+	object := "network " + clean(shorten(o.name))
+	if err := e.refuseConflicts("define", object, defineConflicts(w, have, plan, o), o.changeOptions); err != nil {
+		return err
+	}
+	return e.define(ctx, conn, w, plan, have, o)
+}
+
+// readDocument reads a definition and the name in it.
+func readDocument(e *env, path string) (document, name string, err error) {
+	fail := func(err error) (string, string, error) {
+		return "", "", &failure{op: "read definition", object: path, err: err}
+	}
+	var in io.Reader = e.in
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return fail(bareCause(err))
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, xml.MaxDocument+1))
+	if err != nil {
+		return fail(bareCause(err))
+	}
+	if len(data) > xml.MaxDocument {
+		return fail(fmt.Errorf("the document is longer than the %d bytes that libvirt takes", xml.MaxDocument))
+	}
+	def, err := xml.Parse(string(data))
+	if err == nil {
+		err = xml.Check(def)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return string(data), def.Name, nil
+}
+
+// wishedDocument is the document that the flags ask for: the one that is,
+// edited, or a new one.
+func wishedDocument(ctx context.Context, conn *libvirtnet.Conn, w world, have *libvirtnet.Network, o netDefineOptions) (string, error) {
+	wrong := func(err error) error { return usage("net-define", oneLine(err), "") }
+	var def *xml.Network
+	if have != nil && have.Config != nil {
+		def = have.Config
+	}
+	want, err := o.wish.complete(o.name, def, claims(o.name, w.Libvirt.Networks, w.kernel().Routes))
+	switch {
+	case errors.Is(err, errNoSubnet):
+		return "", usage("net-define", err.Error(), noSubnetHint(want.Mode))
+	case err != nil:
+		return "", wrong(err)
+	case def == nil:
+		document, err := xml.Build(want)
+		if err != nil {
+			return "", wrong(err)
+		}
+		return document, nil
+	}
+	document, err := conn.NetworkXML(ctx, o.name, true)
+	if err != nil {
+		return "", err
+	}
+	if document, err = xml.Edit(document, want); err != nil {
+		return "", wrong(err)
+	}
+	return document, nil
+}
+
+func noSubnetHint(mode xml.Mode) string {
+	if mode == xml.Isolated {
+		return "--subnet none makes a network on which the host has no address"
+	}
+	return "--mode bridge --bridge BRIDGE needs none: guests are on the network of a host bridge"
+}
+
+// defineConflicts are those of the definition that is going to be, and, with
+// --start, those of a network that is started.
+func defineConflicts(w world, have *libvirtnet.Network, plan libvirtnet.Plan, o netDefineOptions) []string {
+	var former *xml.Network
+	if have != nil {
+		former = have.Config
+	}
+	starting := o.start && (have == nil || !have.Active)
+	for _, s := range plan.Steps {
+		if def, err := xml.Parse(s.Document); err == nil {
+			if starting {
+				former = nil
+			}
+			return networkConflicts(w, def, former)
+		}
+	}
+	if starting && have != nil {
+		return startConflicts(w, *have)
+	}
+	return nil
+}
+
+// define carries out what is left to do and prints what became of it.
+func (e *env) define(ctx context.Context, conn *libvirtnet.Conn, w world, plan libvirtnet.Plan, have *libvirtnet.Network, o netDefineOptions) error {
+	r := netChange{Network: o.name, Result: "unchanged", Changes: plan.Changes}
+	now := libvirtnet.Network{Name: o.name}
+	if have != nil {
+		now = *have
+	}
+	switch {
+	case plan.Does(libvirtnet.Define):
+		r.Result = "defined"
+	case plan.Does(libvirtnet.Redefine):
+		r.Result = "redefined"
+		var words []string
+		for _, c := range plan.Changes {
+			words = append(words, changeWords(c))
+		}
+		if len(words) > 0 {
+			r.lines = append(r.lines, "redefined ("+strings.Join(words, "; ")+")")
+		}
+	}
+	if len(r.lines) == 0 {
+		r.lines = append(r.lines, r.Result)
+	}
+	if o.start {
+		if start := libvirtnet.PlanStart(now); !start.Empty() {
+			plan = plan.With(start)
+			r.lines = append(r.lines, "started")
+		}
+	}
+	if o.autostart {
+		if auto := libvirtnet.PlanAutostart(now, true); !auto.Empty() {
+			plan = plan.With(auto)
+			r.lines = append(r.lines, "autostart on")
+		}
+	}
+	if r.Result == "redefined" && now.Active {
+		plan.Disturbs = []string{fmt.Sprintf("the running network keeps its former definition until it is restarted: kvnet net-destroy %[1]s; kvnet net-start %[1]s", o.name)}
+	}
+	r.Disturbs = plan.Disturbs
+	if o.stops() {
+		return e.printPlan(plan, o.changeOptions)
+	}
+	object := "network " + clean(shorten(o.name))
+	if !plan.Empty() {
+		err := e.carryOut(ctx, conn, change{
+			op: "define", object: object, plan: plan, world: w, subjects: []string{o.name},
+			intended: []string{"net-inactive", "net-no-autostart", "net-live-config-drift"},
+			settle:   func(ctx context.Context) error { return definedAs(ctx, conn, plan, o) },
+		}, o.changeOptions)
+		if err != nil {
+			return err
+		}
+	}
+	return e.printNetChange(ctx, conn, r)
+}
+
+// definedAs reads libvirt's answer to the plan: what it was told, and no less.
+func definedAs(ctx context.Context, conn *libvirtnet.Conn, plan libvirtnet.Plan, o netDefineOptions) error {
+	n, err := conn.Network(ctx, o.name)
+	if err != nil {
+		return err
+	}
+	fail := func(what string) error {
+		return &failure{op: "verify", object: "network " + clean(shorten(o.name)), err: errors.New(what)}
+	}
+	for _, s := range plan.Steps {
+		switch s.Do {
+		case libvirtnet.Define, libvirtnet.Redefine:
+			want, err := xml.Parse(s.Document)
+			if err != nil || n.Config == nil {
+				return fail("libvirt has no definition of it")
+			}
+			if rest := xml.Changes(*n.Config, want); len(rest) > 0 {
+				return fail("libvirt took the definition without this: " + rest[0].String())
+			}
+		case libvirtnet.Start:
+			if !n.Active {
+				return fail("it was started and is not active")
+			}
+		case libvirtnet.Autostart:
+			if !n.Autostart {
+				return fail("autostart was switched on and is off")
+			}
+		}
+	}
+	return nil
+}
+
+// printNetChange reads the network once more and prints what was done to it.
+func (e *env) printNetChange(ctx context.Context, conn *libvirtnet.Conn, r netChange) error {
+	n, err := conn.Network(ctx, r.Network)
+	if err == nil {
+		r.Network, r.UUID, r.Active, r.Autostart, r.Bridge = n.Name, n.UUID, n.Active, n.Autostart, n.Def().Bridge
+		r.Subnets = subnets(n.Def())
+	} else if !errors.Is(err, libvirtnet.ErrNotFound) {
+		return err
+	}
+	r.Changes, r.Disturbs, r.Subnets = list(r.Changes), list(r.Disturbs), list(r.Subnets)
+	if len(r.lines) == 0 {
+		r.lines = []string{r.Result}
+	}
+	return e.print(r, func(w io.Writer) {
+		if e.quiet {
+			return
+		}
+		for _, line := range r.lines {
+			fmt.Fprintf(w, "network %s: %s\n", clean(r.Network), clean(line))
+		}
+	})
+}
+
+// oneLine joins the lines of a joined error.
+func oneLine(err error) string {
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}
+
+// bareError takes verb and object out of an error that stands behind its own.
+func bareError(err error) error {
+	if e := (*libvirtnet.Error)(nil); errors.As(err, &e) {
+		return errors.New(e.Message)
+	}
+	return err
+}

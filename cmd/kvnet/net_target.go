@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+)
+
+// netTarget is a network that a command changes, with the host around it.
+type netTarget struct {
+	conn  *libvirtnet.Conn
+	have  libvirtnet.Network
+	world world
+}
+
+// target connects and finds the network by name or UUID. The caller closes
+// the connection.
+func (e *env) target(ctx context.Context, name string) (t netTarget, err error) {
+	if t.conn, err = e.connect(ctx); err != nil {
+		return t, err
+	}
+	defer func() {
+		if err != nil {
+			_ = t.conn.Close()
+		}
+	}()
+	if t.have, err = t.conn.Network(ctx, name); err != nil {
+		return t, err
+	}
+	t.world, err = e.lookAround(ctx)
+	return t, err
+}
+
+// object names the network in errors.
+func (t netTarget) object() string { return "network " + clean(shorten(t.have.Name)) }
+
+// expect reads the network again and asks whether it is as it should be.
+func (t netTarget) expect(ctx context.Context, right func(libvirtnet.Network) error) error {
+	n, err := t.conn.Network(ctx, t.have.Name)
+	if err != nil {
+		return err
+	}
+	if err := right(n); err != nil {
+		return &failure{op: "verify", object: t.object(), err: err}
+	}
+	return nil
+}
+
+// refuseGuests refuses to take a network from under running guests, and names
+// them. A guest is on the network by its name, by a port of it, or by plugging
+// into the bridge that libvirt made for it.
+func (t netTarget) refuseGuests(op string, force bool) error {
+	if err := t.world.needGuests(op, t.object(), force); err != nil || force {
+		return err
+	}
+	attached := t.attached()
+	if len(attached) == 0 {
+		return nil
+	}
+	const most = 10
+	words := attached
+	if len(words) > most {
+		words = append(slices.Clone(words[:most]), fmt.Sprintf("and %d more", len(attached)-most))
+	}
+	return refuse(op, t.object(), fmt.Errorf("running guests are attached: %s", strings.Join(words, ", ")),
+		"detach them first (kvnet domif-detach GUEST INTERFACE), or --force cuts them off")
+}
+
+// attached lists the interfaces of running guests on the network.
+func (t netTarget) attached() []string {
+	var list []string
+	for _, a := range libvirtnet.Attached(t.have, t.world.Libvirt.Guests) {
+		list = append(list, attachedWords(a.Guest, a.Interface))
+	}
+	for _, g := range t.world.Libvirt.Guests {
+		for _, i := range g.Interfaces {
+			if g.Active() && i.PortID != "" && slices.Contains(t.have.Ports, i.PortID) {
+				list = append(list, attachedWords(g.Name, i))
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func attachedWords(guest string, i libvirtnet.Interface) string {
+	if i.Target == "" {
+		return clean(guest) + " (" + i.MAC + ")"
+	}
+	return clean(guest) + " (" + clean(i.Target) + ", " + i.MAC + ")"
+}
