@@ -21,11 +21,11 @@ func explainOpen(uri string, e *Error) error {
 	case errors.Is(e, ErrPermission), errors.Is(e, ErrBadURI), errors.Is(e, ErrUnreachable):
 		return e
 	case !a.local:
-		if u, err := url.Parse(uri); err == nil && errors.Is(e, ErrDaemonDown) && (u.Host != "" || strings.Contains(u.Scheme, "+")) {
-			e.Kind = ErrUnreachable
-		} else if errors.Is(e, ErrDaemonDown) {
-			e.Kind = ErrBadURI
-			e.Message = "libvirt has no such driver"
+		if !errors.Is(e, ErrDaemonDown) {
+			return e
+		}
+		if e.Kind = ErrUnreachable; here(uri) {
+			e.Kind, e.Message = ErrBadURI, "libvirt has no such driver"
 		}
 		return e
 	}
@@ -53,6 +53,17 @@ func explainOpen(uri string, e *Error) error {
 		}
 	}
 	return e
+}
+
+// here says whether a URI is meant for this host: the drivers of its daemons
+// are known, so that any other is none.
+func here(uri string) bool {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return false
+	}
+	_, transport, _ := strings.Cut(u.Scheme, "+")
+	return u.Host == "" && (transport == "" || transport == "unix")
 }
 
 // knownPath says whether the path of a local URI is one that the drivers have
