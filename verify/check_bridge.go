@@ -13,7 +13,7 @@ func bridgeChecks() []Check {
 	return []Check{
 		{
 			ID: "if-source-not-a-bridge", Title: "a guest or network names a host bridge that is none", Severity: Error,
-			Needs: []Need{Networks, Guests, Links},
+			Needs: []Need{Networks, Guests, Links}, After: []string{"net-inactive"},
 			Doc: Doc{
 				Symptom:  "The guest does not start: unable to add the port, or no such device. A running guest is cut off.",
 				Cause:    "The bridge was never made or is gone, or the name is that of a NIC or bond.",
@@ -75,6 +75,7 @@ func bridgeChecks() []Check {
 type hostBridge struct {
 	name   string
 	nets   []*libvirtnet.Network
+	maker  *libvirtnet.Network // the inactive network that would make it; nil: none
 	active []*nic
 	// needed says that a running or autostart guest or an active network
 	// names it.
@@ -83,16 +84,20 @@ type hostBridge struct {
 
 // eachHostBridge describes the host bridges in order.
 func (h *host) eachHostBridge(visit func(hostBridge)) {
-	nets := map[string][]*libvirtnet.Network{}
+	nets, makers := map[string][]*libvirtnet.Network{}, map[string]*libvirtnet.Network{}
 	for i := range h.snap.Libvirt.Networks {
 		n := &h.snap.Libvirt.Networks[i]
-		if def := n.Def(); def.Mode == xml.HostBridge && def.Bridge != "" {
+		switch def := n.Def(); {
+		case def.Bridge == "":
+		case def.Mode == xml.HostBridge:
 			name := h.realName(def.Bridge)
 			nets[name] = append(nets[name], n)
+		case def.Managed() && !n.Active:
+			setFirst(makers, def.Bridge, n)
 		}
 	}
 	for _, name := range h.hostBridges {
-		b := hostBridge{name: name, nets: nets[name], active: h.activeNICs(name)}
+		b := hostBridge{name: name, nets: nets[name], maker: makers[name], active: h.activeNICs(name)}
 		b.needed = len(b.active) > 0
 		for _, n := range b.nets {
 			b.needed = b.needed || n.Active
@@ -105,14 +110,16 @@ func (h *host) eachHostBridge(visit func(hostBridge)) {
 }
 
 func (b hostBridge) scope() scope {
-	s := scope{kind: aBridge, bridge: b.name}
-	if len(b.nets) > 0 {
+	s := scope{kind: aBridge, bridge: b.name, free: b.maker == nil}
+	switch {
+	case b.maker != nil:
+		s.network = b.maker.Name
+	case len(b.nets) > 0:
 		s.network = b.nets[0].Name
 	}
 	if len(b.active) > 0 {
 		s.guest = b.active[0].guest.Name
 	}
-	s.free = true
 	return s
 }
 
@@ -133,28 +140,28 @@ func sourceNotABridge(p *pass) {
 		if !p.on(s) || p.isBridge(b.name) {
 			return
 		}
-		severity := Warning
+		f := Finding{Severity: Warning, Want: "bridge " + show(b.name), Have: "no such link"}
 		if b.needed {
-			severity = Error
+			f.Severity = Error
 		}
-		f := Finding{Severity: severity, Want: "bridge " + show(b.name)}
 		who := b.who(p.byBridge[b.name])
-		if l := p.links[b.name]; l != nil {
+		l := p.links[b.name]
+		switch {
+		case l != nil:
 			f.Have = kindName(l)
 			f.Message = fmt.Sprintf("%s names %s as its bridge, which is %s", who, show(b.name), f.Have)
 			f.Fix = Fix{Class: Manual, Say: "make a bridge with " + show(b.name) + " as its port and name that, or attach with type direct"}
-		} else {
-			f.Have = "no such link"
-			f.Message = fmt.Sprintf("%s names bridge %s, which does not exist", who, show(b.name))
-			steps := []Step{{Do: BridgeAdd, On: b.name}, {Do: LinkUp, On: b.name}}
-			for _, n := range b.active {
-				if n.iface.Target != "" && p.links[n.iface.Target] != nil {
-					steps = append(steps, p.backIntoBridge(n)...)
-				}
-			}
+		case b.maker != nil:
+			f.Message = fmt.Sprintf("%s names bridge %s, which does not exist while network %s is inactive", who, show(b.name), show(b.maker.Name))
 			f.Fix = Fix{
-				Class: Manual, Steps: steps,
-				Say: "make bridge " + show(b.name) + " in the host's network configuration, with its uplink; the commands make an empty one",
+				Class: Manual, Say: "start network " + show(b.maker.Name) + ", which makes the bridge",
+				Steps: append([]Step{{Do: NetStart, On: b.maker.Name}}, p.replug(b.active)...),
+			}
+		default:
+			f.Message = fmt.Sprintf("%s names bridge %s, which does not exist", who, show(b.name))
+			f.Fix = Fix{
+				Class: Manual, Say: "make bridge " + show(b.name) + " in the host's network configuration, with its uplink; the commands make an empty one",
+				Steps: append([]Step{{Do: BridgeAdd, On: b.name}, {Do: LinkUp, On: b.name}}, p.putBack(b.active)...),
 			}
 		}
 		p.found(s, f)
@@ -186,7 +193,7 @@ func bridgeMissing(p *pass) {
 		message := fmt.Sprintf("network %s is active, but its bridge %s does not exist", show(n.Name), show(name))
 		if active := p.activeNICs(name); len(active) > 0 {
 			s.guest = active[0].guest.Name
-			message += ": guest " + someNames(guestNames(active)) + " is cut off"
+			message += "; cut off: guest " + someNames(guestNames(active))
 		}
 		p.found(s, Finding{
 			Message: message, Want: "bridge " + show(name), Have: have,
@@ -220,17 +227,12 @@ func bridgeLeftover(p *pass) {
 }
 
 func (p *pass) leftover(n *libvirtnet.Network, s scope, l *bridge.Link) {
-	u := p.usersOf(n.Name)
+	u := p.usersOf(n)
 	severity := Warning
 	if n.Autostart || u.needed() {
 		severity = Error
 	}
-	start := []Step{{Do: NetStart, On: n.Name}}
-	for _, user := range u.active {
-		if user.iface.Target != "" {
-			start = append(start, Step{Do: Replug, On: user.guest.Name, With: user.iface.Target})
-		}
-	}
+	start := append([]Step{{Do: NetStart, On: n.Name}}, p.replug(u.active)...)
 	f := Finding{
 		Severity: severity,
 		Want:     "no link " + show(l.Name) + " while network " + show(n.Name) + " is inactive",

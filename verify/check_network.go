@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -81,15 +82,29 @@ func networkChecks() []Check {
 	}
 }
 
-// users sorts the interfaces that refer to a network.
+// users are the interfaces that need a network.
 type users struct {
 	all, active, autostart []*nic
 }
 
-func (h *host) usersOf(network string) users {
-	var u users
-	u.all = h.byNet[network]
-	for _, n := range u.all {
+// usersOf finds the interfaces that refer to a network, and those of type
+// bridge that name the bridge it makes.
+func (h *host) usersOf(n *libvirtnet.Network) users {
+	all := h.byNet[n.Name]
+	if def := n.Def(); def.Managed() && def.Bridge != "" {
+		all = slices.Clip(all)
+		for _, nic := range h.byBridge[h.realName(def.Bridge)] {
+			if nic.iface.Network == "" {
+				all = append(all, nic)
+			}
+		}
+	}
+	return sortUsers(all)
+}
+
+func sortUsers(all []*nic) users {
+	u := users{all: all}
+	for _, n := range all {
 		if n.active {
 			u.active = append(u.active, n)
 		}
@@ -114,74 +129,6 @@ func (u users) say() string {
 	return "guest " + someNames(guestNames(u.all))
 }
 
-func netUndefined(p *pass) {
-	for i := range p.nics {
-		n := &p.nics[i]
-		name := n.iface.Network
-		if name == "" || p.byNet[name][0] != n {
-			continue // judged with the first interface that refers to it
-		}
-		s := scope{kind: aNetwork, network: name, guest: n.guest.Name}
-		if !p.on(s) || p.networks[name] != nil {
-			continue
-		}
-		u := p.usersOf(name)
-		severity := Warning
-		flags := []string{"--start"}
-		if u.needed() {
-			severity = Error
-			flags = append(flags, "--autostart")
-		}
-		say := "define network " + show(name) + " again, or move its guests to another network"
-		if name != "default" {
-			flags = append([]string{"--subnet", "auto"}, flags...)
-			say += "; the command makes a NAT network on a free subnet"
-		}
-		steps := []Step{{Do: NetDefine, On: name, Args: flags}}
-		for _, user := range u.active {
-			if user.iface.Target != "" {
-				steps = append(steps, Step{Do: Replug, On: user.guest.Name, With: user.iface.Target})
-			}
-		}
-		p.found(s, Finding{
-			Severity: severity,
-			Message:  fmt.Sprintf("network %s is not defined, but %s refers to it", show(name), u.say()),
-			Want:     "network " + show(name) + " defined", Have: "no such network",
-			Fix: Fix{Class: Manual, Say: say, Steps: steps},
-		})
-	}
-}
-
-func netInactive(p *pass) {
-	for i := range p.snap.Libvirt.Networks {
-		n := &p.snap.Libvirt.Networks[i]
-		def := n.Def()
-		u := p.usersOf(n.Name)
-		s := scope{kind: aNetwork, network: n.Name, bridge: p.realName(def.Bridge)}
-		if !p.on(s) || n.Active || len(u.all) == 0 && !n.Autostart {
-			continue
-		}
-		severity, message := Info, "network "+show(n.Name)+" is not active although it is to start with the host"
-		if len(u.all) > 0 {
-			message = fmt.Sprintf("network %s is not active, but %s refers to it", show(n.Name), u.say())
-			s.guest = u.first().guest.Name
-		}
-		if u.needed() {
-			severity = Error
-		}
-		steps := []Step{{Do: NetStart, On: n.Name}}
-		for _, user := range u.active {
-			if user.iface.Target != "" {
-				steps = append(steps, Step{Do: Replug, On: user.guest.Name, With: user.iface.Target})
-			}
-		}
-		p.found(s, Finding{
-			Severity: severity, Message: message, Want: "active", Have: "inactive",
-			Fix: Fix{Class: Guarded, Say: "start network " + show(n.Name) + " and plug the taps of running guests in again", Steps: steps},
-		})
-	}
-}
-
 // first is the interface that a finding on the network names.
 func (u users) first() *nic {
 	switch {
@@ -193,6 +140,64 @@ func (u users) first() *nic {
 	return u.all[0]
 }
 
+func netUndefined(p *pass) {
+	for i := range p.nics {
+		n := &p.nics[i]
+		name := n.iface.Network
+		if name == "" || p.byNet[name][0] != n {
+			continue // judged with the first interface that refers to it
+		}
+		s := scope{kind: aNetwork, network: name, guest: n.guest.Name}
+		if !p.on(s) || p.networks[name] != nil {
+			continue
+		}
+		u := sortUsers(p.byNet[name])
+		severity := Warning
+		flags := []string{"--start"}
+		if u.needed() {
+			severity = Error
+			flags = append(flags, "--autostart")
+		}
+		say := "define network " + show(name) + " again, or move its guests to another network"
+		if name != "default" {
+			flags = append([]string{"--subnet", "auto"}, flags...)
+			say += "; the command makes a NAT network on a free subnet"
+		}
+		steps := append([]Step{{Do: NetDefine, On: name, Args: flags}}, p.replug(u.active)...)
+		p.found(s, Finding{
+			Severity: severity,
+			Message:  fmt.Sprintf("network %s is not defined, and needed by %s", show(name), u.say()),
+			Want:     "network " + show(name) + " defined", Have: "no such network",
+			Fix: Fix{Class: Manual, Say: say, Steps: steps},
+		})
+	}
+}
+
+func netInactive(p *pass) {
+	for i := range p.snap.Libvirt.Networks {
+		n := &p.snap.Libvirt.Networks[i]
+		def := n.Def()
+		u := p.usersOf(n)
+		s := scope{kind: aNetwork, network: n.Name, bridge: p.realName(def.Bridge)}
+		if !p.on(s) || n.Active || len(u.all) == 0 && !n.Autostart {
+			continue
+		}
+		severity, message := Info, "network "+show(n.Name)+" is not active although it is to start with the host"
+		if len(u.all) > 0 {
+			message = fmt.Sprintf("network %s is not active, and needed by %s", show(n.Name), u.say())
+			s.guest = u.first().guest.Name
+		}
+		if u.needed() {
+			severity = Error
+		}
+		steps := append([]Step{{Do: NetStart, On: n.Name}}, p.replug(u.active)...)
+		p.found(s, Finding{
+			Severity: severity, Message: message, Want: "active", Have: "inactive",
+			Fix: Fix{Class: Guarded, Say: "start network " + show(n.Name) + " and plug the taps of running guests in again", Steps: steps},
+		})
+	}
+}
+
 func netNoAutostart(p *pass) {
 	for i := range p.snap.Libvirt.Networks {
 		n := &p.snap.Libvirt.Networks[i]
@@ -200,7 +205,7 @@ func netNoAutostart(p *pass) {
 		if !n.Active || !n.Persistent || !p.on(s) || n.Autostart {
 			continue
 		}
-		u := p.usersOf(n.Name)
+		u := p.usersOf(n)
 		severity, who := Info, u.active
 		if len(u.autostart) > 0 {
 			severity, who = Warning, u.autostart
@@ -215,7 +220,7 @@ func netNoAutostart(p *pass) {
 		}
 		p.found(s, Finding{
 			Severity: severity,
-			Message:  fmt.Sprintf("network %s will not be active after the host restarts, but %s%s uses it", show(n.Name), kind, someNames(guestNames(who))),
+			Message:  fmt.Sprintf("network %s will not be active after the host restarts, and is needed by %s%s", show(n.Name), kind, someNames(guestNames(who))),
 			Want:     "autostart", Have: "no autostart",
 			Fix: Fix{Class: Safe, Say: "let network " + show(n.Name) + " start with the host", Steps: []Step{{Do: NetAutostart, On: n.Name}}},
 		})
@@ -236,8 +241,8 @@ func netDrift(p *pass) {
 		var paths, want, have []string
 		for _, c := range changes {
 			paths = append(paths, show(c.Path))
-			want = append(want, show(c.Path)+" "+show(c.Want))
-			have = append(have, show(c.Path)+" "+show(c.Have))
+			want = append(want, show(c.Path)+" "+orNone(c.Want))
+			have = append(have, show(c.Path)+" "+orNone(c.Have))
 		}
 		p.found(s, Finding{
 			Message: fmt.Sprintf("network %s runs with another definition than the stored one: %s", show(n.Name), someTexts(paths)),
@@ -264,7 +269,7 @@ func netBridgeNameDup(p *pass) {
 			p.on(scope{kind: aNetwork, network: n.Name})
 			continue
 		}
-		keep, move := byLife(first, n)
+		keep, move := p.byLife(first, n)
 		byBridge[def.Bridge] = keep
 		s := scope{kind: aNetwork, network: move.Name, bridge: def.Bridge}
 		if keep.Name == move.Name || !p.on(s) {
@@ -286,8 +291,8 @@ func netBridgeNameDup(p *pass) {
 
 // byLife orders two networks in conflict: the one that is more in use keeps
 // what both want.
-func byLife(a, b *libvirtnet.Network) (keep, move *libvirtnet.Network) {
-	if life(b) > life(a) {
+func (h *host) byLife(a, b *libvirtnet.Network) (keep, move *libvirtnet.Network) {
+	if cmp.Or(cmp.Compare(life(b), life(a)), cmp.Compare(len(h.usersOf(b).active), len(h.usersOf(a).active))) > 0 {
 		return b, a
 	}
 	return a, b
@@ -349,7 +354,7 @@ func (p *pass) connections() {
 		if _, gap := p.gaps.ports[n.Name]; gap || !n.Active || n.Live == nil {
 			continue
 		}
-		u := p.usersOf(n.Name)
+		u := sortUsers(p.byNet[n.Name])
 		countable, told := 0, false
 		for _, nic := range u.active {
 			if nic.iface.PortID == "" || !n.PortsKnown {
@@ -362,16 +367,10 @@ func (p *pass) connections() {
 			continue
 		}
 		s.guest = u.active[0].guest.Name
-		var steps []Step
-		for _, nic := range u.active {
-			if nic.iface.Target != "" {
-				steps = append(steps, Step{Do: Replug, On: nic.guest.Name, With: nic.iface.Target})
-			}
-		}
 		p.found(s, Finding{
 			Message: fmt.Sprintf("network %s counts %d connections, but running guests have %d interfaces on it: it was restarted under them", show(n.Name), n.Live.Connections, len(u.active)),
 			Want:    fmt.Sprintf("%d connections", len(u.active)), Have: fmt.Sprintf("%d connections", n.Live.Connections),
-			Fix: Fix{Class: Guarded, Say: "create the network ports of the running guests again", Steps: steps},
+			Fix: Fix{Class: Guarded, Say: "create the network ports of the running guests again", Steps: p.replug(u.active)},
 		})
 	}
 }

@@ -37,6 +37,7 @@ func routingChecks() []Check {
 		{
 			ID: "host-no-default-route", Title: "the host has no default route", Severity: Warning,
 			Needs: []Need{Networks, Guests, Routes, Rules},
+			After: []string{"if-source-not-a-bridge", "bridge-admin-down"},
 			Doc: Doc{
 				Symptom:  "Guests hear from their gateway that the network is unreachable.",
 				Cause:    "The host itself is offline, or its network manager did not set the route.",
@@ -162,12 +163,18 @@ func noDefaultRoute(p *pass) {
 		if first == nil {
 			first = n
 		}
-		if u := p.usersOf(n.Name); len(u.active) > 0 && !used {
+		if u := p.usersOf(n); len(u.active) > 0 && !used {
 			first, used = n, true
 		}
 	}
 	if first == nil {
 		return
+	}
+	for _, name := range p.hostBridges {
+		// The routes over a host bridge went with it.
+		if p.silenced(scope{bridge: name}) {
+			return
+		}
 	}
 	s := scope{kind: theHost, link: "host", network: first.Name}
 	if !p.on(s) || len(p.defaultRoutes()) > 0 {

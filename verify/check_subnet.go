@@ -113,7 +113,7 @@ func (p *pass) overlap(a, b span, reported map[*libvirtnet.Network]bool) {
 	if second.net.Name < first.net.Name {
 		first, second = second, first
 	}
-	keep, move := byLife(first.net, second.net)
+	keep, move := p.byLife(first.net, second.net)
 	mine, theirs := a.prefix, b.prefix
 	if move == b.net {
 		mine, theirs = theirs, mine

@@ -48,16 +48,28 @@ func (h *host) wantedMTU(n *nic) int {
 	return 0
 }
 
-// replugAll are the steps that bring the taps of running guests back after
-// their bridge was made anew, when every network port is lost.
-func (h *host) replugAll(bridgeName string) []Step {
+// replug are the steps that bring the taps of running guests back after their
+// bridge was made anew, when every network port is lost.
+func (h *host) replug(nics []*nic) []Step {
 	var steps []Step
-	for _, n := range h.activeNICs(bridgeName) {
+	for _, n := range nics {
 		switch {
-		case n.iface.Target == "":
+		case n.iface.Target == "" || !n.active || n.kind != bridged:
 		case n.iface.Network != "":
 			steps = append(steps, Step{Do: Replug, On: n.guest.Name, With: n.iface.Target})
 		default:
+			steps = append(steps, h.backIntoBridge(n)...)
+		}
+	}
+	return steps
+}
+
+// putBack are the steps that put the taps of running guests into a host bridge
+// that was made anew: libvirt lost nothing.
+func (h *host) putBack(nics []*nic) []Step {
+	var steps []Step
+	for _, n := range nics {
+		if h.links[n.iface.Target] != nil {
 			steps = append(steps, h.backIntoBridge(n)...)
 		}
 	}
@@ -68,10 +80,7 @@ func (h *host) replugAll(bridgeName string) []Step {
 // back.
 func (h *host) restart(n *libvirtnet.Network) []Step {
 	steps := []Step{{Do: NetStopForce, On: n.Name}, {Do: NetStart, On: n.Name}}
-	if def := n.Def(); def.Managed() && def.Bridge != "" {
-		steps = append(steps, h.replugAll(h.realName(def.Bridge))...)
-	}
-	return steps
+	return append(steps, h.replug(h.usersOf(n).active)...)
 }
 
 // renew are the steps that take an interface out of its guest and plug an

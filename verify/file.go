@@ -26,12 +26,14 @@ var (
 // Load reads a snapshot that Save wrote. It refuses what is larger than
 // MaxSize, cut off, followed by something else, no snapshot, or of a version
 // after [Version]. Fields that it does not know are left out.
-func Load(r io.Reader) (Snapshot, error) {
-	data, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+func Load(r io.Reader) (Snapshot, error) { return load(r, MaxSize) }
+
+func load(r io.Reader, limit int64) (Snapshot, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	switch {
 	case err != nil:
 		return Snapshot{}, fmt.Errorf("read snapshot: %w", err)
-	case len(data) > MaxSize:
+	case int64(len(data)) > limit:
 		return Snapshot{}, fmt.Errorf("read snapshot: %w", ErrTooBig)
 	case len(bytes.TrimSpace(data)) == 0:
 		return Snapshot{}, fmt.Errorf("read snapshot: empty: %w", ErrNotOne)

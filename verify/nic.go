@@ -99,7 +99,10 @@ func (n *nic) subject() string {
 
 // title names an interface in a message.
 func (n *nic) title() string {
-	return show(n.subject()) + " of guest " + show(n.guest.Name)
+	if n.iface.Target == "" {
+		return "an interface of guest " + show(n.guest.Name)
+	}
+	return show(n.iface.Target) + " of guest " + show(n.guest.Name)
 }
 
 // running says whether the guest executes: a paused one does not send, and

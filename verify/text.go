@@ -30,6 +30,14 @@ func show(name string) string {
 	return name + cut
 }
 
+// orNone is show, with a word for nothing.
+func orNone(value string) string {
+	if value == "" {
+		return "none"
+	}
+	return show(value)
+}
+
 // someNames writes a list of names for a message, the first few and how many
 // more.
 func someNames(names []string) string {

@@ -1,0 +1,186 @@
+package verify
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/libvirtnet"
+)
+
+func TestSaveAndLoad(t *testing.T) {
+	want := healthyHost()
+	var b bytes.Buffer
+	if err := Save(&b, want); err != nil {
+		t.Fatal(err)
+	}
+	have, err := Load(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(encode(t, want), encode(t, have)); diff != "" {
+		t.Errorf("(-want +have):\n%s", diff)
+	}
+	if diff := cmp.Diff(want.Libvirt.Guests, have.Libvirt.Guests, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("guests (-want +have):\n%s", diff)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	var good bytes.Buffer
+	if err := Save(&good, healthyHost()); err != nil {
+		t.Fatal(err)
+	}
+	whole := good.String()
+	for _, test := range []struct {
+		name, text string
+		want       error  // nil: any
+		say        string // part of the message
+	}{
+		{"empty", "", ErrNotOne, "empty"},
+		{"blank", " \n", ErrNotOne, "empty"},
+		{"cut off", whole[:len(whole)/2], nil, "cut off"},
+		{"something behind", whole + "{}", nil, "byte"},
+		{"no JSON", "hello", nil, "byte 1"},
+		{"list", "[]", nil, "array"},
+		{"text", `"snapshot"`, nil, "string"},
+		{"null", "null", ErrNotOne, "version"},
+		{"another document", `{"findings":[]}`, ErrNotOne, "version"},
+		{"a report", `{"version":1,"findings":[]}`, ErrNotOne, "libvirt"},
+		{"version 0", strings.Replace(whole, `"version": 1`, `"version": 0`, 1), ErrNotOne, "version"},
+		{"newer", strings.Replace(whole, `"version": 1`, `"version": 2`, 1), ErrNewer, "version 2"},
+		{"wrong type", `{"version":1,"libvirt":{"guests":"many"},"kernel":{}}`, nil, "guests"},
+		{"bad prefix", `{"version":1,"libvirt":{},"kernel":{"addresses":[{"prefix":"10.0.0.1/99"}]}}`, nil, "99"},
+		{"deep", strings.Repeat("[", 100000), nil, "depth"},
+	} {
+		_, err := Load(strings.NewReader(test.text))
+		if err == nil || test.want != nil && !errors.Is(err, test.want) || err != nil && !strings.Contains(err.Error(), test.say) {
+			t.Errorf("%s: error %v, want %v with %q", test.name, err, test.want, test.say)
+		}
+	}
+	size := int64(len(whole))
+	if _, err := load(strings.NewReader(whole), size); err != nil {
+		t.Errorf("as big as may be: %v", err)
+	}
+	if _, err := load(strings.NewReader(whole), size-1); !errors.Is(err, ErrTooBig) {
+		t.Errorf("too big: %v", err)
+	}
+	if _, err := Load(errReader{}); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("unreadable: %v", err)
+	}
+}
+
+type errReader struct{}
+
+func (errReader) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// TestLoadLeavesOutTheUnknown: a field of a later kvnet of the same version is
+// no error.
+func TestLoadLeavesOutTheUnknown(t *testing.T) {
+	s, err := Load(strings.NewReader(`{"version":1,"later":[1],"libvirt":{"later":{}},"kernel":{"links":[{"name":"lo","later":true}]}}`))
+	if err != nil || len(s.Kernel.Links) != 1 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	folders, err := filepath.Glob("testdata/*/snapshot.json")
+	if err != nil || len(folders) == 0 {
+		f.Fatal("no snapshots", err)
+	}
+	for _, path := range folders {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(`{"version":1,"libvirt":{"driver":"QEMU","daemon":{"local":true,"namespace":1},"networks":[{"active":true}],"guests":[{"id":1,"interfaces":[{"type":"bridge"},{"type":"network"}]}]},"kernel":{"namespace":1,"links":[{}],"routes":[{}],"rules":[{"action":"lookup"}],"ports":[{}],"bridges":[{}],"sockets":[{"port":99999}]}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := Load(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		r := Judge(s)
+		for _, finding := range r.Findings {
+			for _, text := range append(finding.Fix.Commands(), finding.Message, finding.Want, finding.Have, finding.Fix.Say) {
+				if strings.ContainsAny(text, "\n\r\x1b\x00") {
+					t.Errorf("%s: not one printable line: %q", finding.Check, text)
+				}
+			}
+		}
+		Unsettled(s)
+		JudgeOnly(s, Options{Subjects: []string{"default", "virbr0", "centos"}})
+	})
+}
+
+func TestUnsettled(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*Snapshot)
+		want   time.Duration
+	}{
+		{"settled", func(*Snapshot) {}, 0},
+		{"learning", func(s *Snapshot) { s.port("vnet0").State = bridge.PortLearning }, 5 * time.Second},
+		{"listening on a slow bridge", func(s *Snapshot) {
+			s.port("vnet0").State, s.port("eth0").State = bridge.PortLearning, bridge.PortListening
+		}, 31 * time.Second},
+		{"blocking is no waiting", func(s *Snapshot) { s.port("vnet0").State = bridge.PortBlocking }, 0},
+		{"hostile delay", func(s *Snapshot) {
+			s.port("vnet0").State, s.bridge("virbr0").ForwardDelay = bridge.PortLearning, 1<<62
+		}, 61 * time.Second},
+		{"bridge without attributes", func(s *Snapshot) {
+			s.port("vnet0").State, s.Kernel.Bridges = bridge.PortLearning, nil
+		}, 61 * time.Second},
+		{"foreign bridge", func(s *Snapshot) {
+			addBridge(s, "docker0", "02:00:00:00:00:05", 1, 2000)
+			addTap(s, onBridge("docker0", "tap9", "52:54:00:00:00:05"))
+			s.port("tap9").State = bridge.PortListening
+		}, 0},
+		{"kernel of another host", func(s *Snapshot) {
+			s.port("vnet0").State, s.Libvirt.Daemon.Local = bridge.PortLearning, false
+		}, 0},
+	} {
+		s := healthyHost()
+		test.change(&s)
+		if wait, ok := Unsettled(s); wait != test.want || ok != (test.want > 0) {
+			t.Errorf("%s: have %s %t, want %s", test.name, wait, ok, test.want)
+		}
+	}
+}
+
+// TestHostileNames judges a host whose every name is hostile.
+func TestHostileNames(t *testing.T) {
+	for _, evil := range []string{"a\nb", "<x>", `"'`, "-rf", "\x1b[2J", strings.Repeat("n", 10000), "", "ü\u202e"} {
+		s := emptyHost()
+		n := natNetwork(evil, evil, "192.168.122.1/24")
+		addNetwork(&s, n)
+		addGuest(&s, evil, libvirtnet.Running, onNetwork(evil, evil+"t", evil), onBridge(evil+"x", evil+"u", evil))
+		addGuest(&s, evil, libvirtnet.Paused, onNetwork(evil+"gone", evil+"t", evil))
+		s.guest(evil).Reason = evil
+		s.dropLink(evil + "u")
+		libvirtGap(&s, "guest "+evil)
+		for _, f := range Judge(s).Findings {
+			texts := append(f.Fix.Commands(), f.Message, f.Want, f.Have, f.Fix.Say)
+			for _, text := range texts[len(f.Fix.Commands()):] {
+				if oneLine(text) != text && len(text) < 300 || strings.ContainsAny(text, "\n\x1b") {
+					t.Errorf("%q: %s: %q", evil, f.Check, text)
+				}
+			}
+			for _, c := range f.Fix.Commands() {
+				if strings.ContainsAny(c, "\n\x1b") {
+					t.Errorf("%q: %s: command %q", evil, f.Check, c)
+				}
+			}
+		}
+	}
+}

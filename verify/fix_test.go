@@ -1,0 +1,128 @@
+package verify
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestStepCommand(t *testing.T) {
+	for _, test := range []struct {
+		step Step
+		want string
+	}{
+		{Step{Do: LinkUp, On: "vnet0"}, "ip link set dev vnet0 up"},
+		{Step{Do: LinkDown, On: "virbr7"}, "ip link set dev virbr7 down"},
+		{Step{Do: LinkDel, On: "vnet9"}, "ip link del dev vnet9"},
+		{Step{Do: LinkCarrier, On: "vnet9"}, "ip link set dev vnet9 carrier on"},
+		{Step{Do: SetMaster, On: "vnet0", With: "virbr0"}, "ip link set dev vnet0 master virbr0"},
+		{Step{Do: NoMaster, On: "eth1"}, "ip link set dev eth1 nomaster"},
+		{Step{Do: SetMTU, On: "vnet0", With: "9000"}, "ip link set dev vnet0 mtu 9000"},
+		{Step{Do: SetMAC, On: "vnet0", With: "fe:54:00:00:00:01"}, "ip link set dev vnet0 address fe:54:00:00:00:01"},
+		{Step{Do: AddressAdd, On: "virbr0", With: "10.0.0.1/24"}, "ip addr add 10.0.0.1/24 dev virbr0"},
+		{Step{Do: AddressDel, On: "virbr0", With: "fd00::1/64"}, "ip addr del fd00::1/64 dev virbr0"},
+		{Step{Do: RouteAdd, On: "virbr0", With: "10.0.0.1/24"}, "ip route replace 10.0.0.0/24 dev virbr0 proto kernel scope link src 10.0.0.1"},
+		{Step{Do: RouteAdd, On: "virbr0", With: "fd00::1/64"}, "ip -6 route replace fd00::/64 dev virbr0 proto kernel"},
+		{Step{Do: RouteDefault, On: "br0", With: "10.0.0.9"}, "ip route replace default via 10.0.0.9 dev br0"},
+		{Step{Do: RouteDefault, On: "br0", With: "fe80::1"}, "ip -6 route replace default via fe80::1 dev br0"},
+		{Step{Do: BridgeAdd, On: "br0"}, "ip link add name br0 type bridge"},
+		{Step{Do: ForwardDelay, On: "br0", With: "2000"}, "ip link set dev br0 type bridge forward_delay 200"},
+		{Step{Do: SetSTP, On: "br0", With: "1"}, "ip link set dev br0 type bridge stp_state 1"},
+		{Step{Do: PortForward, On: "vnet0"}, "bridge link set dev vnet0 state 3"},
+		{Step{Do: SetIsolated, On: "vnet0", With: "off"}, "bridge link set dev vnet0 isolated off"},
+		{Step{Do: SetSysctl, On: "net.ipv4.ip_forward", With: "1"}, "sysctl -w net.ipv4.ip_forward=1"},
+		{Step{Do: NetDefine, On: "lab", Args: []string{"--subnet", "auto"}}, "kvnet net-define lab --subnet auto"},
+		{Step{Do: NetStart, On: "lab"}, "kvnet net-start lab"},
+		{Step{Do: NetStopForce, On: "lab"}, "kvnet net-destroy lab --force"},
+		{Step{Do: NetAutostart, On: "lab"}, "kvnet net-autostart lab"},
+		{Step{Do: Replug, On: "centos", With: "vnet0"}, "kvnet domif-replug centos vnet0"},
+		{Step{Do: Attach, On: "centos", With: "lab", Args: []string{"--model", "virtio"}}, "kvnet domif-attach centos lab --model virtio"},
+		{Step{Do: Detach, On: "centos", With: "52:54:00:00:00:01"}, "kvnet domif-detach centos 52:54:00:00:00:01"},
+		{Step{Do: LinkState, On: "centos", With: "vnet0"}, "virsh domif-setlink centos vnet0 up"},
+		{Step{Do: Resume, On: "centos"}, "virsh resume centos"},
+		{Step{Do: Wakeup, On: "centos"}, "virsh dompmwakeup centos"},
+		{Step{Do: GuestStop, On: "centos"}, "virsh destroy centos"},
+		{Step{Do: GuestStart, On: "centos"}, "virsh start centos"},
+		{Step{Do: Reload, On: "libvirtd"}, "systemctl reload libvirtd"},
+		{Step{Do: Hangup, On: "42"}, "kill -HUP 42"},
+		{Step{Do: Kill, On: "42"}, "kill 42"},
+		{Step{Do: "unheard of", On: "x"}, ""},
+
+		{Step{Do: NetStart, On: "my net"}, "kvnet net-start 'my net'"},
+		{Step{Do: NetStart, On: "it's"}, `kvnet net-start 'it'\''s'`},
+		{Step{Do: NetStart, On: "$(reboot)"}, "kvnet net-start '$(reboot)'"},
+		{Step{Do: NetStopForce, On: "-f"}, "kvnet net-destroy --force -- -f"},
+		{Step{Do: Resume, On: "--all"}, "virsh resume -- --all"},
+		{Step{Do: Resume, On: ""}, "virsh resume ''"},
+		{Step{Do: Resume, On: "a\nb\t\x1b[31m'\\"}, `virsh resume $'a\x0ab\x09\x1b[31m\'\\'`},
+		{Step{Do: LinkUp, On: "vnet0;reboot"}, "ip link set dev 'vnet0;reboot' up"},
+	} {
+		if have := test.step.Command(); have != test.want {
+			t.Errorf("%+v:\nhave %s\nwant %s", test.step, have, test.want)
+		}
+	}
+}
+
+// TestShellQuoteInAShell asks bash what it makes of a quoted word.
+func TestShellQuoteInAShell(t *testing.T) {
+	for _, word := range []string{
+		"plain", "", " ", "it's", `"`, `\`, "$HOME", "`id`", "a\nb", "a\r\n'\\'b", "\x01\x7f", "ü'\n", "!!", "*", "~", "#", "-n", strings.Repeat("x'\n", 1000),
+	} {
+		out, err := exec.Command("bash", "-c", "printf %s "+shellQuote(word)).Output()
+		if err != nil || string(out) != word {
+			t.Errorf("%q is read as %q (%v)", word, out, err)
+		}
+	}
+}
+
+func TestFixJSON(t *testing.T) {
+	f := Fix{Class: Safe, Say: "set it up", Steps: []Step{{Do: LinkUp, On: "vnet0"}}}
+	data, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"class":"safe","say":"set it up","commands":["ip link set dev vnet0 up"]}`; string(data) != want {
+		t.Errorf("have %s\nwant %s", data, want)
+	}
+	var back Fix
+	if err := json.Unmarshal(data, &back); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(f.Commands(), back.Commands()); diff != "" {
+		t.Error(diff)
+	}
+	if data, _ := json.Marshal(Fix{Class: Manual, Say: "think"}); string(data) != `{"class":"manual","say":"think","commands":[]}` {
+		t.Errorf("no commands: %s", data)
+	}
+	if err := json.Unmarshal([]byte(`{"class":7}`), &back); err == nil {
+		t.Error("a fix whose class is a number was read")
+	}
+}
+
+func TestShow(t *testing.T) {
+	for _, test := range []struct{ name, want string }{
+		{"vnet0", "vnet0"},
+		{"my net", "my net"},
+		{"", `""`},
+		{"a\nb", `"a\nb"`},
+		{"\x1b[31m", `"\x1b[31m"`},
+		{"\u202egnp", `"\u202egnp"`},
+		{`quo"te`, `"quo\"te"`},
+		{"bad\xff", `"bad\xff"`},
+		{strings.Repeat("x", 10000), strings.Repeat("x", 80) + "..."},
+		{strings.Repeat("x", 79) + "üx", strings.Repeat("x", 79) + "..."},
+	} {
+		if have := show(test.name); have != test.want {
+			t.Errorf("show(%q): have %s, want %s", test.name, have, test.want)
+		}
+	}
+	if have := oneLine("a\nb\x1b" + strings.Repeat("x", 1000)); strings.ContainsAny(have, "\n\x1b") || len(have) > 400 {
+		t.Errorf("oneLine: %q", have)
+	}
+	if have := someNames([]string{"a", "b", "c", "d", "e", "f"}); have != "a, b, c, d and 2 more" {
+		t.Errorf("someNames: %s", have)
+	}
+}

@@ -1,0 +1,272 @@
+package verify
+
+import (
+	"net/netip"
+
+	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
+)
+
+// with is a host that a function builds on the demo's.
+func with(change func(*Snapshot)) func() Snapshot {
+	return func() Snapshot {
+		s := healthyHost()
+		change(&s)
+		return s
+	}
+}
+
+// healthyHosts are hosts that work and look as if they did not.
+func healthyHosts() map[string]func() Snapshot {
+	return map[string]func() Snapshot{
+		"ok-demo": healthyHost,
+		"ok-idle-network": func() Snapshot {
+			s := emptyHost()
+			addNetwork(&s, natNetwork("default", "virbr0", "192.168.122.1/24"))
+			s.link("virbr0").Carrier, s.link("virbr0").Oper = false, "down"
+			return s
+		},
+		"ok-openstack":      openStack,
+		"ok-openstack-bare": bareNeutron,
+		"ok-virbr0-nic": with(func(s *Snapshot) {
+			addLink(s, bridge.Link{Name: "virbr0-nic", Kind: "dummy", MAC: "52:54:00:00:00:09", MTU: 1500, Oper: "down"})
+			addPort(s, "virbr0-nic", "virbr0")
+			s.port("virbr0-nic").State = bridge.PortDisabled
+		}),
+		"ok-virbr0-nic-tap": with(func(s *Snapshot) {
+			addLink(s, bridge.Link{Name: "virbr0-nic", Kind: "tun", MAC: "52:54:00:00:00:09", MTU: 1500, Oper: "down", Tun: &bridge.Tun{Tap: true, Persist: true}})
+			addPort(s, "virbr0-nic", "virbr0")
+			s.port("virbr0-nic").State = bridge.PortDisabled
+		}),
+		"ok-macvtap":      with(macvtap),
+		"ok-ovs":          with(openVSwitch),
+		"ok-no-taps":      with(noTaps),
+		"ok-modes":        with(modes),
+		"ok-own-user-stp": with(func(s *Snapshot) { s.bridge("virbr0").STP = 2 }),
+		"ok-two-uplinks":  with(twoUplinks),
+		"ok-host-only-bridge": with(func(s *Snapshot) {
+			addBridge(s, "br1", "02:00:00:00:01:01", 0, 15000)
+			addAddress(s, "br1", "10.9.0.1/24")
+			addGuest(s, "inner", libvirtnet.Running, onBridge("br1", "vnet7", "52:54:00:aa:00:09"))
+		}),
+		"ok-nested-bridge": with(func(s *Snapshot) {
+			addBridge(s, "br1", "02:00:00:00:01:01", 0, 15000)
+			addLink(s, bridge.Link{Name: "inner", Kind: "veth", MAC: "02:00:00:00:02:01", MTU: 1500, Up: true, Carrier: true, Oper: "up", Parent: "outer"})
+			addLink(s, bridge.Link{Name: "outer", Kind: "veth", MAC: "02:00:00:00:02:02", MTU: 1500, Up: true, Carrier: true, Oper: "up", Parent: "inner"})
+			addPort(s, "inner", "br1")
+			addPort(s, "outer", "br0")
+			addGuest(s, "deep", libvirtnet.Running, onBridge("br1", "vnet7", "52:54:00:aa:00:09"))
+		}),
+		"ok-same-mac-elsewhere": with(func(s *Snapshot) {
+			addGuest(s, "twin", libvirtnet.Running, onBridge("br0", "vnet7", "52:54:00:e4:75:83"))
+			addGuest(s, "bond", libvirtnet.Running, onBridge("br0", "vnet8", "52:54:00:bb:00:01"), onBridge("br0", "vnet9", "52:54:00:bb:00:01"))
+		}),
+		"ok-snapshot-pause": with(func(s *Snapshot) {
+			s.guest("centos").State, s.guest("centos").Reason = libvirtnet.Paused, "migrating"
+		}),
+		"ok-paused-macvtap": with(func(s *Snapshot) {
+			macvtap(s)
+			s.guest("mac").State, s.guest("mac").Reason = libvirtnet.Paused, "saving"
+			s.link("macvtap0").Up = false
+		}),
+		"ok-vpn": with(func(s *Snapshot) {
+			addLink(s, bridge.Link{Name: "wg0", Kind: "wireguard", MTU: 1420, Up: true, Carrier: true, Oper: "unknown"})
+			addRoute(s, "0.0.0.0/1", "", "wg0")
+			addRoute(s, "128.0.0.0/1", "", "wg0")
+			addRoute(s, "10.8.0.0/24", "", "wg0")
+			// A table that only marked packets see.
+			s.Kernel.Rules = append(s.Kernel.Rules, bridge.Rule{Family: 4, Priority: 100, Table: 77, Action: "lookup", Mark: 1, Mask: 1, SuppressPrefixLength: -1})
+			addRoute(s, "192.168.122.0/24", "", "wg0")
+			s.Kernel.Routes[len(s.Kernel.Routes)-1].Table = 77
+			s.Kernel.Routes = append(s.Kernel.Routes, bridge.Route{Table: 254, Dst: prefix("192.168.0.0/16"), Type: "blackhole", Protocol: "static"})
+		}),
+		"ok-name-servers": with(func(s *Snapshot) {
+			for _, address := range []string{"127.0.0.53", "127.0.0.1", "203.0.113.2"} {
+				s.Kernel.Sockets = append(s.Kernel.Sockets, bridge.Socket{Protocol: "udp", Address: netip.MustParseAddr(address), Port: 53, PID: 9, Command: "systemd-resolve"})
+			}
+			s.Kernel.Sockets = append(s.Kernel.Sockets,
+				bridge.Socket{Protocol: "udp", Address: netip.IPv4Unspecified(), Port: 53, Device: "br0", PID: 8, Command: "named"},
+				bridge.Socket{Protocol: "udp", Address: netip.IPv4Unspecified(), Port: 67, PID: 7, Command: "dnsmasq", Args: []string{"dnsmasq", "--conf-file=/etc/lxc/dnsmasq.conf"}})
+		}),
+		"ok-unprivileged-sockets": with(func(s *Snapshot) {
+			for i := range s.Kernel.Sockets {
+				s.Kernel.Sockets[i].PID, s.Kernel.Sockets[i].Command, s.Kernel.Sockets[i].Args = 0, "", nil
+			}
+		}),
+		"ok-foreign-guests": with(foreignGuests),
+		"ok-lxc-driver":     containers,
+		"ok-old-daemon": with(func(s *Snapshot) {
+			for i := range s.Libvirt.Networks {
+				s.Libvirt.Networks[i].PortsKnown, s.Libvirt.Networks[i].Ports = false, []string{}
+			}
+		}),
+		"ok-alternative-names": with(func(s *Snapshot) {
+			s.link("br0").AltNames = []string{"bridge-to-the-office"}
+			s.guest("centos").Interfaces[1].Bridge = "bridge-to-the-office"
+		}),
+		"ok-transient-network": with(func(s *Snapshot) {
+			n := s.network("default")
+			n.Persistent, n.Autostart, n.Config = false, false, nil
+		}),
+		"ok-unused-networks": with(func(s *Snapshot) {
+			n := natNetwork("lab", "virbr7", "203.0.113.1/24")
+			n.Active, n.Autostart = false, false
+			addNetwork(s, n)
+		}),
+		"ok-spare-nic-on-bridge": with(func(s *Snapshot) {
+			addLink(s, bridge.Link{Name: "eth1", Kind: "veth", MAC: "52:54:00:10:00:02", MTU: 1500, Up: true, Oper: "lowerlayerdown"})
+			addPort(s, "eth1", "br0")
+			s.port("eth1").State = bridge.PortDisabled
+		}),
+	}
+}
+
+// openStack is a compute node: the host's NIC is in a bridge of Neutron
+// beside a tap of the DHCP agent, and libvirt's guest joins them. Another such
+// bridge is nobody's, and so is its state.
+func openStack() Snapshot {
+	s := emptyHost()
+	addNetwork(&s, natNetwork("default", "virbr0", "192.168.122.1/24"))
+	moveUplink(&s, "brqc39c1348-5a")
+	addTap(&s, onBridge("brqc39c1348-5a", "tapae04cfac-d0", "fa:16:3e:00:00:01"))
+	addGuest(&s, "instance-00000001", libvirtnet.Running, onBridge("brqc39c1348-5a", "tapdeadbeef-01", "fa:16:3e:aa:bb:01"))
+	addBridge(&s, "brq00000000-00", "02:00:00:00:00:09", 1, 15000)
+	addTap(&s, onBridge("brq00000000-00", "tap00000000-01", "fa:16:3e:00:00:02"))
+	s.link("brq00000000-00").Up = false
+	s.port("tap00000000-01").State = bridge.PortDisabled
+	return s
+}
+
+// bareNeutron is such a host without any guest of libvirt's.
+func bareNeutron() Snapshot {
+	s := emptyHost()
+	addNetwork(&s, natNetwork("default", "virbr0", "192.168.122.1/24"))
+	moveUplink(&s, "brqc39c1348-5a")
+	addTap(&s, onBridge("brqc39c1348-5a", "tapae04cfac-d0", "fa:16:3e:00:00:01"))
+	s.link("tapae04cfac-d0").Carrier = false
+	s.port("tapae04cfac-d0").State = bridge.PortDisabled
+	return s
+}
+
+func macvtap(s *Snapshot) {
+	addLink(s, bridge.Link{Name: "eth2", MAC: "52:54:00:10:00:03", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
+	addNetwork(s, libvirtnet.Network{
+		Name: "direct", Active: true, Persistent: true, Autostart: true,
+		Config: &xml.Network{Name: "direct", Mode: xml.HostBridge, ForwardDevs: []string{"eth2"}},
+	})
+	first := libvirtnet.Interface{Type: "direct", Dev: "eth2", Mode: "bridge", Source: "eth2", Target: "macvtap0", MAC: "52:54:00:cc:00:01", Managed: true}
+	second := libvirtnet.Interface{Type: "direct", Network: "direct", Dev: "eth2", Mode: "bridge", Source: "eth2", Target: "macvtap1", MAC: "52:54:00:cc:00:02", Managed: true}
+	addGuest(s, "mac", libvirtnet.Running, first, second)
+	addGuest(s, "mac-off", libvirtnet.ShutOff, libvirtnet.Interface{Type: "network", Network: "direct", Source: "direct", MAC: "52:54:00:cc:00:03"})
+}
+
+func openVSwitch(s *Snapshot) {
+	addLink(s, bridge.Link{Name: "ovs-system", Kind: "openvswitch", MTU: 1500, Oper: "down"})
+	addLink(s, bridge.Link{Name: "br-int", Kind: "openvswitch", MTU: 1500, Up: true, Carrier: true, Oper: "unknown"})
+	declared := onBridge("br-int", "vnet10", "52:54:00:dd:00:01")
+	declared.VirtualPort = "openvswitch"
+	plugged := onBridge("br-int", "vnet11", "52:54:00:dd:00:02")
+	addGuest(s, "switched", libvirtnet.Running, declared, plugged)
+	for _, name := range []string{"vnet10", "vnet11"} {
+		s.unplug(name)
+		s.link(name).Master = "ovs-system"
+	}
+	addNetwork(s, libvirtnet.Network{
+		Name: "ovs", Active: true, Persistent: true, Autostart: true,
+		Config: &xml.Network{Name: "ovs", Mode: xml.HostBridge, Bridge: "br-ex", VirtualPort: "openvswitch"},
+	})
+	addGuest(s, "switched-off", libvirtnet.ShutOff, libvirtnet.Interface{Type: "network", Network: "ovs", Source: "ovs", MAC: "52:54:00:dd:00:03"})
+}
+
+// noTaps has guests whose interfaces have nothing on the host to judge.
+func noTaps(s *Snapshot) {
+	ethernet := libvirtnet.Interface{Type: "ethernet", Target: "cali0", MAC: "52:54:00:ee:00:01"}
+	addGuest(s, "plain", libvirtnet.Running,
+		libvirtnet.Interface{Type: "user", MAC: "52:54:00:ee:00:02"},
+		libvirtnet.Interface{Type: "hostdev", MAC: "52:54:00:ee:00:03", Managed: true},
+		libvirtnet.Interface{Type: "vhostuser", Source: "/run/vhost.sock", Target: "vhost0", MAC: "52:54:00:ee:00:04"},
+		libvirtnet.Interface{Type: "vdpa", Source: "/dev/vhost-vdpa-0", MAC: "52:54:00:ee:00:05"},
+	)
+	g := s.guest("plain")
+	g.Interfaces = append(g.Interfaces, ethernet)
+	s.dropLink("vhost0")
+	routed := libvirtnet.Interface{Type: "ethernet", Target: "tap-routed", MAC: "52:54:00:ee:00:06", Managed: true}
+	addGuest(s, "routed", libvirtnet.Running, routed)
+}
+
+// modes has a network of each mode that libvirt makes a bridge for.
+func modes(s *Snapshot) {
+	delay := 4
+	for i, mode := range []xml.Mode{xml.Isolated, xml.Route, xml.Open} {
+		name := string(mode)
+		n := natNetwork(name, "virbr1"+string(rune('0'+i)), netip.AddrFrom4([4]byte{10, 20, byte(i), 1}).String()+"/24")
+		n.Config.Mode, n.Config.Delay = mode, &delay
+		addNetwork(s, n)
+	}
+	quiet := natNetwork("quiet", "virbr20", "10.21.0.1/24")
+	quiet.Config.STP, quiet.Config.DNS = ptr(false), &xml.DNS{Enabled: ptr(false)}
+	quiet.Config.IPs[0].Ranges = nil
+	addNetwork(s, quiet)
+	dropSockets(s, "10.21.0.1")
+	bare := natNetwork("bare", "virbr21", "10.22.0.1/24")
+	bare.Config.Mode, bare.Config.IPs = xml.Open, nil
+	addNetwork(s, bare)
+	six := natNetwork("six", "virbr22", "fd00:6::1/64")
+	addNetwork(s, six)
+	addAddress(s, "virbr22", "fe80::5054:ff:fe00:1/64")
+	pool := xml.Network{Name: "pool", Mode: xml.HostDev, PF: "eth2"}
+	addNetwork(s, libvirtnet.Network{Name: "pool", Active: true, Persistent: true, Autostart: true, Config: &pool})
+	shared := natNetwork("shut", "virbr23", "10.23.0.1/24")
+	shared.Config.PortsIsolated = ptr(true)
+	addNetwork(s, shared)
+	addGuest(s, "cell", libvirtnet.Running, onNetwork("shut", "vnet20", "52:54:00:ff:00:01"))
+	s.port("vnet20").Isolated = true
+}
+
+func dropSockets(s *Snapshot, address string) {
+	var kept []bridge.Socket
+	for _, k := range s.Kernel.Sockets {
+		if k.Address != netip.MustParseAddr(address) {
+			kept = append(kept, k)
+		}
+	}
+	s.Kernel.Sockets = kept
+}
+
+func twoUplinks(s *Snapshot) {
+	for _, name := range []string{"eth1", "eth2"} {
+		addLink(s, bridge.Link{Name: name, MAC: "52:54:00:10:00:0" + name[3:], MTU: 1500, Up: true, Carrier: true, Oper: "up"})
+		addPort(s, name, "br0")
+	}
+	s.bridge("br0").STP, s.bridge("br0").ForwardDelay = 1, 2000
+	s.port("eth2").State = bridge.PortBlocking
+}
+
+// foreignGuests has taps of other hypervisors and of libvirt's session mode.
+func foreignGuests(s *Snapshot) {
+	addTap(s, onBridge("virbr0", "tap0", "52:54:00:ab:00:01"))
+	addTap(s, onBridge("br0", "tap1", "52:54:00:ab:00:02"))
+	addTap(s, onBridge("", "tun-app", "52:54:00:ab:00:03"))
+	addLink(s, bridge.Link{Name: "vnetwork0", Kind: "tun", MTU: 1500, Up: true, Tun: &bridge.Tun{Tap: true}})
+	addLink(s, bridge.Link{Name: "tun0", Kind: "tun", MTU: 1500, Up: true, Carrier: true, Tun: &bridge.Tun{}})
+	addBridge(s, "docker0", "02:42:00:00:00:01", 0, 15000)
+	addAddress(s, "docker0", "172.17.0.1/16")
+	addLink(s, bridge.Link{Name: "veth0a", Kind: "veth", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
+	addPort(s, "veth0a", "docker0")
+	addTap(s, onBridge("docker0", "vnet77", "52:54:00:ab:00:04"))
+}
+
+// containers is a host of libvirt's LXC driver: its taps are veth ends.
+func containers() Snapshot {
+	s := emptyHost()
+	s.Libvirt.Driver, s.Libvirt.URI, s.URI = "LXC", "lxc:///system", "lxc:///system"
+	addNetwork(&s, natNetwork("default", "virbr0", "192.168.122.1/24"))
+	i := onNetwork("default", "vnet0", "52:54:00:ac:00:01")
+	addGuest(&s, "box", libvirtnet.Running, i)
+	s.link("vnet0").Kind, s.link("vnet0").Tun = "veth", nil
+	// A container of the host's other connection.
+	addLink(&s, bridge.Link{Name: "vnet5", Kind: "veth", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
+	addPort(&s, "vnet5", "virbr0")
+	return s
+}
