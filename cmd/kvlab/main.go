@@ -1,5 +1,3 @@
-// Command kvlab starts sealed libvirt hosts and runs commands and guests in
-// them. What a host is, is said in package integration/host.
 package main
 
 import (
