@@ -39,7 +39,8 @@
 // (it reads from a pipe that the owner holds); [Host.Keep] ends that bond.
 // There is no state on disk: a running host holds an abstract unix socket named
 // kvlab/NAME, which the kernel removes with its process. [List] and [Open] ask
-// those sockets.
+// those sockets. Inside of a host, Open(".") is that host: a script that runs
+// there starts and asks guests in the same way.
 //
 // What is private inside: /run, /dev (without kvm), /proc, /sys, the content of
 // /etc (writes are lost with the host), /etc/libvirt without networks, guests

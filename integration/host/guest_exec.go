@@ -22,17 +22,20 @@ const (
 	guestLimit = 2 * time.Minute
 	// longestRequest is what the guest's terminal surely takes in one line.
 	longestRequest = 3500
-	// askAgain is how long a booting guest may leave a greeting unanswered.
-	askAgain = 300 * time.Millisecond
+	// A booting guest is greeted again after the first, later after the second.
+	greetAgain, greetSeldom = 250 * time.Millisecond, 4 * time.Second
 )
 
 // Exec runs a command in the guest, which it first waits for to have booted.
 // A command that ran and failed is no error: look at Code. Commands of several
-// callers are run one after the other. Without a deadline in the context, the
-// command is killed after two minutes.
+// callers are run one after the other. Booting and command together may take as
+// long as the context allows; without a deadline in it, two minutes.
 func (g *Guest) Exec(ctx context.Context, argv ...string) (Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, guestLimit)
-	defer cancel()
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, guestLimit)
+		defer cancel()
+	}
 	result, err := g.exec(ctx, quote(argv))
 	if err != nil {
 		return Result{}, fmt.Errorf("run %s in guest %s: %w", strings.Join(argv, " "), g.name, err)
@@ -58,10 +61,18 @@ func (g *Guest) exec(ctx context.Context, command string) (Result, error) {
 	}
 	defer conn.Close()
 	ch := &channel{conn: conn, lines: bufio.NewReader(conn)}
-	if err := ch.greet(ctx); err != nil {
-		return Result{}, err
+	// Whatever waits for the guest ends with the context.
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
+	defer stop()
+	err = ch.greet(ctx)
+	var result Result
+	if err == nil {
+		result, err = ch.ask(ctx, encoded)
 	}
-	return ch.ask(ctx, encoded)
+	if ctx.Err() != nil && err != nil {
+		err = fmt.Errorf("%w (%w)", context.Cause(ctx), err)
+	}
+	return result, err
 }
 
 // connect opens the guest's serial line. QEMU serves one caller after the
@@ -94,22 +105,32 @@ type channel struct {
 }
 
 // greet returns when the agent answers. A guest that is still booting loses
-// what it is sent, so it is asked again and again.
+// what it is sent, so it is greeted again and again, ever less often: a slow
+// guest answers the first greeting late, and must not drown in them.
 func (c *channel) greet(ctx context.Context) error {
-	nothing := base64.StdEncoding.EncodeToString([]byte("true"))
+	id := requestID()
+	ctx, stop := context.WithCancel(ctx)
+	quiet := make(chan struct{})
+	go func() {
+		defer close(quiet)
+		for pause := greetAgain; ; pause = min(2*pause, greetSeldom) {
+			// An error shows when the answer is read.
+			_, _ = fmt.Fprintf(c.conn, "\nHELLO %s\n", id)
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(pause):
+			}
+		}
+	}()
+	defer func() { stop(); <-quiet }()
 	for {
-		short, cancel := context.WithTimeout(ctx, askAgain)
-		_, err := c.ask(short, nothing)
-		cancel()
-		if err == nil {
+		line, err := c.lines.ReadString('\n')
+		if err != nil {
+			return fmt.Errorf("wait for guest to boot: %w", err)
+		}
+		if strings.TrimRight(line, "\r\n") == "READY "+id {
 			return nil
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("wait for guest to boot: %w", context.Cause(ctx))
-		}
-		var timeout net.Error
-		if !errors.As(err, &timeout) || !timeout.Timeout() {
-			return err
 		}
 	}
 }
@@ -118,17 +139,12 @@ func (c *channel) greet(ctx context.Context) error {
 // echo of a terminal not yet set up or an answer nobody waited for, carry no or
 // another id and are passed over.
 func (c *channel) ask(ctx context.Context, encoded string) (Result, error) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return Result{}, errors.New("ask guest: no deadline")
+	limit := guestLimit
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = time.Until(deadline)
 	}
-	if err := c.conn.SetDeadline(deadline); err != nil {
-		return Result{}, err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = c.conn.SetDeadline(time.Now()) })
-	defer stop()
 	id := requestID()
-	seconds := max(1, int(time.Until(deadline).Seconds()))
+	seconds := max(1, int(limit.Seconds()))
 	// The empty line ends whatever half of a line the guest may have kept.
 	if _, err := fmt.Fprintf(c.conn, "\nRUN %s %d %s\n", id, seconds, encoded); err != nil {
 		return Result{}, fmt.Errorf("send to guest: %w", err)

@@ -20,7 +20,7 @@ import (
 // deadline is for everything that ends by itself; tests do not measure time.
 func deadline(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -30,7 +30,7 @@ func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(30 * time.Second)
+	limit := time.After(90 * time.Second)
 	for !done() {
 		select {
 		case <-tick.C:
@@ -103,6 +103,10 @@ func TestNothingIsLeft(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", line, err, out)
 		}
+	}
+	g := h.Guest("left")
+	if err := errors.Join(g.Define(deadline(t), host.GuestSpec{Empty: true}), g.Start(deadline(t))); err != nil {
+		t.Fatal(err)
 	}
 	daemon := h.Command(deadline(t), "sleep", "1000")
 	if err := daemon.Start(); err != nil {

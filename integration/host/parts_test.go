@@ -67,10 +67,42 @@ func TestChannelNoise(t *testing.T) {
 	}
 }
 
+// A slow guest answers the first greeting when it has been sent several; its
+// terminal may echo them meanwhile. An answer to another's greeting is none.
+func TestGreetSlowGuest(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	defer theirs.Close()
+	greetings := make(chan string, 100)
+	go func() {
+		for lines := bufio.NewScanner(theirs); lines.Scan(); {
+			if lines.Text() != "" {
+				greetings <- lines.Text()
+			}
+		}
+	}()
+	go func() {
+		first := <-greetings
+		fmt.Fprintf(theirs, "%s\r\nREADY 000000000000\nREA", first)
+		<-greetings
+		<-greetings
+		fmt.Fprintf(theirs, "\nREADY %s\r\n", strings.TrimPrefix(first, "HELLO "))
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c := &channel{conn: ours, lines: bufio.NewReader(ours)}
+	if err := c.greet(ctx); err != nil {
+		t.Error(err)
+	}
+	if n := len(greetings); n > 1 {
+		t.Errorf("%d more greetings than were waited for", n)
+	}
+}
+
 func TestApplyEventIgnoresOthers(t *testing.T) {
 	for _, msg := range []string{
 		"", "add@/devices/x\x00ACTION=add\x00SUBSYSTEM=net\x00DEVNAME=tap1",
-		"add@/x\x00ACTION=add\x00SUBSYSTEM=macvtap\x00DEVNAME=tap999999\x00MAJOR=x\x00MINOR=1",
+		"add@/x\x00ACTION=add\x00SUBSYSTEM=macvtap\x00DEVNAME=tap999999\x00MAJOR=x\x00MINOR=1", // said on stderr
 		"remove@/x\x00ACTION=remove\x00SUBSYSTEM=macvtap\x00DEVNAME=../dev/../tmp/none",
 	} {
 		applyEvent([]byte(msg))
