@@ -32,9 +32,7 @@ func applyIPs(root *etree.Element, want []IP) {
 			}
 		}
 	}
-	for _, e := range spare {
-		remove(e)
-	}
+	remove(spare...)
 	for i, ip := range want {
 		e := paired[i]
 		if e == nil {
@@ -49,13 +47,11 @@ func applyIP(e *etree.Element, have, want IP) {
 		setAddress(e, want.Address)
 		// Ranges and reservations of the former subnet make no sense in
 		// another.
-		for _, tag := range []string{"range", "host"} {
-			for _, c := range children(child(e, "dhcp"), tag) {
-				if !inside(want.Address, attr(c, "start"), attr(c, "end"), attr(c, "ip")) {
-					remove(c)
-				}
-			}
-		}
+		dhcp := child(e, "dhcp")
+		former := append(children(dhcp, "range"), children(dhcp, "host")...)
+		remove(slices.DeleteFunc(former, func(c *etree.Element) bool {
+			return inside(want.Address, attr(c, "start"), attr(c, "end"), attr(c, "ip"))
+		})...)
 	}
 	if want.TFTP != "" && want.TFTP != have.TFTP {
 		setAttr(ensure(e, "tftp"), "root", want.TFTP)
@@ -144,11 +140,7 @@ func applyHosts(ip *etree.Element, want []Host) {
 			setHost(same[0], w)
 		}
 	}
-	for _, e := range spare {
-		if !taken[e] {
-			remove(e)
-		}
-	}
+	remove(slices.DeleteFunc(spare, func(e *etree.Element) bool { return taken[e] })...)
 }
 
 func setHost(e *etree.Element, h Host) {
@@ -187,57 +179,6 @@ func applyRoutes(root *etree.Element, want []Gateway) {
 		setAttr(e, "gateway", w.Via.String())
 		if w.Metric != 0 {
 			setAttr(e, "metric", strconv.Itoa(w.Metric))
-		}
-	}
-}
-
-func applyDNS(root *etree.Element, had *DNS, want DNS) {
-	have := DNS{}
-	if had != nil {
-		have = *had
-	}
-	dns := func() *etree.Element { return ensure(root, "dns") }
-	if want.Enabled != nil && (have.Enabled == nil || *have.Enabled != *want.Enabled) {
-		setAttr(dns(), "enable", yesNo(*want.Enabled))
-	}
-	r := &reader{}
-	if want.Forwarders != nil {
-		missing := slices.Clone(want.Forwarders)
-		for _, e := range children(child(root, "dns"), "forwarder") {
-			if !plainForwarder(e) {
-				continue
-			}
-			if i := slices.Index(missing, r.addr(e, "addr")); i >= 0 {
-				missing = slices.Delete(missing, i, i+1)
-			} else {
-				remove(e)
-			}
-		}
-		for _, f := range missing {
-			setAttr(insert(dns(), "forwarder"), "addr", f.String())
-		}
-	}
-	if want.Hosts == nil {
-		return
-	}
-	wanted := mergeHosts(want.Hosts)
-	for _, h := range mergeHosts(have.Hosts) {
-		same := func(w DNSHost) bool { return w.IP == h.IP && slices.Equal(w.Names, h.Names) }
-		if i := slices.IndexFunc(wanted, same); i >= 0 {
-			wanted = slices.Delete(wanted, i, i+1)
-			continue
-		}
-		for _, e := range children(child(root, "dns"), "host") {
-			if r.addr(e, "ip") == h.IP {
-				remove(e)
-			}
-		}
-	}
-	for _, w := range wanted {
-		e := insert(dns(), "host")
-		setAttr(e, "ip", w.IP.String())
-		for _, name := range w.Names {
-			setText(insert(e, "hostname"), name)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -27,13 +26,6 @@ func Parse(doc string) (Network, error) {
 		return Network{}, fmt.Errorf("read network: %w", err)
 	}
 	return n, nil
-}
-
-// reader turns attributes and texts into values and keeps every failure.
-type reader struct{ errs []error }
-
-func (r *reader) fail(e *etree.Element, key, value, want string) {
-	r.errs = append(r.errs, fmt.Errorf("<%s %s=%q>: want %s", clip(e.Tag), key, clip(value), want))
 }
 
 func network(root *etree.Element) (Network, error) {
@@ -262,56 +254,4 @@ func (r *reader) rate(e *etree.Element) Rate {
 		return Rate{}
 	}
 	return Rate{Average: r.number(e, "average"), Peak: r.number(e, "peak"), Burst: r.number(e, "burst")}
-}
-
-// number reads a count; an absent attribute is 0.
-func (r *reader) number(e *etree.Element, key string) int {
-	value := attr(e, key)
-	if value == "" {
-		return 0
-	}
-	n, err := strconv.ParseUint(value, 10, 32)
-	if err != nil {
-		r.fail(e, key, value, "a number")
-		return 0
-	}
-	return int(n)
-}
-
-func (r *reader) addr(e *etree.Element, key string) netip.Addr {
-	value := attr(e, key)
-	a, err := netip.ParseAddr(value)
-	if err != nil {
-		r.fail(e, key, value, "an IP address")
-		return netip.Addr{}
-	}
-	return a
-}
-
-func (r *reader) mac(e *etree.Element, key string) string {
-	mac, err := ParseMAC(attr(e, key))
-	if e == nil {
-		r.errs = append(r.errs, errors.New("no <mac>"))
-	} else if err != nil {
-		r.fail(e, key, attr(e, key), "a MAC address")
-	}
-	return mac
-}
-
-func (r *reader) yes(e *etree.Element, key string) bool {
-	flag := r.flag(e, key, "yes", "no")
-	return flag != nil && *flag
-}
-
-// flag reads a switch; nil where the element or the attribute is absent.
-func (r *reader) flag(e *etree.Element, key, yes, no string) *bool {
-	value := attr(e, key)
-	if value == "" {
-		return nil
-	}
-	if value != yes && value != no {
-		r.fail(e, key, value, yes+" or "+no)
-	}
-	on := value == yes
-	return &on
 }

@@ -2,7 +2,6 @@ package xml
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/beevik/etree"
 )
@@ -124,12 +123,4 @@ func ParsePort(doc string) (Port, error) {
 		return Port{}, fmt.Errorf("read port: %w", err)
 	}
 	return p, nil
-}
-
-func (r *reader) uuid(e *etree.Element) string {
-	uuid, err := ParseUUID(strings.TrimSpace(text(e)))
-	if err != nil {
-		r.errs = append(r.errs, err)
-	}
-	return uuid
 }

@@ -147,19 +147,34 @@ func position(parent *etree.Element, tag string) int {
 	return 0
 }
 
-// remove takes an element out, with the white space before it.
-func remove(e *etree.Element) {
-	if e == nil || e.Parent() == nil {
+// remove takes elements of one parent out, each with the white space before
+// it, in one pass: a network may have ten thousand reservations.
+func remove(elements ...*etree.Element) {
+	gone := make(map[etree.Token]bool, len(elements))
+	var parent *etree.Element
+	for _, e := range elements {
+		if e != nil && e.Parent() != nil {
+			gone[e] = true
+			parent = e.Parent()
+		}
+	}
+	if parent == nil {
 		return
 	}
-	parent, at := e.Parent(), e.Index()
-	parent.RemoveChildAt(at)
-	if at > 0 && isBlank(parent.Child[at-1]) {
-		parent.RemoveChildAt(at - 1)
+	kept := parent.Child[:0]
+	for _, t := range parent.Child {
+		if !gone[t] {
+			kept = append(kept, t)
+		} else if last := len(kept) - 1; last >= 0 && isBlank(kept[last]) {
+			kept = kept[:last]
+		}
 	}
-	if len(parent.Child) == 1 && isBlank(parent.Child[0]) {
-		parent.RemoveChildAt(0)
+	if len(kept) == 1 && isBlank(kept[0]) {
+		kept = nil
 	}
+	clear(parent.Child[len(kept):])
+	parent.Child = kept
+	parent.ReindexChildren()
 }
 
 func isBlank(t etree.Token) bool {
