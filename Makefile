@@ -48,7 +48,7 @@ build: tools ## bin/kvnet and bin/kvlab
 	@$(GO_ENV) go build -tags $(TAGS) $(GOFLAGS_KVNET) -o bin/kvnet ./cmd/kvnet
 
 demo: setup ## the story of README on a sealed host, every command with its real output
-	@$(GO_ENV) $(AS_ROOT) bin/kvlab run -- $(CURDIR)/integration/demo.sh
+	@$(GO_ENV) $(AS_ROOT) integration/demo.sh
 
 # The pure floors are tested without cgo too: a saved snapshot must be judged
 # where there is neither libvirt nor a C compiler.
