@@ -414,11 +414,11 @@ func TestContextEnds(t *testing.T) {
 func TestClose(t *testing.T) {
 	c := open(t)
 	// A call that is in flight keeps the connection until it ends.
-	under, gone := make(chan struct{}), make(chan error)
+	under, release, gone := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
 		gone <- do(context.Background(), c, func() error {
 			close(under)
-			<-gone
+			<-release
 			_, _, err := c.listNetworks()
 			return err
 		})
@@ -427,7 +427,7 @@ func TestClose(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	gone <- nil
+	close(release)
 	if err := <-gone; err != nil {
 		t.Errorf("the call in flight: have %v", err)
 	}

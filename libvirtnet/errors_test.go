@@ -46,7 +46,7 @@ func TestKindOf(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if have := kindOf(tt.op, tt.code, tt.domain); have != tt.want {
+			if have := kindOf(tt.op, tt.code, tt.domain); !errors.Is(have, tt.want) {
 				t.Errorf("have %v, want %v", have, tt.want)
 			}
 		})
