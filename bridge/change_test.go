@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,22 @@ func facts(t *testing.T) State {
 	s.Addresses, s.Routes = addresses, routes
 	delete(s.Sysctls, "net.netfilter.nf_conntrack_count")
 	return s
+}
+
+// settle waits until the links that are up have their carrier and its
+// followers: IPv6 takes up its addresses and routes only then.
+func settle(t *testing.T) {
+	t.Helper()
+	until(t, "links that are up work", func() bool {
+		s := read(t)
+		up := 0
+		for _, l := range s.Links {
+			if l.Kind == "veth" && l.Up && l.Oper == "up" {
+				up++
+			}
+		}
+		return up == 2 || slices.ContainsFunc(s.Links, func(l Link) bool { return l.Kind == "veth" && !l.Up })
+	})
 }
 
 // TestChangesAreUndone makes each change, sees it, makes it again, undoes it
@@ -149,6 +166,7 @@ func TestChangesAreUndone(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			inNamespace(t)
 			sh(t, changedHost+test.before)
+			settle(t)
 			before := facts(t)
 			if have := test.see(before); have == test.want {
 				t.Fatalf("%v already before the change", have)
@@ -169,7 +187,12 @@ func TestChangesAreUndone(t *testing.T) {
 			if err := undo(); err != nil {
 				t.Fatalf("undo: %v", err)
 			}
-			if d := cmp.Diff(before, facts(t), byValue); d != "" {
+			settle(t)
+			d := "?"
+			for begin := time.Now(); d != "" && time.Since(begin) < 10*time.Second; {
+				d = cmp.Diff(before, facts(t), byValue)
+			}
+			if d != "" {
 				t.Errorf("-before +after undo:\n%s", d)
 			}
 		})

@@ -43,6 +43,17 @@ func TestFDBAgreesWithBridge(t *testing.T) {
 		}
 		check(t, e.MAC+" state", any(e.State), state)
 	}
+	until(t, "the learned MAC ages", func() bool {
+		age := func() int64 {
+			return find(t, read(t).FDB, func(e FDBEntry) bool { return e.MAC == "52:54:00:00:00:05" }).Age
+		}
+		was := age()
+		if was < 50 {
+			return false
+		}
+		sendFrame(t, "a1", "52:54:00:00:00:05") // seen again: young again
+		return age() < was
+	})
 	check(t, "learned", entry("52:54:00:00:00:05", "a0", false).State, FDBLearned)
 	check(t, "set by hand", entry("52:54:00:00:00:02", "a0", false).State, FDBStatic)
 	check(t, "the port's own", entry("02:00:00:00:00:02", "a0", false).State, FDBPermanent)

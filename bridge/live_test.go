@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -221,4 +222,18 @@ func start(t *testing.T, lines ...string) (wait func()) {
 			t.Error(err)
 		}
 	}
+}
+
+// until asks again and again until the answer is yes. The kernel follows some
+// changes by and by (carrier, operstate, the state of ports); a test that waits
+// in vain fails after a bound that no healthy kernel comes near.
+func until(t *testing.T, what string, yes func() bool) {
+	t.Helper()
+	for begin := time.Now(); time.Since(begin) < 20*time.Second; {
+		if yes() {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Fatalf("waited in vain: %s", what)
 }

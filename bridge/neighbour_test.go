@@ -21,14 +21,22 @@ func TestNeighboursAgreeWithIP(t *testing.T) {
 		ip neigh add 10.0.0.5 dev eth0 nud failed
 		ip neigh add fd00::2 lladdr 52:54:00:00:00:06 dev eth0 nud reachable
 	`)
-	have, want := quiet(t, "ip -j neigh show nud all")
+	have, want := quiet(t, "ip -s -j neigh show nud all")
 	check(t, "neighbours", len(have.Neighbours), len(want))
-	seen := map[string]bool{}
+	aged, seen := 0, map[string]bool{}
 	for _, w := range want {
 		n := find(t, have.Neighbours, func(n Neighbour) bool { return n.IP.String() == w["dst"] && n.Link == w["dev"] })
 		check(t, n.IP.String()+" mac", orNil(n.MAC), w["lladdr"])
 		check(t, n.IP.String()+" state", strings.ToUpper(n.State), w["state"].([]any)[0])
+		if confirmed, ok := w["confirmed"].(float64); ok { // seconds; a tick may pass between the roads
+			age := float64(n.Age) / 1000
+			check(t, n.IP.String()+" age", age > confirmed-0.1 && age < confirmed+1.1, true)
+			aged++
+		}
 		seen[n.State] = true
+	}
+	if aged == 0 {
+		t.Error("ip says no age")
 	}
 	for _, state := range []string{"stale", "permanent", "noarp", "failed", "reachable"} {
 		if !seen[state] {

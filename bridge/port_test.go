@@ -45,9 +45,11 @@ func TestPortsAgreeWithBridge(t *testing.T) {
 		check(t, name+" no", p.Number, hexNumber(t, data["no"].(string)))
 		check(t, name+" root_id", p.DesignatedRoot, brctlID(data["root_id"].(string)))
 	}
-	one, err := ReadPort("b0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	check(t, "ReadPort", one, find(t, have.Ports, func(p Port) bool { return p.Name == "b0" }))
+	until(t, "ReadPort says what Read says", func() bool {
+		one, err := ReadPort("b0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return one == find(t, read(t).Ports, func(p Port) bool { return p.Name == "b0" })
+	})
 }
