@@ -46,39 +46,51 @@ func guestChecks() []Check {
 	}
 }
 
-// segment names the layer 2 network that an interface is in; "" when that is
-// not known.
-func (n *nic) segment() string {
-	vlans := ""
-	if len(n.iface.VLANs) > 0 {
-		vlans = fmt.Sprint(n.iface.VLANs)
-	}
+// segment is a layer 2 network: a bridge, the NIC below macvtaps, or, where
+// neither is known, a network of libvirt's; the VLANs tell more apart.
+type segment struct {
+	kind  nicKind
+	name  string
+	vlans string
+}
+
+func (n *nic) segment() (s segment, known bool) {
+	s.kind = n.kind
 	switch {
 	case n.kind == bridged && n.bridge != "":
-		return "bridge " + n.bridge + vlans
+		s.name = n.bridge
 	case n.kind == direct && n.iface.Dev != "":
-		return "nic " + n.iface.Dev + vlans
-	case n.iface.Network != "":
-		return "network " + n.iface.Network + vlans
+		s.name = n.iface.Dev
+	default:
+		s.kind, s.name = other, n.iface.Network
 	}
-	return ""
+	if len(n.iface.VLANs) > 0 {
+		s.vlans = fmt.Sprint(n.iface.VLANs)
+	}
+	return s, s.name != ""
+}
+
+// place is where a MAC may stand once.
+type place struct {
+	segment
+	mac string
 }
 
 func guestMACDup(p *pass) {
-	type place struct{ segment, mac string }
+	hardware := p.hardwareMACs()
 	seen := make(map[place]*nic, len(p.nics))
 	for i := range p.nics {
 		n := &p.nics[i]
-		segment := n.segment()
-		if segment == "" || n.iface.MAC == "" {
+		segment, known := n.segment()
+		if !known || n.iface.MAC == "" {
 			continue
 		}
-		counted := p.on(n.scope())
+		counted := p.on(n.subject)
 		at := place{segment, strings.ToLower(n.iface.MAC)}
 		first := seen[at]
 		if first == nil {
 			seen[at] = n
-			if owner := p.hardware(n); counted && owner != "" {
+			if owner := hardware[at]; counted && owner != "" {
 				p.hostMAC(n, owner)
 			}
 			continue
@@ -95,10 +107,29 @@ func guestMACDup(p *pass) {
 	}
 }
 
+// hardwareMACs are the MACs of the bridges that libvirt made and of uplinks.
+// A host bridge borrows the MAC of a port, which may be a guest's tap.
+func (h *host) hardwareMACs() map[place]string {
+	found := map[place]string{}
+	if len(h.gaps.lacks[Links]) > 0 {
+		return found
+	}
+	for name := range h.byBridge {
+		at := segment{kind: bridged, name: name}
+		if l := h.links[name]; l != nil && h.owners[name] != nil {
+			found[place{at, strings.ToLower(l.MAC)}] = l.Name
+		}
+		for _, l := range h.uplinks(name) {
+			found[place{at, strings.ToLower(l.MAC)}] = l.Name
+		}
+	}
+	return found
+}
+
 // sharedMAC reports two guests with one MAC, for the one that should change.
 func (p *pass) sharedMAC(keep, change *nic) {
-	s := change.scope()
-	if p.wanted != nil && !p.wanted[s.subject()] && !p.wanted[keep.scope().subject()] {
+	s := change.subject
+	if p.wanted != nil && !p.wanted[s.subject()] && !p.wanted[keep.subject.subject()] {
 		return
 	}
 	severity := Info
@@ -123,33 +154,13 @@ func freshMAC(n *nic) Fix {
 	}
 }
 
-// hardware finds the bridge or uplink in the interface's own segment that has
-// its MAC; "" when none has.
-func (h *host) hardware(n *nic) string {
-	if n.kind != bridged || n.bridge == "" || len(h.gaps.lacks[Links]) > 0 {
-		return ""
-	}
-	if l := h.links[n.bridge]; l != nil && strings.EqualFold(l.MAC, n.iface.MAC) {
-		// A host bridge borrows the MAC of a port: the uplink's, or a tap's.
-		if h.owners[n.bridge] != nil {
-			return l.Name
-		}
-	}
-	for _, l := range h.uplinks(n.bridge) {
-		if strings.EqualFold(l.MAC, n.iface.MAC) {
-			return l.Name
-		}
-	}
-	return ""
-}
-
 // hostMAC reports a guest with the MAC of the host's own bridge or NIC.
 func (p *pass) hostMAC(n *nic, owner string) {
 	severity := Warning
 	if n.active {
 		severity = Error
 	}
-	p.found(n.scope(), Finding{
+	p.found(n.subject, Finding{
 		Severity: severity,
 		Message:  fmt.Sprintf("%s has the MAC %s of the host's own %s", n.title(), show(n.iface.MAC), show(owner)),
 		Want:     "a MAC of its own", Have: show(n.iface.MAC),
@@ -163,16 +174,15 @@ func guestLinkDown(p *pass) {
 		if !n.active {
 			continue
 		}
-		s := n.scope()
-		if !p.on(s) || n.iface.Link != "down" {
+		if !p.on(n.subject) || n.iface.Link != "down" {
 			continue
 		}
-		p.found(s, Finding{
+		p.found(n.subject, Finding{
 			Message: fmt.Sprintf("the cable of %s is unplugged in libvirt", n.title()),
 			Want:    "link up", Have: "link down",
 			Fix: Fix{
 				Class: Guarded, Say: "plug the cable in, unless somebody cut the guest off on purpose",
-				Steps: []Step{{Do: LinkState, On: n.guest.Name, With: n.subject()}},
+				Steps: []Step{{Do: LinkState, On: n.guest.Name, With: n.id()}},
 			},
 		})
 	}

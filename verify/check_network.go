@@ -141,14 +141,19 @@ func (u users) first() *nic {
 }
 
 func netUndefined(p *pass) {
+	for i := range p.snap.Libvirt.Networks {
+		if name := p.snap.Libvirt.Networks[i].Name; len(p.byNet[name]) > 0 {
+			p.on(scope{kind: aNetwork, network: name})
+		}
+	}
 	for i := range p.nics {
 		n := &p.nics[i]
 		name := n.iface.Network
-		if name == "" || p.byNet[name][0] != n {
-			continue // judged with the first interface that refers to it
+		if name == "" || n.net != nil || p.byNet[name][0] != n {
+			continue // found already, with the first interface that refers to it
 		}
 		s := scope{kind: aNetwork, network: name, guest: n.guest.Name}
-		if !p.on(s) || p.networks[name] != nil {
+		if !p.on(s) {
 			continue
 		}
 		u := sortUsers(p.byNet[name])
@@ -326,15 +331,14 @@ func netPortsStale(p *pass) {
 		if !n.active || n.net == nil || !n.net.Active || !n.net.PortsKnown || n.iface.PortID == "" {
 			continue
 		}
-		s := n.scope()
-		if !p.on(s) || !p.portLost(n) {
+		if !p.on(n.subject) || !n.portLost {
 			continue
 		}
 		f := Fix{Class: Guarded, Say: "create the network port of " + n.title() + " again"}
 		if n.iface.Target != "" {
 			f.Steps = []Step{{Do: Replug, On: n.guest.Name, With: n.iface.Target}}
 		}
-		p.found(s, Finding{
+		p.found(n.subject, Finding{
 			Message: fmt.Sprintf("network %s does not know the port of %s: it was restarted under the guest", show(n.net.Name), n.title()),
 			Want:    "port " + show(n.iface.PortID), Have: fmt.Sprintf("%d other ports", len(n.net.Ports)),
 			Fix: f,
@@ -360,7 +364,7 @@ func (p *pass) connections() {
 			if nic.iface.PortID == "" || !n.PortsKnown {
 				countable++
 			}
-			told = told || p.silenced(nic.scope())
+			told = told || p.silenced(nic.subject)
 		}
 		s := scope{kind: aNetwork, network: n.Name}
 		if countable == 0 || told || !p.on(s) || n.Live.Connections >= len(u.active) {

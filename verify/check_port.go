@@ -39,9 +39,9 @@ func portChecks() []Check {
 }
 
 func portNotForwarding(p *pass) {
-	p.eachTap(func(n *nic, s scope, tap *bridge.Link) {
-		if port := p.ports[tap.Name]; port != nil && tap.Up && tap.Carrier && p.on(s) && port.State != bridge.PortForwarding {
-			p.notForwarding(s, port, "of guest "+show(n.guest.Name))
+	p.eachTap(func(n *nic, tap *bridge.Link) {
+		if port := n.port; port != nil && tap.Up && tap.Carrier && p.on(n.subject) && port.State != bridge.PortForwarding {
+			p.notForwarding(n.subject, port, "of guest "+show(n.guest.Name))
 		}
 	})
 	for _, name := range p.hostBridges {
@@ -91,28 +91,24 @@ func (p *pass) notForwarding(s scope, port *bridge.Port, whose string) {
 
 // wantsIsolation says whether libvirt wants the port isolated.
 func (n *nic) wantsIsolation() bool {
-	if n.iface.Isolated || n.net == nil {
-		return n.iface.Isolated
-	}
-	def := n.net.Def()
-	return def.PortsIsolated != nil && *def.PortsIsolated
+	isolated := definition(n.net).PortsIsolated
+	return n.iface.Isolated || isolated != nil && *isolated
 }
 
 func portIsolated(p *pass) {
-	p.eachTap(func(n *nic, s scope, tap *bridge.Link) {
-		port := p.ports[tap.Name]
-		if port == nil || !p.on(s) {
+	p.eachTap(func(n *nic, _ *bridge.Link) {
+		if n.port == nil || !p.on(n.subject) {
 			return
 		}
 		want := n.wantsIsolation()
-		if port.Isolated == want {
+		if n.port.Isolated == want {
 			return
 		}
 		message := fmt.Sprintf("port %s is isolated, and libvirt does not say so: other isolated ports do not reach it", n.title())
 		if want {
 			message = fmt.Sprintf("port %s is not isolated as libvirt says: it reaches the other guests", n.title())
 		}
-		p.isolation(s, message, want)
+		p.isolation(n.subject, message, want)
 	})
 	for _, name := range p.hostBridges {
 		for _, l := range p.uplinks(name) {

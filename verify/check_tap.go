@@ -82,16 +82,12 @@ func tapChecks() []Check {
 	}
 }
 
-// eachTap visits the interfaces of active guests that have a tap in a bridge,
-// with the tap; want is false for those whose tap does not exist.
-func (p *pass) eachTap(visit func(n *nic, s scope, tap *bridge.Link)) {
+// eachTap visits the taps of active guests that belong into a bridge. A tap
+// that does not exist is not visited.
+func (p *pass) eachTap(visit func(n *nic, tap *bridge.Link)) {
 	for i := range p.nics {
-		n := &p.nics[i]
-		if !n.active || n.kind != bridged || n.iface.Target == "" {
-			continue
-		}
-		if tap := p.links[n.iface.Target]; tap != nil {
-			visit(n, n.scope(), tap)
+		if n := &p.nics[i]; n.kind == bridged && n.tap != nil {
+			visit(n, n.tap)
 		}
 	}
 }
@@ -102,11 +98,10 @@ func tapMissing(p *pass) {
 		if !n.active || n.iface.Target == "" || n.kind == other || n.kind == plain && !n.iface.Managed {
 			continue
 		}
-		s := n.scope()
-		if !p.on(s) || p.links[n.iface.Target] != nil {
+		if !p.on(n.subject) || n.tap != nil {
 			continue
 		}
-		p.found(s, Finding{
+		p.found(n.subject, Finding{
 			Message: fmt.Sprintf("the tap %s does not exist: it was deleted, renamed or moved away", n.title()),
 			Want:    "link " + show(n.iface.Target), Have: "no such link",
 			Fix: Fix{
@@ -118,15 +113,15 @@ func tapMissing(p *pass) {
 }
 
 func tapNotEnslaved(p *pass) {
-	p.eachTap(func(n *nic, s scope, tap *bridge.Link) {
-		if n.bridge == "" || !p.isBridge(n.bridge) || !p.on(s) || tap.Master != "" {
+	p.eachTap(func(n *nic, tap *bridge.Link) {
+		if !n.homely || !p.on(n.subject) || tap.Master != "" {
 			return
 		}
 		cause := "it was taken out behind libvirt's back"
-		if p.portLost(n) {
+		if n.portLost {
 			cause = "network " + show(n.iface.Network) + " was restarted under the guest"
 		}
-		p.found(s, Finding{
+		p.found(n.subject, Finding{
 			Message: fmt.Sprintf("%s is in no bridge: %s", n.title(), cause),
 			Want:    "master " + show(n.bridge), Have: "no master",
 			Fix: Fix{
@@ -138,11 +133,11 @@ func tapNotEnslaved(p *pass) {
 }
 
 func tapWrongBridge(p *pass) {
-	p.eachTap(func(n *nic, s scope, tap *bridge.Link) {
-		if n.bridge == "" || !p.isBridge(n.bridge) || !p.on(s) || tap.Master == "" || tap.Master == n.bridge || !p.isBridge(tap.Master) {
+	p.eachTap(func(n *nic, tap *bridge.Link) {
+		if !n.homely || !p.on(n.subject) || tap.Master == "" || tap.Master == n.bridge || !p.isBridge(tap.Master) {
 			return
 		}
-		p.found(s, Finding{
+		p.found(n.subject, Finding{
 			Message: fmt.Sprintf("%s is in bridge %s, and libvirt says %s", n.title(), show(tap.Master), show(n.bridge)),
 			Want:    "master " + show(n.bridge), Have: "master " + show(tap.Master),
 			Fix: Fix{
@@ -156,15 +151,14 @@ func tapWrongBridge(p *pass) {
 func tapAdminDown(p *pass) {
 	for i := range p.nics {
 		n := &p.nics[i]
-		tap := p.links[n.iface.Target]
+		tap := n.tap
 		if !n.running() || tap == nil || n.kind == other || n.kind == plain && !n.iface.Managed {
 			continue
 		}
-		s := n.scope()
-		if !p.on(s) || tap.Up {
+		if !p.on(n.subject) || tap.Up {
 			continue
 		}
-		p.found(s, Finding{
+		p.found(n.subject, Finding{
 			Message: fmt.Sprintf("the tap %s is switched off", n.title()),
 			Want:    "up", Have: "down",
 			Fix: Fix{Class: Safe, Say: "set " + show(tap.Name) + " up", Steps: []Step{{Do: LinkUp, On: tap.Name}}},
@@ -173,8 +167,8 @@ func tapAdminDown(p *pass) {
 }
 
 func tapNoCarrier(p *pass) {
-	p.eachTap(func(n *nic, s scope, tap *bridge.Link) {
-		if tap.Kind != "tun" || !tap.Up || !p.on(s) || tap.Carrier {
+	p.eachTap(func(n *nic, tap *bridge.Link) {
+		if tap.Kind != "tun" || !tap.Up || !p.on(n.subject) || tap.Carrier {
 			return
 		}
 		f := Finding{Want: "carrier", Have: "no carrier"}
@@ -188,17 +182,17 @@ func tapNoCarrier(p *pass) {
 				Say: "take the interface out of guest " + show(n.guest.Name) + " and plug an equal one in, or restart the guest",
 			}
 		}
-		p.found(s, f)
+		p.found(n.subject, f)
 	})
 }
 
 func tapMACEqualsGuest(p *pass) {
-	p.eachTap(func(n *nic, s scope, tap *bridge.Link) {
-		if tap.Kind != "tun" || n.iface.MAC == "" || !p.on(s) || !strings.EqualFold(tap.MAC, n.iface.MAC) {
+	p.eachTap(func(n *nic, tap *bridge.Link) {
+		if tap.Kind != "tun" || n.iface.MAC == "" || !p.on(n.subject) || !strings.EqualFold(tap.MAC, n.iface.MAC) {
 			return
 		}
 		want := tapMAC(n.iface.MAC)
-		p.found(s, Finding{
+		p.found(n.subject, Finding{
 			Message: fmt.Sprintf("the tap %s has the guest's own MAC %s: the bridge keeps the guest's packets for itself", n.title(), show(tap.MAC)),
 			Want:    show(want), Have: show(tap.MAC),
 			Fix: Fix{Class: Safe, Say: "give " + show(tap.Name) + " the MAC that libvirt gives it", Steps: []Step{{Do: SetMAC, On: tap.Name, With: want}}},

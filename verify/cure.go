@@ -13,7 +13,7 @@ import (
 // anew, else in the kernel alone. The MTU comes first: the kernel lowers a
 // bridge's to that of its smallest port.
 func (h *host) backIntoBridge(n *nic) []Step {
-	if h.portLost(n) {
+	if n.portLost {
 		return []Step{{Do: Replug, On: n.guest.Name, With: n.iface.Target}}
 	}
 	var steps []Step
@@ -37,10 +37,8 @@ func (h *host) wantedMTU(n *nic) int {
 	if n.iface.MTU > 0 {
 		return n.iface.MTU
 	}
-	if n.net != nil {
-		if def := n.net.Def(); def.MTU > 0 {
-			return def.MTU
-		}
+	if def := definition(n.net); def.MTU > 0 {
+		return def.MTU
 	}
 	if l := h.links[n.bridge]; l != nil {
 		return l.MTU

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/xml"
 )
@@ -23,30 +24,56 @@ type nic struct {
 	kind   nicKind
 	bridge string // where it belongs: the link's real name; "" when that is unknown
 	active bool   // its guest has a process
+	// portLost says that the network does not know the interface's port: the
+	// mark of a network that was restarted under its guests.
+	portLost bool
+
+	tap     *bridge.Link // the link of an active guest's interface; nil: none
+	port    *bridge.Port // its port; nil: none
+	homely  bool         // there is a bridge where it belongs
+	subject scope        // what a verdict on it is about
 }
 
 // newNIC resolves an interface. Links and networks are indexed already.
 func (h *host) newNIC(g *libvirtnet.Guest, i *libvirtnet.Interface) nic {
 	n := nic{guest: g, iface: i, active: g.Active() && g.State != libvirtnet.ShutOff}
-	var def xml.Network
 	if i.Network != "" {
-		if n.net = h.networks[i.Network]; n.net != nil {
-			def = n.net.Def()
+		n.net = h.networks[i.Network]
+	}
+	def := definition(n.net)
+	if n.active && i.Target != "" {
+		n.tap, n.port = h.links[i.Target], h.ports[i.Target]
+	}
+	if n.kind = kindOf(i, n.net != nil, def); n.kind == bridged {
+		n.bridge = h.belongsInto(&n, def)
+		if h.isOVS(n.bridge) || n.tap != nil && h.isOVS(n.tap.Master) {
+			n.kind, n.bridge = other, ""
 		}
+		n.homely = h.isBridge(n.bridge)
 	}
-	n.kind = kindOf(i, n.net != nil, def)
-	if n.kind != bridged {
-		return n
-	}
-	n.bridge = h.belongsInto(&n, def)
-	tap := h.links[i.Target]
-	if h.isOVS(n.bridge) || n.active && tap != nil && h.isOVS(tap.Master) {
-		n.kind = other
+	n.portLost = n.net != nil && n.net.Active && n.net.PortsKnown && i.PortID != "" && !h.portIDs[n.net][i.PortID]
+	// The fate of a network of mode bridge is not that of its taps: it goes
+	// down and the taps stay.
+	n.subject = scope{
+		kind: aLink, link: n.id(), bridge: n.bridge, network: i.Network, guest: g.Name,
+		free: n.net != nil && !def.Managed(),
 	}
 	return n
 }
 
-func kindOf(i *libvirtnet.Interface, known bool, def xml.Network) nicKind {
+// definition is the definition of a network in force, empty for none. It is
+// not copied as Def does.
+func definition(n *libvirtnet.Network) *xml.Network {
+	switch {
+	case n != nil && n.Live != nil:
+		return n.Live
+	case n != nil && n.Config != nil:
+		return n.Config
+	}
+	return &xml.Network{}
+}
+
+func kindOf(i *libvirtnet.Interface, known bool, def *xml.Network) nicKind {
 	if ovs(i.VirtualPort) || ovs(def.VirtualPort) {
 		return other
 	}
@@ -72,7 +99,7 @@ func kindOf(i *libvirtnet.Interface, known bool, def xml.Network) nicKind {
 // belongsInto is the bridge that a tap belongs into: what the guest's live
 // document says while there is such a bridge, else what the network says. The
 // two differ after a network was restarted with another bridge.
-func (h *host) belongsInto(n *nic, def xml.Network) string {
+func (h *host) belongsInto(n *nic, def *xml.Network) string {
 	said := n.iface.Bridge
 	if n.iface.Type == "bridge" && said == "" && n.iface.Network == "" {
 		said = n.iface.Source
@@ -86,8 +113,8 @@ func (h *host) belongsInto(n *nic, def xml.Network) string {
 	return h.realName(said)
 }
 
-// subject names an interface: its tap, else its MAC, else its alias.
-func (n *nic) subject() string {
+// id names an interface: its tap, else its MAC, else its alias.
+func (n *nic) id() string {
 	switch {
 	case n.iface.Target != "":
 		return n.iface.Target
@@ -109,24 +136,4 @@ func (n *nic) title() string {
 // libvirt itself holds some of its links down.
 func (n *nic) running() bool {
 	return n.active && (n.guest.State == libvirtnet.Running || n.guest.State == libvirtnet.Idle)
-}
-
-// scope is what a verdict on the interface is about. The fate of a network of
-// mode bridge is not that of its taps: it goes down and the taps stay.
-func (n *nic) scope() scope {
-	return scope{
-		kind: aLink, link: n.subject(), bridge: n.bridge, network: n.iface.Network, guest: n.guest.Name,
-		free: n.net != nil && !n.netOwnsBridge(),
-	}
-}
-
-func (n *nic) netOwnsBridge() bool {
-	def := n.net.Def()
-	return def.Managed()
-}
-
-// portLost says that the network does not know the interface's port: the mark
-// of a network that was restarted under its guests.
-func (h *host) portLost(n *nic) bool {
-	return n.net != nil && n.net.Active && n.net.PortsKnown && n.iface.PortID != "" && !h.portIDs[n.net][n.iface.PortID]
 }

@@ -33,7 +33,7 @@ func (h *host) expandNetwork(set map[key]bool, name string) {
 		h.addBridge(set, n)
 	}
 	for _, nic := range h.byNet[name] {
-		set[key{aLink, nic.subject()}] = true
+		set[key{aLink, nic.id()}] = true
 		set[key{aGuest, nic.guest.Name}] = true
 	}
 }
@@ -67,7 +67,7 @@ func (h *host) expandBridge(set map[key]bool, name string) {
 		}
 	}
 	for _, nic := range h.byBridge[name] {
-		set[key{aLink, nic.subject()}] = true
+		set[key{aLink, nic.id()}] = true
 		set[key{aGuest, nic.guest.Name}] = true
 	}
 }
@@ -83,7 +83,7 @@ func (h *host) expandGuest(set map[key]bool, name string) {
 		if n.guest.Name != name {
 			continue
 		}
-		set[key{aLink, n.subject()}] = true
+		set[key{aLink, n.id()}] = true
 		if n.bridge != "" {
 			h.addBridgeName(set, n.bridge)
 		}
@@ -110,7 +110,7 @@ func (p *pass) count() {
 		}
 	}
 	for i := range p.nics {
-		if in(key{aLink, p.nics[i].subject()}) {
+		if in(key{aLink, p.nics[i].id()}) {
 			p.report.Interfaces++
 		}
 	}
