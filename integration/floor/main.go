@@ -1,0 +1,116 @@
+// Command floor does the least that a command of kvnet can do: it starts,
+// connects, makes the bare calls and the bare dumps, looks at nothing and
+// prints nothing. `make bench` holds kvnet against it.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+	"libvirt.org/go/libvirt"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "floor:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("usage: floor verify|domif-list")
+	}
+	conn, err := libvirt.NewConnect("qemu:///system")
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	switch args[0] {
+	case "domif-list":
+		return guests(conn)
+	case "verify":
+		if err := networks(conn); err != nil {
+			return err
+		}
+		if err := guests(conn); err != nil {
+			return err
+		}
+		return kernel()
+	}
+	return fmt.Errorf("no floor for %q", args[0])
+}
+
+// guests makes one call for the list and one for each guest.
+func guests(conn *libvirt.Connect) error {
+	list, err := conn.ListAllDomains(0)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if _, err := list[i].GetXMLDesc(0); err != nil {
+			return err
+		}
+		if err := list[i].Free(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// networks makes one call for the list and three for each network.
+func networks(conn *libvirt.Connect) error {
+	list, err := conn.ListAllNetworks(0)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		for _, flags := range []libvirt.NetworkXMLFlags{0, libvirt.NETWORK_XML_INACTIVE} {
+			if _, err := list[i].GetXMLDesc(flags); err != nil {
+				return err
+			}
+		}
+		ports, err := list[i].ListAllPorts(0)
+		if err != nil {
+			return err
+		}
+		for j := range ports {
+			if err := ports[j].Free(); err != nil {
+				return err
+			}
+		}
+		if err := list[i].Free(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kernel makes the dumps and drops them.
+func kernel() error {
+	dumps := []struct {
+		message, family int
+	}{
+		{unix.RTM_GETLINK, unix.AF_UNSPEC},
+		{unix.RTM_GETADDR, unix.AF_UNSPEC},
+		{unix.RTM_GETROUTE, unix.AF_INET},
+		{unix.RTM_GETROUTE, unix.AF_INET6},
+		{unix.RTM_GETRULE, unix.AF_INET},
+		{unix.RTM_GETRULE, unix.AF_INET6},
+		{unix.RTM_GETNEIGH, unix.AF_INET},
+		{unix.RTM_GETNEIGH, unix.AF_INET6},
+		{unix.RTM_GETNEIGH, unix.AF_BRIDGE},
+		{unix.RTM_GETNETCONF, unix.AF_INET},
+		{unix.RTM_GETNETCONF, unix.AF_INET6},
+	}
+	for _, d := range dumps {
+		req := nl.NewNetlinkRequest(d.message, unix.NLM_F_DUMP)
+		req.AddData(nl.NewIfInfomsg(d.family))
+		if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
+			return fmt.Errorf("dump %d of family %d: %w", d.message, d.family, err)
+		}
+	}
+	return nil
+}
