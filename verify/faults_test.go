@@ -2,6 +2,7 @@ package verify
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
@@ -96,8 +97,9 @@ func networkFaults() map[string]func(*Snapshot) {
 			addRoute(s, "192.168.122.0/25", "", "tailscale0")
 			s.Kernel.Routes[len(s.Kernel.Routes)-1].Table = 52
 		},
-		"net-subnet-collision+wider": func(s *Snapshot) { addRoute(s, "192.168.0.0/16", "203.0.113.7", "br0") },
-		"net-ports-stale":            func(s *Snapshot) { s.network("default").Ports = []string{} },
+		"net-subnet-collision+nested": func(s *Snapshot) { addNetwork(s, natNetwork("nested", "virbr7", "203.0.113.1/24")) },
+		"net-subnet-collision+wider":  func(s *Snapshot) { addRoute(s, "192.168.0.0/16", "203.0.113.7", "br0") },
+		"net-ports-stale":             func(s *Snapshot) { s.network("default").Ports = []string{} },
 		"net-ports-stale+count": func(s *Snapshot) {
 			n := s.network("default")
 			n.PortsKnown, n.Ports, n.Live.Connections = false, []string{}, 0
@@ -290,6 +292,20 @@ func uplinkFaults() map[string]func(*Snapshot) {
 			addBridge(s, "br1", "fe:54:00:aa:00:09", 0, 15000)
 			addGuest(s, "alone", libvirtnet.Running, onBridge("br1", "vnet7", "52:54:00:aa:00:09"))
 		},
+		"uplink-down+nobody-runs": func(s *Snapshot) {
+			addBridge(s, "br9", "02:00:00:00:00:09", 0, 15000)
+			addLink(s, bridge.Link{Name: "eth9", MAC: "52:54:00:10:00:09", MTU: 1500, Oper: "down"})
+			addPort(s, "eth9", "br9")
+			s.port("eth9").State = bridge.PortDisabled
+			addGuest(s, "later", libvirtnet.ShutOff, onBridge("br9", "", "52:54:00:aa:00:09"))
+			s.guest("later").Autostart = true
+		},
+		"uplink-missing+was-a-gateway": func(s *Snapshot) {
+			addBridge(s, "br1", "fe:54:00:aa:00:09", 0, 15000)
+			addAddress(s, "br1", "10.9.0.7/24")
+			addRoute(s, "10.10.0.0/16", "10.9.0.1", "br1")
+			addGuest(s, "alone", libvirtnet.Running, onBridge("br1", "vnet7", "52:54:00:aa:00:09"))
+		},
 		"uplink-down": func(s *Snapshot) {
 			s.link("eth0").Up, s.link("eth0").Carrier, s.link("eth0").Oper = false, false, "down"
 			s.port("eth0").State = bridge.PortDisabled
@@ -324,8 +340,24 @@ func hostFaults() map[string]func(*Snapshot) {
 				s.Kernel.Forwarding[i].On = false
 			}
 		},
-		"ip-forward-per-if-off":        func(s *Snapshot) { forwardingOff(s, "virbr0") },
+		"ip-forward-per-if-off": func(s *Snapshot) { forwardingOff(s, "virbr0") },
+		"ip-forward-per-if-off+forward-dev": func(s *Snapshot) {
+			addLink(s, bridge.Link{Name: "eth0.100", Kind: "vlan", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
+			s.network("default").Live.ForwardDevs = []string{"eth0.100"}
+			s.network("default").Config.ForwardDevs = []string{"eth0.100"}
+			forwardingOff(s, "eth0.100")
+			forwardingOff(s, "br0")
+		},
 		"ip-forward-per-if-off+uplink": func(s *Snapshot) { forwardingOff(s, "br0") },
+		"host-no-default-route+nobody-runs": func(s *Snapshot) {
+			s.Kernel.Routes = slices.DeleteFunc(s.Kernel.Routes, func(r bridge.Route) bool { return r.Dst.Bits() == 0 })
+			for _, tap := range []string{"vnet0", "vnet2"} {
+				s.dropLink(tap)
+			}
+			s.Libvirt.Guests = s.Libvirt.Guests[2:]
+			s.dropLink("vnet1")
+			s.dropLink("vnet3")
+		},
 		"host-no-default-route": func(s *Snapshot) {
 			var kept []bridge.Route
 			for _, r := range s.Kernel.Routes {

@@ -114,6 +114,53 @@ func healthyHosts() map[string]func() Snapshot {
 			n.Active, n.Autostart = false, false
 			addNetwork(s, n)
 		}),
+		"ok-networks-share-a-host-bridge": with(func(s *Snapshot) {
+			addNetwork(s, libvirtnet.Network{Name: "lan-too", Active: true, Persistent: true, Config: &xml.Network{Name: "lan-too", Mode: xml.HostBridge, Bridge: "br0"}})
+		}),
+		"ok-air-gapped": func() Snapshot {
+			s := emptyHost()
+			s.dropLink("eth0")
+			s.Kernel.Sysctls[ipForward] = "0"
+			n := natNetwork("inside", "virbr1", "10.9.0.1/24")
+			n.Config.Mode = xml.Isolated
+			addNetwork(&s, n)
+			addGuest(&s, "alone", libvirtnet.Running, onNetwork("inside", "vnet0", "52:54:00:aa:00:01"))
+			return s
+		},
+		"ok-mtu-not-wished": with(func(s *Snapshot) {
+			s.link("vnet0").MTU, s.link("virbr0").MTU = 1400, 1400
+			s.guest("centos").Interfaces[0].MTU = 1400
+		}),
+		"ok-tap-with-any-mac":  with(func(s *Snapshot) { s.link("vnet0").MAC = "2a:00:00:00:00:01" }),
+		"ok-uplink-link-local": with(func(s *Snapshot) { addAddress(s, "eth0", "fe80::5054:ff:fe10:1/64") }),
+		"ok-dhcp-without-dns": with(func(s *Snapshot) {
+			n := natNetwork("leases", "virbr7", "10.7.0.1/24")
+			n.Config.Mode, n.Config.DNS = xml.Isolated, &xml.DNS{Enabled: ptr(false)}
+			s.stop("default")
+			s.Libvirt.Networks, s.Libvirt.Guests = s.Libvirt.Networks[1:], []libvirtnet.Guest{}
+			for _, tap := range []string{"vnet0", "vnet1", "vnet2", "vnet3"} {
+				s.dropLink(tap)
+			}
+			addNetwork(s, n)
+			dropSockets(s, "10.7.0.1")
+			s.Kernel.Sockets = append(s.Kernel.Sockets, bridge.Socket{Protocol: "udp", Address: netip.IPv4Unspecified(), Port: 53, PID: 66, Command: "named"})
+		}),
+		"ok-down-where-nobody-is": with(func(s *Snapshot) {
+			// A host bridge that only a shut-off guest names.
+			addBridge(s, "br9", "02:00:00:00:00:09", 1, 15000)
+			addLink(s, bridge.Link{Name: "eth9", MAC: "52:54:00:10:00:09", MTU: 1500, Oper: "down"})
+			addPort(s, "eth9", "br9")
+			s.link("br9").Up = false
+			addGuest(s, "later", libvirtnet.ShutOff, onBridge("br9", "", "52:54:00:aa:00:09"))
+		}),
+		"ok-two-ways-out": with(func(s *Snapshot) {
+			// The better default route forwards; the other is the host's own.
+			addLink(s, bridge.Link{Name: "wlan0", MAC: "52:54:00:10:00:04", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
+			addAddress(s, "wlan0", "198.51.100.7/24")
+			addRoute(s, "0.0.0.0/0", "198.51.100.1", "wlan0")
+			s.Kernel.Routes[len(s.Kernel.Routes)-1].Metric = 600
+			forwardingOff(s, "wlan0")
+		}),
 		"ok-spare-nic-on-bridge": with(func(s *Snapshot) {
 			addLink(s, bridge.Link{Name: "eth1", Kind: "veth", MAC: "52:54:00:10:00:02", MTU: 1500, Up: true, Oper: "lowerlayerdown"})
 			addPort(s, "eth1", "br0")
