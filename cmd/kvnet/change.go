@@ -54,11 +54,12 @@ func (o changeOptions) stops() bool { return o.dryRun || o.printXML }
 // where it is the one that libvirt works on.
 type world struct {
 	gathered
-	here bool // the kernel half is that of libvirt's daemon
+	here bool   // the kernel half is that of libvirt's daemon
+	why  string // it is not
 }
 
 // lookAround reads both halves. Without libvirt's there is nothing to plan;
-// without the kernel's the checks that need it are left out, and a note says
+// without the kernel's the checks that need it are left out, and carryOut says
 // so.
 func (e *env) lookAround(ctx context.Context) (world, error) {
 	w := world{gathered: gather(ctx, e.uri)}
@@ -73,11 +74,11 @@ func (e *env) lookAround(ctx context.Context) (world, error) {
 	}
 	switch {
 	case !w.Libvirt.Daemon.Local:
-		e.note("the kernel is not looked at: %s names no daemon on this host", w.URI)
+		w.why = w.URI + " names no daemon on this host"
 	case w.kernelErr != nil:
-		e.note("the kernel is not looked at: %v", w.kernelErr)
+		w.why = w.kernelErr.Error()
 	case !sameKernel(w.Libvirt.Daemon, w.Kernel):
-		e.note("the kernel is not looked at: the daemon of %s is in another network namespace", w.URI)
+		w.why = "the daemon of " + w.URI + " is in another network namespace"
 	default:
 		w.here = true
 	}
@@ -120,9 +121,9 @@ type change struct {
 	world      world
 	// subjects are the names of networks, bridges and guests that are touched.
 	subjects []string
-	// intended are checks whose findings are what the change is for, or what
-	// the user asked for.
-	intended []string
+	// own says whether a finding behind the change is the change's own: it fails
+	// then and is undone. Others, and all with --force, are only told.
+	own func(verify.Finding) bool
 	// act makes what the plan has no step for, behind its steps; takeBack undoes
 	// it when it, or anything behind it, fails. Both may be nil.
 	act      func(context.Context) error
@@ -136,6 +137,9 @@ type change struct {
 func (e *env) carryOut(ctx context.Context, conn *libvirtnet.Conn, c change, o changeOptions) error {
 	for _, line := range c.plan.Disturbs {
 		e.announce(line)
+	}
+	if c.world.why != "" {
+		e.note("the kernel is not looked at: %s", c.world.why)
 	}
 	before := c.findings(c.world.gathered)
 	err := conn.Apply(ctx, c.plan, func(ctx context.Context) error {

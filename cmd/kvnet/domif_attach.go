@@ -12,6 +12,7 @@ import (
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/verify"
 	"github.com/kvnet/kvnet/xml"
 )
 
@@ -160,12 +161,12 @@ func runDomifAttach(ctx context.Context, e *env, o domifAttachOptions) error {
 	if o.stops() {
 		return e.printPlan(plan, o.changeOptions)
 	}
-	intended := []string{"net-no-autostart"}
-	if o.want.Link == "down" {
-		intended = append(intended, "guest-link-down")
+	own := func(f verify.Finding) bool {
+		unplugged := f.Check == "guest-link-down" && o.want.Link == "down"
+		return f.Domain == t.have.Name && !unplugged && !slices.Contains(chosen, f.Check)
 	}
 	err = e.carryOut(ctx, t.conn, change{
-		op: "attach to", object: src.String(), plan: plan, world: t.world, subjects: []string{t.have.Name}, intended: intended,
+		op: "attach to", object: src.String(), plan: plan, world: t.world, subjects: []string{t.have.Name}, own: own,
 		settle: func(ctx context.Context) error { return t.attached(ctx, o.want, src, live, config) },
 	}, o.changeOptions)
 	if err != nil {

@@ -92,6 +92,9 @@ func runDomifDetach(ctx context.Context, e *env, o domifDetachOptions) error {
 	err = e.carryOut(ctx, t.conn, change{
 		op: "detach from", object: "guest " + clean(t.have.Name), plan: plan, world: t.world, act: rest,
 	}, o.changeOptions)
+	if failed := (*failure)(nil); errors.As(err, &failed) && f.live != nil && failed.hint == "" && failed.code == exitFailed {
+		failed.hint = "a guest that was asked before and has not let go yet cannot be asked again: kvnet domif-list shows whether it has"
+	}
 	if err != nil {
 		return err
 	}
@@ -230,6 +233,7 @@ func (t guestTarget) letGo(ctx context.Context, f foundInterface, config libvirt
 	return t.conn.Apply(ctx, config, func(ctx context.Context) error { return t.forgotten(ctx, f) })
 }
 
+// waitGone waits until neither libvirt nor the kernel has the device.
 func (t guestTarget) waitGone(ctx context.Context, f foundInterface) error {
 	stays := "; its configuration is unchanged"
 	if f.config == nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/verify"
 	"github.com/kvnet/kvnet/xml"
 )
 
@@ -77,6 +78,7 @@ func runDomifReplug(ctx context.Context, e *env, guest, name string, o changeOpt
 		r.Layers = layerNames(true, false)
 		err = e.carryOut(ctx, t.conn, change{
 			op: "replug", object: interfaceWords(i), plan: plan, world: t.world, subjects: []string{t.have.Name},
+			own: func(f verify.Finding) bool { return f.Subject == i.Target },
 			act: k.take, takeBack: k.takeBack,
 			settle: func(ctx context.Context) error {
 				if want.bridge == "" {

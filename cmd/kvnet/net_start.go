@@ -55,7 +55,7 @@ func runNetStart(ctx context.Context, e *env, name string, o changeOptions) erro
 	}
 	err = e.carryOut(ctx, t.conn, change{
 		op: "start", object: t.object(), plan: plan, world: t.world, subjects: []string{t.have.Name},
-		intended: []string{"net-no-autostart", "net-live-config-drift"},
+		own: networkOwn(t.have.Def()),
 		settle: func(ctx context.Context) error {
 			return t.expect(ctx, func(n libvirtnet.Network) error {
 				if !n.Active {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kvnet/kvnet/verify"
+	"github.com/kvnet/kvnet/xml"
 )
 
 // lookAgain is how often a host that has not settled is looked at.
@@ -19,14 +21,32 @@ func (c change) findings(g gathered) []verify.Finding {
 		return nil
 	}
 	report := verify.JudgeOnly(g.Snapshot, verify.Options{Subjects: c.subjects})
-	return slices.DeleteFunc(report.Findings, func(f verify.Finding) bool {
-		return !f.Severity.AtLeast(verify.Warning) || slices.Contains(c.intended, f.Check)
-	})
+	return slices.DeleteFunc(report.Findings, func(f verify.Finding) bool { return !f.Severity.AtLeast(verify.Warning) })
 }
 
-// verifyChange looks at libvirt and the kernel until the change has brought
-// about no finding that was not there before, or ctx ends. With --force the
-// findings are what was asked for, and only told.
+// chosen are checks whose findings are somebody's choice, or the state of the
+// host around: no change of ours brings them about, some only let them show.
+var chosen = []string{
+	"net-no-autostart", "net-live-config-drift", "guest-paused",
+	"host-no-default-route", "uplink-missing", "uplink-down", "uplink-no-carrier", "uplink-has-ip",
+}
+
+// networkOwn are the findings that a network command answers for: those of the
+// network and of the bridge that libvirt makes for it. A guest that was left
+// behind by an earlier stop, or a host bridge that is down, is no reason not to
+// start a network.
+func networkOwn(def xml.Network) func(verify.Finding) bool {
+	return func(f verify.Finding) bool {
+		if f.Domain != "" || slices.Contains(chosen, f.Check) {
+			return false
+		}
+		return def.Managed() || strings.HasPrefix(f.Check, "net-")
+	}
+}
+
+// verifyChange looks at libvirt and the kernel until the change has no finding
+// of its own that was not there before, or ctx ends. With --force findings are
+// what was asked for.
 func (e *env) verifyChange(ctx context.Context, c change, before []verify.Finding, o changeOptions) error {
 	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
@@ -39,13 +59,12 @@ func (e *env) verifyChange(ctx context.Context, c change, before []verify.Findin
 		case g.libvirtErr != nil:
 			return fmt.Errorf("look at the result: %w", g.libvirtErr)
 		}
-		if last = newFindings(before, c.findings(g)); len(last) == 0 {
-			return nil
+		fresh := newFindings(before, c.findings(g))
+		if last = fresh; c.own != nil {
+			last = slices.DeleteFunc(slices.Clone(fresh), func(f verify.Finding) bool { return !c.own(f) })
 		}
-		if o.force {
-			for _, f := range last {
-				e.note("%s: %s", f.Check, f.Message)
-			}
+		if len(last) == 0 || o.force {
+			e.noteFindings(fresh)
 			return nil
 		}
 		select {
@@ -53,6 +72,17 @@ func (e *env) verifyChange(ctx context.Context, c change, before []verify.Findin
 		case <-ctx.Done():
 			return notSettled(last, ctx.Err())
 		}
+	}
+}
+
+// noteFindings tells of findings that do not stop the change.
+func (e *env) noteFindings(list []verify.Finding) {
+	for _, f := range list {
+		words := f.Check + ": " + f.Message
+		if cure := f.Fix.Commands(); len(cure) > 0 {
+			words += "; cure: " + strings.Join(cure, "; ")
+		}
+		e.note("%s", words)
 	}
 }
 
