@@ -29,7 +29,7 @@ func networkPort(port int) bool {
 	return port == 53 || port == 67 || port == 69 || port == 547
 }
 
-// sockets lists bound UDP and listening TCP sockets of both families.
+// inetSockets lists bound UDP and listening TCP sockets of both families.
 func (c *conn) inetSockets(ctx context.Context) ([]socketMsg, error) {
 	var list []socketMsg
 	for _, family := range []uint8{afInet, afInet6} {
