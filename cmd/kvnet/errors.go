@@ -148,15 +148,19 @@ func explain(err error) *failure {
 	return f
 }
 
-// split takes verb and object out of an error of libvirtnet.
+// split takes verb and object out of an error of libvirtnet. What is wrapped
+// around it stays in the line.
 func (f *failure) split(err error) {
+	f.line = err.Error()
 	if e := (*libvirtnet.Error)(nil); errors.As(err, &e) {
 		f.op, f.object = e.Op, e.Object
+		if cause, found := strings.CutPrefix(f.line, strings.TrimSpace(e.Op+" "+e.Object)+": "); found {
+			f.err = errors.New(cause)
+		}
 	} else if e := (*libvirtnet.NotFoundError)(nil); errors.As(err, &e) {
 		f.op, f.object = "find "+e.Kind, e.Name
-	}
-	cause, found := strings.CutPrefix(err.Error(), strings.TrimSpace(f.op+" "+f.object)+": ")
-	if f.line = err.Error(); found && f.op != "" {
-		f.err = errors.New(cause)
+		if f.line == e.Error() {
+			f.err = errors.New("no such " + e.Kind)
+		}
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-
-	"github.com/goccy/go-yaml"
 )
 
 // print writes value as -o asks: JSON and YAML from the value itself, anything
@@ -19,15 +17,9 @@ func (e *env) print(value any, table func(w io.Writer)) error {
 			return &failure{op: "write json", err: err}
 		}
 	case "yaml":
-		var doc bytes.Buffer
-		if err := encodeJSON(&doc, value); err != nil {
+		if err := encodeYAML(&b, value); err != nil {
 			return &failure{op: "write yaml", err: err}
 		}
-		text, err := yaml.JSONToYAML(doc.Bytes())
-		if err != nil {
-			return &failure{op: "write yaml", err: err}
-		}
-		b.Write(text)
 	default:
 		table(&b)
 	}

@@ -115,7 +115,7 @@ func runVerify(ctx context.Context, e *env, o verifyOptions) error {
 	r := verify.JudgeOnly(g.Snapshot, verify.Options{Checks: o.checks, Subjects: subjects})
 	worst := r.Worst()
 	r.Findings = slices.DeleteFunc(r.Findings, func(f verify.Finding) bool { return !f.Severity.AtLeast(o.minSeverity) })
-	if err := printReport(e, r); err != nil {
+	if err := printReport(e, r, o.checks); err != nil {
 		return err
 	}
 	switch {

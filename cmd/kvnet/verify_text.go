@@ -9,9 +9,9 @@ import (
 	"github.com/kvnet/kvnet/verify"
 )
 
-func printReport(e *env, r verify.Report) error {
+func printReport(e *env, r verify.Report, ids []string) error {
 	if e.format == "junit" {
-		return e.writeJUnit(r)
+		return e.writeJUnit(r, ids)
 	}
 	return e.print(r, func(w io.Writer) { printReportText(w, r, e.quiet, e.colour) })
 }
