@@ -166,8 +166,8 @@ func ask[T any](ctx context.Context, c *Conn, calls func() (T, error)) (T, error
 	}
 	ch := make(chan answer, 1)
 	go func() {
-		defer c.leave()
 		v, err := calls()
+		c.leave()
 		ch <- answer{v, err}
 	}()
 	select {

@@ -5,6 +5,7 @@ package libvirtnet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -37,6 +38,10 @@ func open(t testing.TB) *Conn {
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)
+		}
+		// libvirt keeps a connection open for handles that were not freed.
+		if _, err := c.raw.GetType(); err == nil {
+			t.Error("the connection is still open: a handle was not freed")
 		}
 	})
 	return c
@@ -419,7 +424,8 @@ func TestClose(t *testing.T) {
 		gone <- do(context.Background(), c, func() error {
 			close(under)
 			<-release
-			_, _, err := c.listNetworks()
+			handles, _, err := c.listNetworks()
+			freeNetworks(handles)
 			return err
 		})
 	}()
@@ -430,6 +436,9 @@ func TestClose(t *testing.T) {
 	close(release)
 	if err := <-gone; err != nil {
 		t.Errorf("the call in flight: have %v", err)
+	}
+	if _, err := c.raw.GetType(); err == nil {
+		t.Error("the last call has not closed the connection")
 	}
 	if _, err := c.State(t.Context()); !errors.Is(err, ErrClosed) {
 		t.Errorf("have %v, want a closed connection", err)
@@ -446,13 +455,16 @@ func TestStateWhileThingsVanish(t *testing.T) {
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
 	wg.Go(func() {
-		for {
+		for i := 0; ; i++ {
 			select {
 			case <-stop:
 				return
 			default:
 			}
-			if err := errors.Join(c.Create(ctx, "<network><name>fleeting</name></network>", false), c.Stop(ctx, "fleeting")); err != nil {
+			// A name of its own each time: the test driver takes a handle for
+			// whatever has its name by now, where others go by UUID.
+			name := fmt.Sprint("fleeting", i)
+			if err := errors.Join(c.Create(ctx, "<network><name>"+name+"</name></network>", false), c.Stop(ctx, name)); err != nil {
 				t.Error(err)
 				return
 			}
@@ -462,6 +474,10 @@ func TestStateWhileThingsVanish(t *testing.T) {
 		s, err := c.State(ctx)
 		if err != nil || len(s.Gaps) > 0 || len(s.Networks) < 2 || len(s.Guests) != 2 {
 			t.Errorf("have %d networks, %d guests, gaps %v, %v", len(s.Networks), len(s.Guests), s.Gaps, err)
+			break
+		}
+		if slices.ContainsFunc(s.Networks, func(n Network) bool { return n.Live == nil }) {
+			t.Errorf("a network that vanished is left without its definition: %+v", s.Networks)
 			break
 		}
 	}

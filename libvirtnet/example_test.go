@@ -66,13 +66,13 @@ func ExampleNotFoundError() {
 		return
 	}
 	defer c.Close()
-	_, err = c.Network(context.Background(), "defualt")
+	_, err = c.Network(context.Background(), "defau")
 	fmt.Println(err)
 	var missing *libvirtnet.NotFoundError
 	if errors.As(err, &missing) {
 		fmt.Println("did you mean", missing.Near)
 	}
 	// Output:
-	// find network defualt: no such network
+	// find network defau: no such network
 	// did you mean [default]
 }

@@ -117,7 +117,9 @@ func (c *Conn) findGuest(key string) (*libvirt.Domain, error) {
 
 // listGuests asks for all guests and for three of their subsets, and returns
 // a handle for each of the list; the caller frees them. An active guest that
-// is not running has its state asked by fillGuest.
+// is not running has its state asked by fillGuest: virConnectGetAllDomainStats
+// would tell all of them at once, but the binding then asks each guest for its
+// processors behind the scenes, which is no less.
 func (c *Conn) listGuests() ([]libvirt.Domain, []Guest, error) {
 	handles, err := c.raw.ListAllDomains(0)
 	if err != nil {
@@ -156,6 +158,8 @@ func (c *Conn) listGuests() ([]libvirt.Domain, []Guest, error) {
 		}
 		list[i] = g
 	}
+	// A transient guest that is not active is just coming or vanishing.
+	handles, list = keep(handles, list, func(g Guest) bool { return g.Active() || g.Persistent }, freeGuests)
 	sortTogether(handles, list, func(g Guest) string { return g.Name })
 	return handles, list, nil
 }

@@ -48,7 +48,7 @@ func (c *Conn) Network(ctx context.Context, key string) (Network, error) {
 			return n, err
 		}
 		var g gaps
-		if fillNetwork(h, &n, &g) {
+		if vanishing := !n.Active && !n.Persistent; vanishing || fillNetwork(h, &n, &g) {
 			return n, &NotFoundError{Kind: "network", Name: key}
 		}
 		return n, g.joined()
@@ -151,6 +151,8 @@ func (c *Conn) listNetworks() ([]libvirt.Network, []Network, error) {
 		id, _ := handles[i].GetUUIDString() // cannot fail on a valid one
 		list[i] = Network{Name: name, UUID: id, Active: active[id], Persistent: !transient[id], Autostart: auto[id], Ports: []string{}}
 	}
+	// A transient network that is not active is just vanishing.
+	handles, list = keep(handles, list, func(n Network) bool { return n.Active || n.Persistent }, freeNetworks)
 	sortTogether(handles, list, func(n Network) string { return n.Name })
 	return handles, list, nil
 }
@@ -271,4 +273,18 @@ func sortTogether[H, T any](handles []H, list []T, name func(T) string) {
 	for to, from := range order {
 		handles[to], list[to] = h[from], l[from]
 	}
+}
+
+// keep drops those of list that are not wanted, and frees their handles.
+func keep[H, T any](handles []H, list []T, wanted func(T) bool, free func([]H)) ([]H, []T) {
+	n := 0
+	for i := range list {
+		if !wanted(list[i]) {
+			free(handles[i : i+1])
+			continue
+		}
+		handles[n], list[n] = handles[i], list[i]
+		n++
+	}
+	return handles[:n], list[:n]
 }
