@@ -31,7 +31,7 @@ func changeFlags(o *changeOptions, force string) []cli.Flag {
 		&cli.BoolFlag{Name: "dry-run", Usage: "print the plan and stop", Destination: &o.dryRun},
 		&cli.BoolFlag{Name: "print-xml", Usage: "print the documents and stop; with --dry-run, behind the plan", Destination: &o.printXML},
 		&cli.BoolFlag{Name: "no-verify", Usage: "do not look at libvirt and the kernel afterwards", Destination: &o.noVerify},
-		&cli.DurationFlag{Name: "timeout", Value: 15 * time.Second, Usage: "wait at most `DURATION` for libvirt and the kernel to settle", Destination: &o.timeout},
+		timeoutFlag(&o.timeout),
 	}
 	if force != "" {
 		flags = append(flags, &cli.BoolFlag{Name: "force", Usage: force, Destination: &o.force})

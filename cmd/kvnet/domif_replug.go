@@ -118,7 +118,7 @@ func (t guestTarget) replugPlan(i libvirtnet.Interface) (libvirtnet.Plan, plugWi
 			return fail("its network "+clean(i.Network)+" is not active", "kvnet net-start "+clean(i.Network))
 		}
 		def := n.Def()
-		want.bridge = def.Bridge
+		want.bridge = linuxBridge(def)
 		want.isolated = want.isolated || def.PortsIsolated != nil && *def.PortsIsolated
 		if n.PortsKnown && i.PortID != "" && !slices.Contains(n.Ports, i.PortID) {
 			document, err := xml.BuildPort(xml.PortFor(xml.Guest{Name: t.have.Name, UUID: t.have.UUID}, i))
@@ -129,6 +129,8 @@ func (t guestTarget) replugPlan(i libvirtnet.Interface) (libvirtnet.Plan, plugWi
 		}
 	}
 	switch {
+	case i.VirtualPort != "" && i.Network == "":
+		return fail("it hangs in a switch of type "+clean(i.VirtualPort)+", not in a bridge of the kernel", "")
 	case want.bridge == "" && plan.Empty() && i.Network == "":
 		return fail("it is of type "+i.Type+" and hangs in no bridge", "")
 	case want.bridge != "" && i.Target == "":

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/kvnet/kvnet/libvirtnet"
-	"github.com/kvnet/kvnet/verify"
 	"github.com/kvnet/kvnet/xml"
 )
 
@@ -24,22 +22,6 @@ type netDefineOptions struct {
 	start      bool
 	autostart  bool
 	noValidate bool
-}
-
-// netChange is what a command did to a network.
-type netChange struct {
-	Network string `json:"network"`
-	UUID    string `json:"uuid"`
-	// Result is what became of it: defined, redefined, unchanged, started,
-	// stopped, undefined, already active, ...
-	Result    string              `json:"result"`
-	Changes   []libvirtnet.Change `json:"changes"`
-	Disturbs  []string            `json:"disturbs"`
-	Active    bool                `json:"active"`
-	Autostart bool                `json:"autostart"`
-	Bridge    string              `json:"bridge"`
-	Subnets   []netip.Prefix      `json:"subnets"`
-	lines     []string            // results behind the first, in words
 }
 
 func netDefineCommand(e *env) *cli.Command {
@@ -140,7 +122,11 @@ func runNetDefine(ctx context.Context, e *env, o netDefineOptions) error {
 	if err := e.refuseConflicts("define", object, defineConflicts(w, have, plan, o), o.changeOptions); err != nil {
 		return err
 	}
-	return e.define(ctx, conn, w, plan, have, o)
+	d := definition{conn: conn, world: w, plan: plan, have: libvirtnet.Network{Name: o.name}, o: o}
+	if have != nil {
+		d.have = *have
+	}
+	return d.run(ctx, e)
 }
 
 // readDocument reads a definition and the name in it.
@@ -232,137 +218,6 @@ func defineConflicts(w world, have *libvirtnet.Network, plan libvirtnet.Plan, o 
 		return startConflicts(w, *have)
 	}
 	return nil
-}
-
-// define carries out what is left to do and prints what became of it.
-func (e *env) define(ctx context.Context, conn *libvirtnet.Conn, w world, plan libvirtnet.Plan, have *libvirtnet.Network, o netDefineOptions) error {
-	r := netChange{Network: o.name, Result: "unchanged", Changes: plan.Changes}
-	now := libvirtnet.Network{Name: o.name}
-	if have != nil {
-		now = *have
-	}
-	switch {
-	case plan.Does(libvirtnet.Define):
-		r.Result = "defined"
-	case plan.Does(libvirtnet.Redefine):
-		r.Result = "redefined"
-		var words []string
-		for _, c := range plan.Changes {
-			words = append(words, changeWords(c))
-		}
-		if len(words) > 0 {
-			r.lines = append(r.lines, "redefined ("+strings.Join(words, "; ")+")")
-		}
-	}
-	if len(r.lines) == 0 {
-		r.lines = append(r.lines, r.Result)
-	}
-	if o.start {
-		if start := libvirtnet.PlanStart(now); !start.Empty() {
-			plan = plan.With(start)
-			r.lines = append(r.lines, "started")
-		}
-	}
-	if o.autostart {
-		if auto := libvirtnet.PlanAutostart(now, true); !auto.Empty() {
-			plan = plan.With(auto)
-			r.lines = append(r.lines, "autostart on")
-		}
-	}
-	if r.Result == "redefined" && now.Active {
-		plan.Disturbs = []string{fmt.Sprintf("the running network keeps its former definition until it is restarted: kvnet net-destroy %[1]s; kvnet net-start %[1]s", o.name)}
-	}
-	r.Disturbs = plan.Disturbs
-	if o.stops() {
-		return e.printPlan(plan, o.changeOptions)
-	}
-	object := "network " + clean(shorten(o.name))
-	if !plan.Empty() {
-		err := e.carryOut(ctx, conn, change{
-			op: "define", object: object, plan: plan, world: w, subjects: []string{o.name},
-			own: definedOwn(plan, now),
-			settle: func(ctx context.Context) error {
-				if strings.EqualFold(w.Libvirt.Driver, "test") && now.Active {
-					return nil // it shows the running definition where the stored one is asked for
-				}
-				return definedAs(ctx, conn, plan, o)
-			},
-		}, o.changeOptions)
-		if err != nil {
-			return err
-		}
-	}
-	return e.printNetChange(ctx, conn, r)
-}
-
-// definedOwn are the findings that net-define answers for. A definition alone
-// changes nothing that runs: a network that is not started is not active.
-func definedOwn(plan libvirtnet.Plan, have libvirtnet.Network) func(verify.Finding) bool {
-	def := have.Def()
-	for _, s := range plan.Steps {
-		if made, err := xml.Parse(s.Document); err == nil {
-			def = made
-		}
-	}
-	own := networkOwn(def)
-	return func(f verify.Finding) bool {
-		return own(f) && (plan.Does(libvirtnet.Start) || f.Check != "net-inactive")
-	}
-}
-
-// definedAs reads libvirt's answer to the plan: what it was told, and no less.
-func definedAs(ctx context.Context, conn *libvirtnet.Conn, plan libvirtnet.Plan, o netDefineOptions) error {
-	n, err := conn.Network(ctx, o.name)
-	if err != nil {
-		return err
-	}
-	fail := func(what string) error {
-		return &failure{op: "verify", object: "network " + clean(shorten(o.name)), err: errors.New(what)}
-	}
-	for _, s := range plan.Steps {
-		switch s.Do {
-		case libvirtnet.Define, libvirtnet.Redefine:
-			want, err := xml.Parse(s.Document)
-			if err != nil || n.Config == nil {
-				return fail("libvirt has no definition of it")
-			}
-			if rest := xml.Changes(*n.Config, want); len(rest) > 0 {
-				return fail("libvirt took the definition without this: " + rest[0].String())
-			}
-		case libvirtnet.Start:
-			if !n.Active {
-				return fail("it was started and is not active")
-			}
-		case libvirtnet.Autostart:
-			if !n.Autostart {
-				return fail("autostart was switched on and is off")
-			}
-		}
-	}
-	return nil
-}
-
-// printNetChange reads the network once more and prints what was done to it.
-func (e *env) printNetChange(ctx context.Context, conn *libvirtnet.Conn, r netChange) error {
-	n, err := conn.Network(ctx, r.Network)
-	if err == nil {
-		r.Network, r.UUID, r.Active, r.Autostart, r.Bridge = n.Name, n.UUID, n.Active, n.Autostart, n.Def().Bridge
-		r.Subnets = subnets(n.Def())
-	} else if !errors.Is(err, libvirtnet.ErrNotFound) {
-		return err
-	}
-	r.Changes, r.Disturbs, r.Subnets = list(r.Changes), list(r.Disturbs), list(r.Subnets)
-	if len(r.lines) == 0 {
-		r.lines = []string{r.Result}
-	}
-	return e.print(r, func(w io.Writer) {
-		if e.quiet {
-			return
-		}
-		for _, line := range r.lines {
-			fmt.Fprintf(w, "network %s: %s\n", clean(r.Network), clean(line))
-		}
-	})
 }
 
 // oneLine joins the lines of a joined error.

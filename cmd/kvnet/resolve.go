@@ -48,7 +48,7 @@ func resolveSource(command, name, kind string, w world) (source, error) {
 		return source{}, usage(command, quote(name)+" is both a network of libvirt and a bridge of the host",
 			"say which: --type network or --type bridge")
 	case kind == "" && network != nil, kind == sourceNetwork && network != nil:
-		return source{kind: sourceNetwork, name: network.Name, network: network, bridge: network.Def().Bridge}, nil
+		return source{kind: sourceNetwork, name: network.Name, network: network, bridge: linuxBridge(network.Def())}, nil
 	case kind == sourceNetwork:
 		return source{}, &libvirtnet.NotFoundError{Kind: "network", Name: name, Near: nearest(name, networkNames(networks))}
 	case kind != "" && !here:
@@ -68,6 +68,15 @@ func resolveSource(command, name, kind string, w world) (source, error) {
 		return source{}, missingSource("network", name, "libvirt does not run on this network namespace, so a bridge is only found with --type bridge", networkNames(networks))
 	}
 	return source{}, missingSource("network or bridge", name, "", append(networkNames(networks), bridgeNames(kernel)...))
+}
+
+// linuxBridge is the kernel's bridge of a network; "" where guests hang in
+// another kind of switch.
+func linuxBridge(def xml.Network) string {
+	if def.VirtualPort != "" {
+		return ""
+	}
+	return def.Bridge
 }
 
 func bridgeOf(kind, name string) string {

@@ -119,8 +119,8 @@ func arguments(c *cli.Context, names ...string) ([]string, error) {
 }
 
 // timeoutFlag is --timeout of the commands that wait for the kernel.
-func timeoutFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "timeout", Value: 15 * time.Second, Usage: "wait at most `DURATION` for the kernel to settle"}
+func timeoutFlag(into *time.Duration) cli.Flag {
+	return &cli.DurationFlag{Name: "timeout", Value: 15 * time.Second, Destination: into, Usage: "wait at most `DURATION` for the kernel to settle"}
 }
 
 // wantsColour says whether w is a terminal whose owner did not ask for plain

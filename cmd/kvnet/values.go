@@ -112,7 +112,7 @@ func parseHost(text string) (xml.Host, error) {
 	one := func(key string) string { return strings.Join(v[key], "") }
 	h := xml.Host{ID: one("id"), Name: one("name")}
 	if one("ip") == "" {
-		return h, fmt.Errorf("%s: want ip=..", quote(text))
+		return h, fmt.Errorf("%s: no ip=.. in it", quote(text))
 	}
 	if h.IP, err = parseIP(one("ip")); err != nil {
 		return h, err
@@ -130,7 +130,7 @@ func parseDNSHost(text string) (xml.DNSHost, error) {
 		return xml.DNSHost{}, err
 	}
 	if len(v["ip"]) != 1 || len(v["name"]) == 0 {
-		return xml.DNSHost{}, fmt.Errorf("%s: want ip=..,name=..", quote(text))
+		return xml.DNSHost{}, fmt.Errorf("%s: want one such as ip=192.168.100.9,name=web", quote(text))
 	}
 	ip, err := parseIP(v["ip"][0])
 	return xml.DNSHost{IP: ip, Names: v["name"]}, err
