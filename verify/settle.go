@@ -10,10 +10,15 @@ import (
 // net/bridge/br_private_stp.h).
 const maxDelay = 30 * time.Second
 
-// Unsettled says whether a port of a judged bridge is still listening or
-// learning, and how long at most it takes until it forwards: twice the forward
-// delay and one second. A port that is not forwarding then is a fault. The
-// kernel must be libvirt's, else there is nothing to wait for.
+// restart is how long libvirt may take to start a dnsmasq again: it does so
+// when its daemon reloads, and after that returns.
+const restart = 3 * time.Second
+
+// Unsettled says whether the host is on its way to another state, and how long
+// at most that takes. A port of a judged bridge that is listening or learning
+// forwards within twice the forward delay, and a second; a network's dnsmasq
+// that is missing may be about to start. What has not changed by then is a
+// fault. The kernel must be libvirt's, else there is nothing to wait for.
 func Unsettled(s Snapshot) (wait time.Duration, ok bool) {
 	if notTheKernel(&s) != "" {
 		return 0, false
@@ -36,5 +41,23 @@ func Unsettled(s Snapshot) (wait time.Duration, ok bool) {
 		}
 		wait, ok = max(wait, 2*delay+time.Second), true
 	}
+	if h.serverMissing() {
+		wait, ok = max(wait, restart), true
+	}
 	return wait, ok
+}
+
+// serverMissing says whether an active network has no server, with nobody in
+// its place.
+func (h *host) serverMissing() bool {
+	open := h.sockets()
+	for _, srv := range h.services() {
+		if !srv.net.Active || h.links[srv.def.Bridge] == nil || srv.rival(open) != nil {
+			continue
+		}
+		if found, wanted := h.serves(srv, open); wanted && !found {
+			return true
+		}
+	}
+	return false
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kvnet/kvnet/bridge"
@@ -106,27 +107,32 @@ func (g *gathered) findHolders() {
 	}
 }
 
-// settle is how often a host with ports on their way to forwarding is looked
-// at again.
-const settle = 250 * time.Millisecond
+// settle is how often a host that is on its way is looked at again, and
+// confirm how many looks a verdict may take.
+const (
+	settle  = 250 * time.Millisecond
+	confirm = 4
+)
 
-// gatherSettled gathers until no port of a judged bridge is listening or
-// learning, but no longer than a port takes to forward, nor than timeout. A
-// port that is on its way then is for the judge.
+// gatherSettled gathers until nothing is on its way any more, such as a port
+// that is learning, but no longer than that takes, nor than timeout. What is on
+// its way then is for the judge.
 func (e *env) gatherSettled(ctx context.Context, timeout time.Duration) gathered {
 	g := gather(ctx, e.uri)
-	wait, moving := verify.Unsettled(g.Snapshot)
-	if !moving {
-		return g
+	if wait, moving := verify.Unsettled(g.Snapshot); moving {
+		wait = min(wait, timeout)
+		if !e.quiet && e.format == "table" {
+			fmt.Fprintf(e.err, "waiting up to %s for the host to settle\n", wait)
+		}
+		g = e.gatherUntil(ctx, g, time.After(wait))
 	}
-	wait = min(wait, timeout)
-	if !e.quiet && e.format == "table" {
-		fmt.Fprintf(e.err, "waiting up to %s for ports to forward\n", wait)
-	}
-	end := time.After(wait)
+	return e.gatherTwice(ctx, g)
+}
+
+func (e *env) gatherUntil(ctx context.Context, g gathered, end <-chan time.Time) gathered {
 	tick := time.NewTicker(settle)
 	defer tick.Stop()
-	for moving {
+	for moving := true; moving; _, moving = verify.Unsettled(g.Snapshot) {
 		select {
 		case <-ctx.Done():
 			return g
@@ -134,10 +140,37 @@ func (e *env) gatherSettled(ctx context.Context, timeout time.Duration) gathered
 			return gather(ctx, e.uri)
 		case <-tick.C:
 			g = gather(ctx, e.uri)
-			_, moving = verify.Unsettled(g.Snapshot)
 		}
 	}
 	return g
+}
+
+// gatherTwice looks again at a host with errors. The halves of a snapshot are
+// not of the same instant: a guest that ends between them leaves a tap that is
+// missing for a moment. Only what two looks in a row agree on is believed.
+func (e *env) gatherTwice(ctx context.Context, g gathered) gathered {
+	have := errorsOf(g)
+	for look := 0; len(have) > 0 && look < confirm && ctx.Err() == nil; look++ {
+		g = gather(ctx, e.uri)
+		again := errorsOf(g)
+		if slices.Equal(have, again) {
+			break
+		}
+		have = again
+	}
+	return g
+}
+
+// errorsOf are the errors of a host, by check and subject, in the report's
+// fixed order.
+func errorsOf(g gathered) []string {
+	var list []string
+	for _, f := range verify.Judge(g.Snapshot).Findings {
+		if f.Severity == verify.Error {
+			list = append(list, f.Check+" "+f.Subject)
+		}
+	}
+	return list
 }
 
 // list returns items, or an empty list for nil.
