@@ -133,6 +133,19 @@ func TestCheckInterface(t *testing.T) {
 	}
 }
 
+func TestNewInterfaceString(t *testing.T) {
+	for want, i := range map[string]NewInterface{
+		"bridge br0": {Type: "bridge", Source: "br0"},
+		"network default, 52:54:00:00:00:01, VLAN 5+6": {
+			Type: "network", Source: "default", MAC: "52:54:00:00:00:01", VLANs: []int{5, 6},
+		},
+	} {
+		if i.String() != want {
+			t.Errorf("have %s, want %s", i, want)
+		}
+	}
+}
+
 func ExampleBuildInterface() {
 	doc, err := BuildInterface(NewInterface{Type: "network", Source: "default", Model: "virtio", MAC: GuestMAC([3]byte{0xe4, 0x75, 0x83})})
 	fmt.Print(doc, err)

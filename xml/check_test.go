@@ -207,10 +207,17 @@ func TestCheckAccepts(t *testing.T) {
 		"a hidden name":            func(n *Network) { n.Name = ".b" },
 		"a brq name":               func(n *Network) { n.Bridge = "brqc39c1348-5a" },
 		"a range with the gateway": rangeWish("10.0.0.1", "10.0.0.254"),
-		"a /31":                    ipWish("10.0.0.0/31"),
-		"a /30":                    ipWish("10.0.0.2/30"),
-		"several subnets":          ipWish("10.0.0.1/24", "10.0.1.1/24", "fd00::1/64", "fd00:0:0:1::1/64"),
-		"a link-local subnet":      ipWish("fe80::1/64"),
+		"two ranges": func(n *Network) {
+			n.IPs[0].Ranges = []Range{
+				{netip.MustParseAddr("10.0.0.50"), netip.MustParseAddr("10.0.0.60")},
+				{netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.49")},
+				{netip.MustParseAddr("10.0.0.61"), netip.MustParseAddr("10.0.0.61")},
+			}
+		},
+		"a /31":               ipWish("10.0.0.0/31"),
+		"a /30":               ipWish("10.0.0.2/30"),
+		"several subnets":     ipWish("10.0.0.1/24", "10.0.1.1/24", "fd00::1/64", "fd00:0:0:1::1/64"),
+		"a link-local subnet": ipWish("fe80::1/64"),
 		"a name for two families": func(n *Network) {
 			n.IPs[0].Hosts = []Host{host("52:54:00:00:00:01", "10.0.0.5", "a")}
 			n.IPs[1].Hosts = []Host{{ID: "0:1", IP: netip.MustParseAddr("fd00::5"), Name: "a"}}

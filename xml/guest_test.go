@@ -116,6 +116,21 @@ func TestParseGuestRefuses(t *testing.T) {
 	}
 }
 
+// A document cut off anywhere is an error, never a guest with fewer
+// interfaces.
+func TestParseGuestCut(t *testing.T) {
+	const doc = `<domain id='1'><name>a&lt;</name><!--- > --><?p <?><devices><![CDATA[<]]>` +
+		`<interface type="a" b='>'><target dev='t'/><source network = 'n'></source ></interface></devices></domain>`
+	if g, err := ParseGuest(doc); err != nil || len(g.Interfaces) != 1 {
+		t.Fatalf("%v\n%s", err, doc)
+	}
+	for i := range len(doc) {
+		if g, err := ParseGuest(doc[:i]); err == nil {
+			t.Fatalf("%d bytes: %+v", i, g)
+		}
+	}
+}
+
 // domainDocument is a domain as libvirt prints it, with that many interfaces,
 // about 6 kB.
 func domainDocument(interfaces int) string {

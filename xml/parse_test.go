@@ -213,3 +213,13 @@ func TestParseNamesSome(t *testing.T) {
 		t.Errorf("%.2000v", err)
 	}
 }
+
+// A document cut off anywhere is an error.
+func TestParseCut(t *testing.T) {
+	doc := strings.TrimSpace(strange)
+	for i := range len(doc) {
+		if n, err := Parse(doc[:i]); err == nil {
+			t.Fatalf("%d bytes: %+v", i, n)
+		}
+	}
+}
