@@ -150,7 +150,10 @@ func sourceNotABridge(p *pass) {
 		case l != nil:
 			f.Have = kindName(l)
 			f.Message = fmt.Sprintf("%s names %s as its bridge, which is %s", who, show(b.name), f.Have)
-			f.Fix = Fix{Class: Manual, Say: "make a bridge with " + show(b.name) + " as its port and name that, or attach with type direct"}
+			f.Fix = Fix{
+				Class: Manual, Say: "make a bridge with " + show(b.name) + " as its port and name that; the commands attach to the NIC itself (macvtap) instead",
+				Steps: directly(l, p.byBridge[b.name]),
+			}
 		case b.maker != nil:
 			f.Message = fmt.Sprintf("%s names bridge %s, which does not exist while network %s is inactive", who, show(b.name), show(b.maker.Name))
 			f.Fix = Fix{
@@ -166,6 +169,21 @@ func sourceNotABridge(p *pass) {
 		}
 		p.found(s, f)
 	})
+}
+
+// directly are the steps that attach guests to a NIC itself which they name as
+// a bridge. A link that no macvtap can stand on has none.
+func directly(l *bridge.Link, nics []*nic) []Step {
+	var steps []Step
+	if l.Loopback || l.Kind == "tun" || l.Kind == "openvswitch" {
+		return nil
+	}
+	for _, n := range nics {
+		if n.iface.Network == "" {
+			steps = append(steps, n.renewOn("direct", l.Name, false)...)
+		}
+	}
+	return steps
 }
 
 // kindName says what a link is, for a message.

@@ -85,6 +85,11 @@ func (h *host) restart(n *libvirtnet.Network) []Step {
 // equal one in. The MAC is kept unless fresh.
 func (n *nic) renew(fresh bool) []Step {
 	typ, source := n.source()
+	return n.renewOn(typ, source, fresh)
+}
+
+// renewOn is renew with another source.
+func (n *nic) renewOn(typ, source string, fresh bool) []Step {
 	args := []string{"--type", typ}
 	add := func(flag, value string) {
 		if value != "" && value != "0" {
