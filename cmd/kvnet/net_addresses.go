@@ -35,8 +35,8 @@ func (w networkWish) complete(name string, have *xml.Network, taken []claim) (xm
 	if def.IPs, err = w.addresses(name, mode, have, taken); err != nil {
 		return def, err
 	}
-	if have == nil {
-		def = def.Default()
+	if have == nil || !have.Managed() {
+		def = def.Default() // also where a host bridge becomes one of libvirt's
 	}
 	return def, nil
 }
@@ -109,7 +109,7 @@ func firstHost(p netip.Prefix) netip.Addr {
 
 // chosen are the subnets that the flags name or leave to choose, without DHCP.
 // One that the network has already keeps its gateway; "auto" is content with a
-// subnet that the network has.
+// subnet that the network has, as long as nobody else claims it.
 func (w networkWish) chosen(old []xml.IP, taken []claim) ([]xml.IP, error) {
 	var ips []xml.IP
 	if w.auto == 0 && len(w.subnets) == 0 {
@@ -129,7 +129,8 @@ func (w networkWish) chosen(old []xml.IP, taken []claim) ([]xml.IP, error) {
 		others = append(others, p.Masked())
 	}
 	spare := slices.DeleteFunc(slices.Clone(old), func(ip xml.IP) bool {
-		return !ip.Address.Addr().Is4() || slices.ContainsFunc(others, ip.Address.Masked().Overlaps)
+		return !ip.Address.Addr().Is4() || slices.ContainsFunc(others, ip.Address.Masked().Overlaps) ||
+			slices.ContainsFunc(taken, func(c claim) bool { return c.prefix.Overlaps(ip.Address.Masked()) })
 	})
 	for i := range w.auto {
 		if i < len(spare) {

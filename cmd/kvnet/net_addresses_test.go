@@ -56,7 +56,8 @@ func TestWishedAddresses(t *testing.T) {
 			{Address: prefix("10.1.0.254/24"), Ranges: []xml.Range{}, Hosts: []xml.Host{}},
 			{Address: prefix("fd00:1::1/64"), Ranges: []xml.Range{}, Hosts: []xml.Host{}},
 		}},
-		{"from a host bridge", networkWish{def: xml.Network{Mode: xml.NAT}, auto: 1}, lan, []xml.IP{ip("192.168.122.1/24")}},
+		{"from a host bridge", networkWish{def: xml.Network{Mode: xml.NAT}, auto: 1}, lan,
+			[]xml.IP{ip("192.168.122.1/24", span("192.168.122.2", "192.168.122.254"))}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.what, func(t *testing.T) {
@@ -112,5 +113,24 @@ func TestClassic(t *testing.T) {
 	}
 	if diff := cmp.Diff("virbr0", def.Bridge); diff != "" || len(def.IPs) != 1 || def.IPs[0].Address != prefix("192.168.122.1/24") {
 		t.Errorf("have %+v", def)
+	}
+}
+
+// TestAutoMovesOn: "auto" keeps a subnet only while nobody else claims it.
+func TestAutoMovesOn(t *testing.T) {
+	have := &xml.Network{Name: "lab", Mode: xml.NAT, IPs: []xml.IP{ip("10.1.0.254/24", span("10.1.0.10", "10.1.0.20"))}}
+	for _, tt := range []struct{ claimed, want string }{
+		{"10.9.0.0/24", "10.1.0.254/24"},
+		{"10.1.0.128/25", "192.168.122.1/24"},
+		{"10.0.0.0/8", "192.168.122.1/24"},
+	} {
+		wish := networkWish{anything: true, auto: 1}
+		def, err := wish.complete("lab", have, []claim{{prefix: prefix(tt.claimed)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(def.IPs) != 1 || def.IPs[0].Address != prefix(tt.want) {
+			t.Errorf("%s is claimed: have %v, want %s", tt.claimed, def.IPs, tt.want)
+		}
 	}
 }

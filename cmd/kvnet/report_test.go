@@ -41,19 +41,27 @@ unknown  kernel sysctls: gone
 
 1 error, 1 warning, 1 remark: 34 checks on 1 network, 2 guests, 3 interfaces; 2 checks could not be made
 `
-	var out bytes.Buffer
-	printReportText(&out, broken, false, false)
-	if diff := cmp.Diff(want, out.String()); diff != "" {
+	show := func(e env, limit verify.Severity) string {
+		var out bytes.Buffer
+		e.out = &out
+		if err := printReport(&e, broken, verifyOptions{minSeverity: limit}); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	if diff := cmp.Diff(want, show(env{}, verify.Unknown)); diff != "" {
 		t.Errorf("(-want +have):\n%s", diff)
 	}
-	var quiet, coloured bytes.Buffer
-	printReportText(&quiet, broken, true, false)
-	if data, _, _ := strings.Cut(want, "\n\n"); quiet.String() != data+"\n" {
-		t.Errorf("quiet:\n%s", quiet.String())
+	data, count, _ := strings.Cut(want, "\n\n")
+	if have := show(env{quiet: true}, verify.Unknown); have != data+"\n" {
+		t.Errorf("quiet:\n%s", have)
 	}
-	printReportText(&coloured, broken, false, true)
-	if !strings.Contains(coloured.String(), "\x1b[1;31merror  \x1b[0m  ") {
-		t.Errorf("coloured: %q", coloured.String())
+	if have := show(env{colour: true}, verify.Unknown); !strings.Contains(have, "\x1b[1;31merror  \x1b[0m  ") {
+		t.Errorf("coloured: %q", have)
+	}
+	// What is not shown is counted.
+	if have := show(env{}, verify.Error); strings.Contains(have, "warning  ") || !strings.HasSuffix(have, "\n\n"+count) {
+		t.Errorf("errors only:\n%s", have)
 	}
 }
 

@@ -114,12 +114,10 @@ func runVerify(ctx context.Context, e *env, o verifyOptions) error {
 		return err
 	}
 	r := verify.JudgeOnly(g.Snapshot, verify.Options{Checks: o.checks, Subjects: subjects})
-	worst := r.Worst()
-	r.Findings = slices.DeleteFunc(r.Findings, func(f verify.Finding) bool { return !f.Severity.AtLeast(o.minSeverity) })
-	if err := printReport(e, r, o.checks); err != nil {
+	if err := printReport(e, r, o); err != nil {
 		return err
 	}
-	switch {
+	switch worst := r.Worst(); {
 	case g.err() != nil: // without a half, silence would be taken for health
 		return g.err()
 	case worst == verify.Error, worst == verify.Warning && o.strict:

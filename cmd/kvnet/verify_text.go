@@ -9,28 +9,34 @@ import (
 	"github.com/kvnet/kvnet/verify"
 )
 
-func printReport(e *env, r verify.Report, ids []string) error {
+// printReport prints what of the report is as bad as o asks for.
+func printReport(e *env, r verify.Report, o verifyOptions) error {
+	shown := r
+	shown.Findings = slices.DeleteFunc(slices.Clone(r.Findings), func(f verify.Finding) bool { return !f.Severity.AtLeast(o.minSeverity) })
 	if e.format == "junit" {
-		return e.writeJUnit(r, ids)
+		return e.writeJUnit(shown, o.checks)
 	}
-	return e.print(r, func(w io.Writer) { printReportText(w, r, e.quiet, e.colour) })
+	return e.print(shown, func(w io.Writer) {
+		p := painter(e.colour)
+		printFindings(w, shown, p)
+		if e.quiet {
+			return
+		}
+		if len(shown.Findings) > 0 || len(r.Gaps) > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintln(w, summary(r, p)) // of all: what is not shown is there all the same
+	})
 }
 
-// printReportText writes findings, worst first, and what was checked.
-func printReportText(w io.Writer, r verify.Report, quiet, colour bool) {
-	p := painter(colour)
+// printFindings writes findings, worst first, and what could not be read.
+func printFindings(w io.Writer, r verify.Report, p painter) {
 	for _, f := range r.Findings {
 		if f.Severity != verify.Unknown {
 			printFinding(w, f, p)
 		}
 	}
 	printUnknown(w, r, p)
-	if !quiet {
-		if len(r.Findings) > 0 {
-			fmt.Fprintln(w)
-		}
-		fmt.Fprintln(w, summary(r, p))
-	}
 }
 
 func printFinding(w io.Writer, f verify.Finding, p painter) {
