@@ -213,7 +213,7 @@ func (p *pass) rival(s scope, srv service, k *bridge.Socket, open sockets) {
 	switch found, _ := p.serves(srv, open); {
 	case !srv.net.Active:
 		f.Message = fmt.Sprintf("%s listens on %s: network %s cannot start", who, at, show(srv.net.Name))
-		if srv.net.Autostart {
+		if u := p.usersOf(srv.net); srv.net.Autostart || u.needed() {
 			f.Severity = Error
 		}
 	case !found:

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -119,10 +120,8 @@ func (n *nic) source() (typ, name string) {
 		return "network", n.iface.Network
 	case n.iface.Type == "direct":
 		return "direct", n.iface.Dev
-	case n.iface.Bridge != "":
-		return "bridge", n.iface.Bridge
 	}
-	return n.iface.Type, n.iface.Source
+	return n.iface.Type, cmp.Or(n.iface.Bridge, n.iface.Source)
 }
 
 // reload are the steps that make libvirt's network daemon look after its

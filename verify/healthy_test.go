@@ -80,6 +80,14 @@ func healthyHosts() map[string]func() Snapshot {
 			addRoute(s, "192.168.122.0/24", "", "wg0")
 			s.Kernel.Routes[len(s.Kernel.Routes)-1].Table = 77
 			s.Kernel.Routes = append(s.Kernel.Routes, bridge.Route{Table: 254, Dst: prefix("192.168.0.0/16"), Type: "blackhole", Protocol: "static"})
+			// Tables for some sources, for other targets, and for nobody.
+			s.Kernel.Rules = append(s.Kernel.Rules,
+				bridge.Rule{Family: 4, Priority: 101, Table: 78, Action: "lookup", Src: prefix("203.0.113.2/32"), SuppressPrefixLength: -1},
+				bridge.Rule{Family: 4, Priority: 102, Table: 79, Action: "lookup", Dst: prefix("10.0.0.0/8"), SuppressPrefixLength: -1})
+			for _, table := range []int{78, 79, 80} {
+				addRoute(s, "192.168.122.0/24", "", "wg0")
+				s.Kernel.Routes[len(s.Kernel.Routes)-1].Table = table
+			}
 		}),
 		"ok-name-servers": with(func(s *Snapshot) {
 			for _, address := range []string{"127.0.0.53", "127.0.0.1", "203.0.113.2"} {

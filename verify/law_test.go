@@ -285,3 +285,28 @@ func TestReportRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+// TestConflictOfAnInactiveNetwork: the port is taken before the network starts.
+func TestConflictOfAnInactiveNetwork(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*Snapshot)
+		want   Severity
+	}{
+		{"shut-off guest", func(s *Snapshot) { s.network("lab").Autostart = false }, Warning},
+		{"starts with the host", func(*Snapshot) {}, Error},
+		{"autostart guest", func(s *Snapshot) { s.network("lab").Autostart, s.guest("spare").Autostart = false, true }, Error},
+	} {
+		s := healthyHost()
+		n := natNetwork("lab", "virbr7", "10.7.0.1/24")
+		n.Active = false
+		addNetwork(&s, n)
+		s.guest("spare").Interfaces[0].Network = "lab"
+		s.Kernel.Sockets = append(s.Kernel.Sockets, bridge.Socket{Protocol: "udp", Address: n.Config.IPs[0].Address.Addr(), Port: 53, PID: 66, Command: "named"})
+		test.change(&s)
+		r := JudgeOnly(s, Options{Checks: []string{"dnsmasq-port-conflict"}})
+		if len(r.Findings) != 1 || r.Findings[0].Severity != test.want || r.Findings[0].Subject != "lab" {
+			t.Errorf("%s: %+v, want one %s on lab", test.name, r.Findings, test.want)
+		}
+	}
+}
