@@ -146,6 +146,10 @@ func TestUnsettled(t *testing.T) {
 			addTap(s, onBridge("docker0", "tap9", "52:54:00:00:00:05"))
 			s.port("tap9").State = bridge.PortListening
 		}, 0},
+		{"a carrier that has just come", func(s *Snapshot) { s.port("vnet0").State = bridge.PortDisabled }, 2 * time.Second},
+		{"disabled without a carrier", func(s *Snapshot) {
+			s.port("vnet0").State, s.link("vnet0").Carrier = bridge.PortDisabled, false
+		}, 0},
 		{"dnsmasq about to start", func(s *Snapshot) { s.Kernel.Sockets = nil }, 3 * time.Second},
 		{"dnsmasq of a network that is not active", func(s *Snapshot) {
 			s.Kernel.Sockets, s.network("default").Active = nil, false

@@ -10,6 +10,10 @@ import (
 // net/bridge/br_private_stp.h).
 const maxDelay = 30 * time.Second
 
+// linkwatch is how long the kernel may take to tell a bridge that the carrier
+// of a port has come (net/core/link_watch.c handles events once a second).
+const linkwatch = 2 * time.Second
+
 // restart is how long libvirt may take to start a dnsmasq again: it does so
 // when its daemon reloads, and after that returns.
 const restart = 3 * time.Second
@@ -17,7 +21,8 @@ const restart = 3 * time.Second
 // Unsettled says whether the host is on its way to another state, and how long
 // at most that takes. A port of a judged bridge that is listening or learning
 // forwards within twice the forward delay, and a second; a network's dnsmasq
-// that is missing may be about to start. What has not changed by then is a
+// that is missing may be about to start, and a port with a carrier that is
+// still disabled may just have got it. What has not changed by then is a
 // fault. The kernel must be libvirt's, else there is nothing to wait for.
 func Unsettled(s Snapshot) (wait time.Duration, ok bool) {
 	if notTheKernel(&s) != "" {
@@ -32,6 +37,9 @@ func Unsettled(s Snapshot) (wait time.Duration, ok bool) {
 	}
 	for i := range s.Kernel.Ports {
 		port := &s.Kernel.Ports[i]
+		if l := h.links[port.Name]; judged[port.Bridge] && port.State == bridge.PortDisabled && l != nil && l.Up && l.Carrier {
+			wait, ok = max(wait, linkwatch), true
+		}
 		if !judged[port.Bridge] || port.State != bridge.PortListening && port.State != bridge.PortLearning {
 			continue
 		}

@@ -1,0 +1,70 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kvnet/kvnet/integration/host"
+)
+
+// tags are the build tags of the program, as in the Makefile.
+const tags = "libvirt_dlopen,libvirt_without_qemu,libvirt_without_lxc"
+
+// programs is the folder of the kvnet that is tested.
+var programs string
+
+func TestMain(m *testing.M) {
+	host.Main()
+	code, err := withPrograms(m.Run)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// withPrograms builds what is tested from the sources at hand, so that no old
+// binary is ever tested.
+func withPrograms(run func() int) (code int, err error) {
+	if os.Geteuid() != 0 {
+		return 1, fmt.Errorf("run the scripts: sealed hosts need root")
+	}
+	programs, err = os.MkdirTemp("", "kvnet-programs-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(programs)
+	build := exec.CommandContext(context.Background(), "go", "build", "-buildvcs=false", "-tags", tags, "-o", filepath.Join(programs, "kvnet"), "../cmd/kvnet")
+	build.Env = append(os.Environ(), "CGO_ENABLED=1")
+	if out, err := build.CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("build kvnet: %w\n%s", err, out)
+	}
+	return run(), nil
+}
+
+// TestStory plays what a user does, from an empty host to a healed one.
+func TestStory(t *testing.T) { scripts(t, "testdata/story") }
+
+// TestFaults breaks a host in every way that verify knows, one script a check.
+func TestFaults(t *testing.T) { scripts(t, "testdata/fault") }
+
+func scripts(t *testing.T, dir string) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 dir,
+		Cmds:                commands(),
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		ContinueOnError:     false,
+		Setup: func(env *testscript.Env) error {
+			env.Values[sceneKey{}] = &scene{}
+			env.Setenv("PATH", programs+":"+os.Getenv("PATH"))
+			return nil
+		},
+	})
+}
