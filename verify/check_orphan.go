@@ -55,8 +55,11 @@ func tapOrphan(p *pass) {
 }
 
 // held says whether a process has the tap open: one was found, or the tap has
-// a carrier, which it loses with its last holder.
-func (h *host) held(l *bridge.Link) bool { return h.holders[l.Name] != nil || l.Carrier }
+// a carrier, which it loses with its last holder, or it is not persistent and
+// would be gone without one.
+func (h *host) held(l *bridge.Link) bool {
+	return h.holders[l.Name] != nil || l.Carrier || l.Tun != nil && !l.Tun.Persist
+}
 
 func (p *pass) orphan(s scope, l *bridge.Link) {
 	where := "in no bridge"

@@ -172,17 +172,17 @@ func tapNoCarrier(p *pass) {
 			return
 		}
 		f := Finding{Want: "carrier", Have: "no carrier"}
-		if holder := p.holders[tap.Name]; holder != nil {
-			f.Message = fmt.Sprintf("the tap %s has no carrier although process %d holds it: it was switched off", n.title(), holder.PID)
+		if p.held(tap) {
+			by := "the guest holds it"
+			if holder := p.holders[tap.Name]; holder != nil {
+				by = fmt.Sprintf("process %d (%s) holds it", holder.PID, show(holder.Command))
+			}
+			f.Message = fmt.Sprintf("the tap %s has no carrier although %s: it was switched off", n.title(), by)
 			f.Fix = Fix{Class: Guarded, Say: "switch the carrier of " + show(tap.Name) + " on", Steps: []Step{{Do: LinkCarrier, On: tap.Name}}}
 		} else {
 			f.Message = fmt.Sprintf("the tap %s has no carrier: no process holds it", n.title())
-			steps := n.renew(false)
-			if tap.Tun != nil && tap.Tun.Persist { // it would stand in the way of the new one
-				steps = append([]Step{{Do: LinkDel, On: tap.Name}}, steps...)
-			}
 			f.Fix = Fix{
-				Class: Manual, Steps: steps,
+				Class: Manual, Steps: n.renew(false),
 				Say: "take the interface out of guest " + show(n.guest.Name) + " and plug an equal one in, or restart the guest",
 			}
 		}

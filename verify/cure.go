@@ -48,12 +48,14 @@ func (h *host) wantedMTU(n *nic) int {
 }
 
 // replug are the steps that bring the taps of running guests back after their
-// bridge was made anew, when every network port is lost.
+// bridge was made anew, when every network port is lost. A tap that does not
+// exist has a finding and a cure of its own.
 func (h *host) replug(nics []*nic) []Step {
 	var steps []Step
 	for _, n := range nics {
 		switch {
 		case n.iface.Target == "" || !n.active || n.kind != bridged:
+		case n.tap == nil && len(h.gaps.lacks[Links]) == 0:
 		case n.iface.Network != "":
 			steps = append(steps, Step{Do: Replug, On: n.guest.Name, With: n.iface.Target})
 		default:

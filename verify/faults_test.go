@@ -229,6 +229,11 @@ func tapFaults() map[string]func(*Snapshot) {
 		},
 		"tap-no-carrier": func(s *Snapshot) {
 			s.link("vnet0").Carrier, s.link("vnet0").Oper = false, "down"
+			s.link("vnet0").Tun.Persist = true
+			s.port("vnet0").State = bridge.PortDisabled
+		},
+		"tap-no-carrier+switched-off": func(s *Snapshot) {
+			s.link("vnet0").Carrier, s.link("vnet0").Oper = false, "down"
 			s.port("vnet0").State = bridge.PortDisabled
 		},
 		"tap-no-carrier+held": func(s *Snapshot) {
@@ -238,7 +243,7 @@ func tapFaults() map[string]func(*Snapshot) {
 		},
 		"tap-orphan": func(s *Snapshot) {
 			addTap(s, onBridge("virbr0", "vnet9", "52:54:00:aa:00:09"))
-			s.link("vnet9").Carrier = false
+			s.link("vnet9").Carrier, s.link("vnet9").Tun.Persist = false, true
 			s.port("vnet9").State = bridge.PortDisabled
 		},
 		"tap-orphan+held": func(s *Snapshot) {
@@ -247,7 +252,7 @@ func tapFaults() map[string]func(*Snapshot) {
 		},
 		"tap-orphan+any-name": func(s *Snapshot) {
 			addTap(s, onBridge("virbr0", "tap0", "52:54:00:aa:00:09"))
-			s.link("tap0").Carrier = false
+			s.link("tap0").Carrier, s.link("tap0").Tun.Persist = false, true
 		},
 		"tap-mac-equals-guest": func(s *Snapshot) { s.link("vnet0").MAC = "52:54:00:e4:75:83" },
 	}

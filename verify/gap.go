@@ -2,7 +2,10 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/kvnet/kvnet/libvirtnet"
 )
 
 // Need is a part of the snapshot that a check cannot do without.
@@ -71,6 +74,8 @@ func notTheKernel(s *Snapshot) string {
 	switch {
 	case strings.EqualFold(s.Libvirt.Driver, "test"):
 		return "libvirt's test driver has no kernel behind it"
+	case !d.Local && slices.ContainsFunc(s.Libvirt.Gaps, func(g libvirtnet.Gap) bool { return g.Source == "connection" }):
+		return "without libvirt's answer there is nothing to hold the kernel against"
 	case !d.Local:
 		return "the connection leads to no daemon on this host, so this kernel is not its kernel"
 	case d.Namespace == 0:

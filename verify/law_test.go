@@ -177,6 +177,10 @@ func TestFollowersAreSilent(t *testing.T) {
 		change func(*Snapshot)
 		want   []string
 	}{
+		{"network stopped, a tap deleted", func(s *Snapshot) {
+			s.stop("default")
+			s.dropLink("vnet0")
+		}, []string{"net-inactive default", "tap-missing vnet0"}},
 		{"bridge deleted, its taps down", func(s *Snapshot) {
 			s.dropLink("virbr0")
 			s.link("vnet0").Up = false
@@ -308,5 +312,16 @@ func TestConflictOfAnInactiveNetwork(t *testing.T) {
 		if len(r.Findings) != 1 || r.Findings[0].Severity != test.want || r.Findings[0].Subject != "lab" {
 			t.Errorf("%s: %+v, want one %s on lab", test.name, r.Findings, test.want)
 		}
+	}
+}
+
+// TestNoConnectionIsTheReason: when libvirt did not answer, the kernel's gap
+// says so, and does not blame the host.
+func TestNoConnectionIsTheReason(t *testing.T) {
+	s := healthyHost()
+	s.Libvirt = libvirtnet.State{Gaps: []libvirtnet.Gap{{Source: "connection", Message: "refused"}}}
+	want := Gap{Source: "kernel", Message: "without libvirt's answer there is nothing to hold the kernel against"}
+	if r := Judge(s); !slices.Contains(r.Gaps, want) {
+		t.Errorf("have %v, want %v among them", r.Gaps, want)
 	}
 }
