@@ -92,7 +92,7 @@ func TestCheckInterface(t *testing.T) {
 		"want network, bridge or direct":            func(i *NewInterface) { i.Type = "user" },
 		"device name: empty":                        func(i *NewInterface) { i.Source = "" },
 		"more than 15":                              func(i *NewInterface) { i.Source = "brq0123456789abc" },
-		"holds a / or :":                            func(i *NewInterface) { i.Source = "../br0" },
+		"holds : or /":                              func(i *NewInterface) { i.Source = "../br0" },
 		"holds white space":                         func(i *NewInterface) { i.Source = "br\n0" },
 		"only a direct":                             func(i *NewInterface) { i.Mode = "vepa" },
 		"want bridge, private, vepa or passthrough": func(i *NewInterface) { i.Type, i.Mode = "direct", "x" },

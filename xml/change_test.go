@@ -168,6 +168,11 @@ func TestDriftOfPool(t *testing.T) {
 	if drift := Drift(live, config); len(drift) > 0 {
 		t.Errorf("%v", drift)
 	}
+	devs := parsed(t, `<network><name>n</name><forward mode='vepa' dev='eth0'/></network>`)
+	other := parsed(t, `<network><name>n</name><forward mode='vepa' dev='eth1'/></network>`)
+	if diff := cmp.Diff([]Change{{"forward.dev", "eth0", "eth1"}}, Drift(devs, other)); diff != "" {
+		t.Error(diff)
+	}
 	managed := parsed(t, `<network><name>n</name><forward mode='hostdev'/></network>`)
 	if drift := Drift(parsed(t, `<network><name>n</name><forward mode='hostdev' managed='no'/></network>`), managed); len(drift) > 0 {
 		t.Errorf("a default spelled out: %v", drift)

@@ -104,7 +104,7 @@ func CheckLinkName(name string) error {
 	case name == "." || name == "..":
 		return fmt.Errorf("device name %q: names a folder", name)
 	case strings.ContainsAny(name, "/:"):
-		return fmt.Errorf("device name %q: holds a / or :", name)
+		return fmt.Errorf("device name %q: holds : or /, which the kernel refuses", name)
 	case strings.ContainsFunc(name, unicode.IsSpace):
 		return fmt.Errorf("device name %q: holds white space", name)
 	}

@@ -22,25 +22,28 @@ func (c *checker) addresses(n Network) {
 			c.fail("subnet %s: libvirt serves DHCP on one subnet of a family only", ip.Address)
 		}
 		serves[four] = serves[four] || ip.DHCP()
-		c.must(checkText("TFTP root", ip.TFTP))
-		if ip.TFTP != "" && !four {
-			c.fail("subnet %s: libvirt serves TFTP over IPv4 only", ip.Address)
-		}
-		for _, r := range ip.Ranges {
-			c.dhcpRange(ip.Address, r)
-		}
-		for i, r := range ip.Ranges {
-			for _, before := range ip.Ranges[:i] {
-				if !r.End.Less(before.Start) && !before.End.Less(r.Start) {
-					c.fail("DHCP ranges %s and %s overlap", before, r)
-				}
-			}
-		}
-		c.hosts(ip)
+		c.served(ip)
 	}
 	for _, r := range n.Routes {
 		c.route(n, r)
 	}
+}
+
+// served judges what a subnet offers: TFTP, ranges, reservations.
+func (c *checker) served(ip IP) {
+	c.must(checkText("TFTP root", ip.TFTP))
+	if ip.TFTP != "" && !ip.Address.Addr().Is4() {
+		c.fail("subnet %s: libvirt serves TFTP over IPv4 only", ip.Address)
+	}
+	for i, r := range ip.Ranges {
+		c.dhcpRange(ip.Address, r)
+		for _, before := range ip.Ranges[:i] {
+			if !r.End.Less(before.Start) && !before.End.Less(r.Start) {
+				c.fail("DHCP ranges %s and %s overlap", before, r)
+			}
+		}
+	}
+	c.hosts(ip)
 }
 
 // subnet judges the host's address and the subnet around it.

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // wish is a sound NAT network to spoil.
@@ -52,7 +53,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"10000 bytes, more than 240", func(n *Network) { n.Name = strings.Repeat("'", 10000) }},
 		{"UUID", func(n *Network) { n.UUID = "x" }},
 		{"16 bytes, more than 15", func(n *Network) { n.Bridge = "virbr01234567890" }},
-		{`"a/b": holds a /`, func(n *Network) { n.Bridge = "a/b" }},
+		{`"a/b": holds : or /`, func(n *Network) { n.Bridge = "a/b" }},
 		{"holds white space", func(n *Network) { n.Bridge = "a b" }},
 		{"control character", func(n *Network) { n.Bridge = "a\x7fb" }},
 		{"names a folder", func(n *Network) { n.Bridge = "." }},
@@ -204,6 +205,7 @@ func TestCheckCombinations(t *testing.T) {
 func TestCheckAccepts(t *testing.T) {
 	for name, spoil := range map[string]func(*Network){
 		"a name with everything":   func(n *Network) { n.Name = `a 'b' "c" <d> & é.` },
+		"a domain of 253 bytes":    func(n *Network) { n.Domain = strings.Repeat("a.", 126) + "b" },
 		"a hidden name":            func(n *Network) { n.Name = ".b" },
 		"a brq name":               func(n *Network) { n.Bridge = "brqc39c1348-5a" },
 		"a range with the gateway": rangeWish("10.0.0.1", "10.0.0.254"),
@@ -261,5 +263,19 @@ func TestParseMAC(t *testing.T) {
 		if have, err := ParseMAC(in); err == nil || have != "" || len(err.Error()) > 500 {
 			t.Errorf("ParseMAC(%.30q) = %q, %v", in, have, err)
 		}
+	}
+}
+
+// What a message quotes is short, and never ends within a character.
+func TestClip(t *testing.T) {
+	for _, s := range []string{strings.Repeat("é", 1000), "a" + strings.Repeat("é", 1000), strings.Repeat("\xff", 1000)} {
+		have := clip(s)
+		head := strings.TrimSuffix(have, "...")
+		if len(have) > 123 || !strings.HasPrefix(s, head) || head == have || utf8.ValidString(s) && len(head) < 118 {
+			t.Errorf("clip(%.5q...) = %q", s, have)
+		}
+	}
+	if clip("é") != "é" {
+		t.Error("a short text is clipped")
 	}
 }

@@ -212,6 +212,13 @@ func TestEditMode(t *testing.T) {
 	if err := Check(pool); err != nil || pool.Bridge != "" {
 		t.Errorf("%v: %+v", err, pool)
 	}
+	limited := edit(t, bridged, Network{Bandwidth: Bandwidth{Inbound: Rate{Average: 5}}})
+	if n := parsed(t, edit(t, limited, Network{Mode: VEPA})); n.Bandwidth.Inbound.Average != 5 {
+		t.Errorf("vepa has bandwidth: %+v", n)
+	}
+	if n := parsed(t, edit(t, limited, Network{Mode: Passthrough})); n.Bandwidth != (Bandwidth{}) {
+		t.Errorf("passthrough has none: %+v", n)
+	}
 	back := parsed(t, edit(t, bridged, Network{Mode: NAT, ForwardDevs: []string{"eth0"}, IPs: []IP{{Address: netip.MustParsePrefix("10.0.0.1/24")}}}))
 	if err := Check(back); err != nil || back.Bridge != "" || len(back.ForwardDevs) != 1 {
 		t.Errorf("%v: %+v", err, back)

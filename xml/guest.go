@@ -27,103 +27,113 @@ func ParseGuest(doc string) (Guest, error) {
 }
 
 func guest(doc string) (Guest, error) {
-	g := Guest{Interfaces: []Interface{}}
 	doc, err := utf8Text(doc)
 	if err != nil {
-		return g, err
+		return Guest{}, err
 	}
-	s := scanner{doc: doc, open: make([]string, 0, 16)}
-	var w guestReader
+	w := guestReader{scanner: scanner{doc: doc, open: make([]string, 0, 16)}}
+	w.guest.Interfaces = []Interface{}
 	for {
-		kind, err := s.next()
-		if err != nil {
-			return g, err
+		kind, err := w.next()
+		if err == nil && kind != end {
+			err = w.take(kind)
 		}
-		depth := len(s.open)
 		switch {
+		case err != nil:
+			return Guest{}, err
 		case kind == end && !w.root:
-			return g, errors.New("document is empty, want <domain>")
+			return Guest{}, errors.New("document is empty, want <domain>")
 		case kind == end:
-			g.UUID = strings.TrimSpace(g.UUID)
-			return g, nil
-		case kind == startTag && depth == 1:
-			if w.root {
-				return g, fmt.Errorf("document has a second root element <%s>", clip(s.name))
-			}
-			if w.root = true; s.name != "domain" {
-				return g, fmt.Errorf("document is a <%s>, want <domain>", clip(s.name))
-			}
-		case kind == chars && depth == 0:
-			if strings.TrimSpace(s.text) != "" || s.cdata {
-				return g, s.malformed("text outside of the root element")
-			}
-		case kind == chars && depth == 2:
-			w.word(&g, &s)
-		case kind == startTag && depth == 3:
-			if s.open[1] == "devices" && s.name == "interface" {
-				g.Interfaces = append(g.Interfaces, Interface{Managed: true})
-				w.at = &g.Interfaces[len(g.Interfaces)-1]
-				w.hasSource = false
-				err = s.attrs(func(key, value string) {
-					if key == "type" {
-						w.at.Type = value
-					}
-				})
-			}
-		case kind == endTag && depth == 2 && w.at != nil:
-			w.at.MAC = strings.ToLower(w.at.MAC)
-			w.at = nil
-		case kind == startTag && depth > 3 && w.at != nil:
-			err = w.setting(&s)
-		}
-		if err != nil {
-			return g, err
+			w.guest.UUID = strings.TrimSpace(w.guest.UUID)
+			return w.guest, nil
 		}
 	}
 }
 
-// guestReader is where the walk through a domain document is.
+// guestReader walks through a domain document.
 type guestReader struct {
-	root      bool
+	scanner
+	guest     Guest
+	root      bool       // <domain> was there
 	at        *Interface // the interface that the walk is in, or nil
 	hasSource bool
 }
 
-// word takes the text of <name> and <uuid>.
-func (w *guestReader) word(g *Guest, s *scanner) {
-	into := &g.Name
-	switch s.open[1] {
-	case "name":
-	case "uuid":
-		into = &g.UUID
-	default:
-		return
+// take uses one token. A start tag's depth counts its own element, an end
+// tag's no longer.
+func (w *guestReader) take(kind token) error {
+	switch depth := len(w.open); {
+	case kind == startTag && depth == 1:
+		return w.rootTag()
+	case kind == startTag && depth == 3 && w.open[1] == "devices" && w.name == "interface":
+		return w.enter()
+	case kind == startTag && depth > 3 && w.at != nil:
+		return w.setting()
+	case kind == endTag && depth == 2 && w.at != nil:
+		w.at.MAC = strings.ToLower(w.at.MAC)
+		w.at = nil
+	case kind == chars && depth == 0 && (w.cdata || strings.TrimSpace(w.text) != ""):
+		return w.malformed("text outside of the root element")
+	case kind == chars && depth == 2:
+		w.word()
 	}
-	if s.cdata {
-		*into += s.text
-	} else {
-		*into += unescape(s.text, false)
+	return nil
+}
+
+func (w *guestReader) rootTag() error {
+	if w.root {
+		return fmt.Errorf("document has a second root element <%s>", clip(w.name))
+	}
+	w.root = true
+	if w.name != "domain" {
+		return fmt.Errorf("document is a <%s>, want <domain>", clip(w.name))
+	}
+	return nil
+}
+
+func (w *guestReader) enter() error {
+	w.guest.Interfaces = append(w.guest.Interfaces, Interface{Managed: true})
+	w.at = &w.guest.Interfaces[len(w.guest.Interfaces)-1]
+	w.hasSource = false
+	return w.attrs(func(key, value string) {
+		if key == "type" {
+			w.at.Type = value
+		}
+	})
+}
+
+// word takes the text of <name> and <uuid>.
+func (w *guestReader) word() {
+	words := w.text
+	if !w.cdata {
+		words = unescape(words, false)
+	}
+	switch w.open[1] {
+	case "name":
+		w.guest.Name += words
+	case "uuid":
+		w.guest.UUID += words
 	}
 }
 
 // setting takes an element below <interface>.
-func (w *guestReader) setting(s *scanner) error {
+func (w *guestReader) setting() error {
 	i := w.at
-	if len(s.open) == 5 && s.open[3] == "vlan" && s.name == "tag" {
-		return s.attrs(func(key, value string) {
+	if len(w.open) == 5 && w.open[3] == "vlan" && w.name == "tag" {
+		return w.attrs(func(key, value string) {
 			if key == "id" {
 				i.VLANs = append(i.VLANs, count(value))
 			}
 		})
 	}
-	if len(s.open) != 4 {
+	if len(w.open) != 4 {
 		return nil
 	}
-	switch s.name {
+	switch w.name {
 	case "source":
-		return s.attrs(w.source)
+		return w.attrs(w.source)
 	case "target":
-		return s.attrs(func(key, value string) {
+		return w.attrs(func(key, value string) {
 			switch key {
 			case "dev":
 				i.Target = value
@@ -132,11 +142,11 @@ func (w *guestReader) setting(s *scanner) error {
 			}
 		})
 	}
-	into, ok := i.single(s.name)
+	into, ok := i.single(w.name)
 	if !ok {
 		return nil
 	}
-	return s.attrs(func(key, value string) {
+	return w.attrs(func(key, value string) {
 		if key != into.key {
 			return
 		}

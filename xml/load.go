@@ -157,19 +157,19 @@ func checkRoot(t stdxml.StartElement, want string, roots int) error {
 func syntax(err error) error {
 	var s *stdxml.SyntaxError
 	if errors.As(err, &s) {
-		return fmt.Errorf("line %d: malformed XML: %w", s.Line, &clipped{s.Msg, err})
+		return fmt.Errorf("line %d: malformed XML: %w", s.Line, &clippedError{s.Msg, err})
 	}
 	return fmt.Errorf("malformed XML: %w", err)
 }
 
-// clipped shortens the message of an error which may quote the document.
-type clipped struct {
+// clippedError shortens the message of an error which may quote the document.
+type clippedError struct {
 	message string
 	cause   error
 }
 
-func (c *clipped) Error() string { return clip(c.message) }
-func (c *clipped) Unwrap() error { return c.cause }
+func (c *clippedError) Error() string { return clip(c.message) }
+func (c *clippedError) Unwrap() error { return c.cause }
 
 func malformed(dec *stdxml.Decoder, message string) error {
 	line, _ := dec.InputPos()

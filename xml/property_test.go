@@ -111,11 +111,38 @@ func TestEditFulfils(t *testing.T) {
 				t.Fatalf("%s is lost\n%s\nbecame\n%s", m, doc, out)
 			}
 		}
+		if lost := unwished(t, doc, have, want); lost != "" {
+			t.Fatalf("%s is not wished\n%s\nbecame\n%s", lost, doc, out)
+		}
 		again, err := Edit(out, want)
 		if err != nil || again != out {
 			t.Fatalf("%v\n%s\nagain\n%s", err, out, again)
 		}
 	})
+}
+
+// unwished is a thing that have no longer says as doc did, although the wish
+// is silent about it; "" where there is none.
+func unwished(t *rapid.T, doc string, have, want Network) string {
+	before, err := Parse(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, wishes := list(have), list(want)
+	wished := map[string]bool{}
+	for _, f := range wishes.facts {
+		wished[f.path] = f.wished
+	}
+	for _, f := range list(before).facts {
+		switch {
+		case wished[f.path], f.in != "" && wishes.wished[f.in]:
+		case strings.HasPrefix(f.path, "ip[") && wishes.wished["ip"]: // went with its subnet
+		case before.Mode == HostBridge && (f.path == "bridge" || f.path == "forward.dev"): // one replaces the other
+		case after.values[f.path] != f.value:
+			return f.path
+		}
+	}
+	return ""
 }
 
 // Modes come and go, and every document on the way is sound.
