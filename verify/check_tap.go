@@ -181,8 +181,12 @@ func tapNoCarrier(p *pass) {
 			f.Fix = Fix{Class: Guarded, Say: "switch the carrier of " + show(tap.Name) + " on", Steps: []Step{{Do: LinkCarrier, On: tap.Name}}}
 		} else {
 			f.Message = fmt.Sprintf("the tap %s has no carrier: no process holds it", n.title())
+			steps := n.renew(false)
+			if tap.Tun != nil && tap.Tun.Persist { // it would stand in the way of the new one
+				steps = append([]Step{{Do: LinkDel, On: tap.Name}}, steps...)
+			}
 			f.Fix = Fix{
-				Class: Manual, Steps: n.renew(false),
+				Class: Manual, Steps: steps,
 				Say: "take the interface out of guest " + show(n.guest.Name) + " and plug an equal one in, or restart the guest",
 			}
 		}
