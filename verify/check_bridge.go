@@ -6,7 +6,6 @@ import (
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
-	"github.com/kvnet/kvnet/xml"
 )
 
 func bridgeChecks() []Check {
@@ -72,68 +71,8 @@ func bridgeChecks() []Check {
 }
 
 // hostBridge is a judged bridge that libvirt did not make, with who names it.
-type hostBridge struct {
-	name   string
-	nets   []*libvirtnet.Network
-	maker  *libvirtnet.Network // the inactive network that would make it; nil: none
-	active []*nic
-	// needed says that a running or autostart guest or an active network
-	// names it.
-	needed bool
-}
-
 // eachHostBridge describes the host bridges in order.
-func (h *host) eachHostBridge(visit func(hostBridge)) {
-	nets, makers := map[string][]*libvirtnet.Network{}, map[string]*libvirtnet.Network{}
-	for i := range h.snap.Libvirt.Networks {
-		n := &h.snap.Libvirt.Networks[i]
-		switch def := n.Def(); {
-		case def.Bridge == "":
-		case def.Mode == xml.HostBridge:
-			name := h.realName(def.Bridge)
-			nets[name] = append(nets[name], n)
-		case def.Managed() && !n.Active:
-			setFirst(makers, def.Bridge, n)
-		}
-	}
-	for _, name := range h.hostBridges {
-		b := hostBridge{name: name, nets: nets[name], maker: makers[name], active: h.activeNICs(name)}
-		b.needed = len(b.active) > 0
-		for _, n := range b.nets {
-			b.needed = b.needed || n.Active
-		}
-		for _, n := range h.byBridge[name] {
-			b.needed = b.needed || n.guest.Autostart
-		}
-		visit(b)
-	}
-}
-
-func (b hostBridge) scope() scope {
-	s := scope{kind: aBridge, bridge: b.name, free: b.maker == nil}
-	switch {
-	case b.maker != nil:
-		s.network = b.maker.Name
-	case len(b.nets) > 0:
-		s.network = b.nets[0].Name
-	}
-	if len(b.active) > 0 {
-		s.guest = b.active[0].guest.Name
-	}
-	return s
-}
-
 // who names a host bridge's users for a message.
-func (b hostBridge) who(all []*nic) string {
-	switch {
-	case len(b.active) > 0:
-		return "running guest " + someNames(guestNames(b.active))
-	case len(b.nets) > 0:
-		return "network " + show(b.nets[0].Name)
-	}
-	return "guest " + someNames(guestNames(all))
-}
-
 func sourceNotABridge(p *pass) {
 	p.eachHostBridge(func(b hostBridge) {
 		s := b.scope()
@@ -302,6 +241,10 @@ func bridgeAdminDown(p *pass) {
 // bridgeDown reports a bridge that is switched off. The kernel takes IPv6
 // addresses from a link that goes down: they are lost with it.
 func (p *pass) bridgeDown(s scope, severity Severity, lost []netip.Prefix) {
+	say := "set bridge " + show(s.bridge) + " up"
+	if p.owners[s.bridge] == nil {
+		say += "; the host's routes over it went with it and must be set again"
+	}
 	steps := []Step{{Do: LinkUp, On: s.bridge}}
 	for _, a := range lost {
 		steps = append(steps, Step{Do: AddressAdd, On: s.bridge, With: a.String()})
@@ -310,7 +253,7 @@ func (p *pass) bridgeDown(s scope, severity Severity, lost []netip.Prefix) {
 		Severity: severity,
 		Message:  fmt.Sprintf("bridge %s is switched off: nothing passes it", show(s.bridge)),
 		Want:     "up", Have: "down",
-		Fix: Fix{Class: Safe, Say: "set bridge " + show(s.bridge) + " up", Steps: steps},
+		Fix: Fix{Class: Safe, Say: say, Steps: steps},
 	})
 }
 

@@ -1,10 +1,7 @@
 package verify
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/xml"
@@ -83,63 +80,11 @@ func networkChecks() []Check {
 }
 
 // users are the interfaces that need a network.
-type users struct {
-	all, active, autostart []*nic
-}
-
 // usersOf finds the interfaces that refer to a network, and those of type
 // bridge that name the bridge it makes.
-func (h *host) usersOf(n *libvirtnet.Network) users {
-	all := h.byNet[n.Name]
-	if def := n.Def(); def.Managed() && def.Bridge != "" {
-		all = slices.Clip(all)
-		for _, nic := range h.byBridge[h.realName(def.Bridge)] {
-			if nic.iface.Network == "" {
-				all = append(all, nic)
-			}
-		}
-	}
-	return sortUsers(all)
-}
-
-func sortUsers(all []*nic) users {
-	u := users{all: all}
-	for _, n := range all {
-		if n.active {
-			u.active = append(u.active, n)
-		}
-		if n.guest.Autostart {
-			u.autostart = append(u.autostart, n)
-		}
-	}
-	return u
-}
-
 // needed says that somebody is cut off, or will be after a restart.
-func (u users) needed() bool { return len(u.active)+len(u.autostart) > 0 }
-
 // say names the most affected guests.
-func (u users) say() string {
-	switch {
-	case len(u.active) > 0:
-		return "running guest " + someNames(guestNames(u.active))
-	case len(u.autostart) > 0:
-		return "autostart guest " + someNames(guestNames(u.autostart))
-	}
-	return "guest " + someNames(guestNames(u.all))
-}
-
 // first is the interface that a finding on the network names.
-func (u users) first() *nic {
-	switch {
-	case len(u.active) > 0:
-		return u.active[0]
-	case len(u.autostart) > 0:
-		return u.autostart[0]
-	}
-	return u.all[0]
-}
-
 func netUndefined(p *pass) {
 	for i := range p.snap.Libvirt.Networks {
 		if name := p.snap.Libvirt.Networks[i].Name; len(p.byNet[name]) > 0 {
@@ -296,85 +241,7 @@ func netBridgeNameDup(p *pass) {
 
 // byLife orders two networks in conflict: the one that is more in use keeps
 // what both want.
-func (h *host) byLife(a, b *libvirtnet.Network) (keep, move *libvirtnet.Network) {
-	if cmp.Or(cmp.Compare(life(b), life(a)), cmp.Compare(len(h.usersOf(b).active), len(h.usersOf(a).active))) > 0 {
-		return b, a
-	}
-	return a, b
-}
-
-func life(n *libvirtnet.Network) int {
-	switch {
-	case n.Active:
-		return 2
-	case n.Autostart:
-		return 1
-	}
-	return 0
-}
-
 // bothAlive is error when both networks are to be active, else the milder
 // severity.
-func bothAlive(a, b *libvirtnet.Network, milder Severity) Severity {
-	if life(a) > 0 && life(b) > 0 {
-		return Error
-	}
-	return milder
-}
-
-func netPortsStale(p *pass) {
-	for _, name := range slices.Sorted(maps.Keys(p.gaps.ports)) {
-		p.cannot("libvirt ports of "+oneLine(name), p.gaps.ports[name])
-	}
-	for i := range p.nics {
-		n := &p.nics[i]
-		if !n.active || n.net == nil || !n.net.Active || !n.net.PortsKnown || n.iface.PortID == "" {
-			continue
-		}
-		if !p.on(n.subject) || !n.portLost {
-			continue
-		}
-		f := Fix{Class: Guarded, Say: "create the network port of " + n.title() + " again"}
-		if n.iface.Target != "" {
-			f.Steps = []Step{{Do: Replug, On: n.guest.Name, With: n.iface.Target}}
-		}
-		p.found(n.subject, Finding{
-			Message: fmt.Sprintf("network %s does not know the port of %s: it was restarted under the guest", show(n.net.Name), n.title()),
-			Want:    "port " + show(n.iface.PortID), Have: fmt.Sprintf("%d other ports", len(n.net.Ports)),
-			Fix: f,
-		})
-	}
-	p.connections()
-}
-
 // connections holds the count of a network's live document against its
 // guests, where there are no port ids to compare.
-func (p *pass) connections() {
-	if !p.snap.Libvirt.Daemon.Local {
-		return
-	}
-	for i := range p.snap.Libvirt.Networks {
-		n := &p.snap.Libvirt.Networks[i]
-		if _, gap := p.gaps.ports[n.Name]; gap || !n.Active || n.Live == nil {
-			continue
-		}
-		u := sortUsers(p.byNet[n.Name])
-		countable, told := 0, false
-		for _, nic := range u.active {
-			if nic.iface.PortID == "" || !n.PortsKnown {
-				countable++
-			}
-			told = told || p.silenced(nic.subject)
-		}
-		s := scope{kind: aNetwork, network: n.Name}
-		if countable == 0 || told || !p.on(s) || n.Live.Connections >= len(u.active) {
-			continue
-		}
-		s.guest = u.active[0].guest.Name
-		p.found(s, Finding{
-			Message: fmt.Sprintf("network %s counts %d connections, but running guests have %d interfaces on it: it was restarted under them", show(n.Name), n.Live.Connections, len(u.active)),
-			Want:    fmt.Sprintf("%d connections", len(u.active)), Have: fmt.Sprintf("%d connections", n.Live.Connections),
-			Fix: Fix{Class: Guarded, Say: "create the network ports of the running guests again", Steps: p.replug(u.active)},
-		})
-	}
-}

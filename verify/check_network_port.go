@@ -1,0 +1,62 @@
+package verify
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+func netPortsStale(p *pass) {
+	for _, name := range slices.Sorted(maps.Keys(p.gaps.ports)) {
+		p.cannot("libvirt ports of "+oneLine(name), p.gaps.ports[name])
+	}
+	for i := range p.nics {
+		n := &p.nics[i]
+		if !n.active || n.net == nil || !n.net.Active || !n.net.PortsKnown || n.iface.PortID == "" {
+			continue
+		}
+		if !p.on(n.subject) || !n.portLost {
+			continue
+		}
+		f := Fix{Class: Guarded, Say: "create the network port of " + n.title() + " again"}
+		if n.iface.Target != "" {
+			f.Steps = []Step{{Do: Replug, On: n.guest.Name, With: n.iface.Target}}
+		}
+		p.found(n.subject, Finding{
+			Message: fmt.Sprintf("network %s does not know the port of %s: it was restarted under the guest", show(n.net.Name), n.title()),
+			Want:    "port " + show(n.iface.PortID), Have: fmt.Sprintf("%d other ports", len(n.net.Ports)),
+			Fix: f,
+		})
+	}
+	p.connections()
+}
+
+func (p *pass) connections() {
+	if !p.snap.Libvirt.Daemon.Local {
+		return
+	}
+	for i := range p.snap.Libvirt.Networks {
+		n := &p.snap.Libvirt.Networks[i]
+		if _, gap := p.gaps.ports[n.Name]; gap || !n.Active || n.Live == nil {
+			continue
+		}
+		u := sortUsers(p.byNet[n.Name])
+		countable, told := 0, false
+		for _, nic := range u.active {
+			if nic.iface.PortID == "" || !n.PortsKnown {
+				countable++
+			}
+			told = told || p.silenced(nic.subject)
+		}
+		s := scope{kind: aNetwork, network: n.Name}
+		if countable == 0 || told || !p.on(s) || n.Live.Connections >= len(u.active) {
+			continue
+		}
+		s.guest = u.active[0].guest.Name
+		p.found(s, Finding{
+			Message: fmt.Sprintf("network %s counts %d connections, but running guests have %d interfaces on it: it was restarted under them", show(n.Name), n.Live.Connections, len(u.active)),
+			Want:    fmt.Sprintf("%d connections", len(u.active)), Have: fmt.Sprintf("%d connections", n.Live.Connections),
+			Fix: Fix{Class: Guarded, Say: "create the network ports of the running guests again", Steps: p.replug(u.active)},
+		})
+	}
+}
