@@ -26,7 +26,8 @@ func findDaemon(uri string) Daemon {
 	if st, err := os.Stat("/run/systemd/system"); err == nil {
 		d.Systemd = st.IsDir()
 	}
-	pid, name := peer(a)
+	pid, name, socket := peer(a)
+	d.Socket = socket
 	pids := "/run"
 	if a.session {
 		pids = runDir(true)
@@ -54,11 +55,11 @@ func findDaemon(uri string) Daemon {
 
 // peer is the process at the other end of this process's own connection to
 // one of the daemon's sockets; 0 when there is none, or it is in a PID
-// namespace that cannot be seen from here.
-func peer(a address) (pid int, name string) {
+// namespace that cannot be seen from here. socket is where it was reached.
+func peer(a address) (pid int, name, socket string) {
 	fds, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		return 0, ""
+		return 0, "", ""
 	}
 	for _, e := range fds {
 		fd, err := strconv.Atoi(e.Name())
@@ -72,15 +73,16 @@ func peer(a address) (pid int, name string) {
 		if un, ok := sa.(*unix.SockaddrUnix); !ok || !a.listens(un.Name) {
 			continue
 		}
+		socket = sa.(*unix.SockaddrUnix).Name
 		cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 		if err != nil || cred.Pid <= 0 {
 			continue
 		}
 		if name := comm(int(cred.Pid)); name != "" {
-			return int(cred.Pid), name
+			return int(cred.Pid), name, socket
 		}
 	}
-	return 0, ""
+	return 0, "", socket
 }
 
 // pidFile reads a daemon's pid file and believes it when a process of that

@@ -27,6 +27,8 @@ type Daemon struct {
 	// Name of the program: libvirtd, virtnetworkd, virtqemud; "" when unknown.
 	Name string `json:"name"`
 	PID  int    `json:"pid"`
+	// Socket is the UNIX socket over which it answers; "" when unknown.
+	Socket string `json:"socket,omitempty"`
 	// Namespace is the inode of its network namespace; 0 when unknown.
 	Namespace uint64 `json:"namespace"`
 	// Local says that the URI names a daemon on this host with a kernel to

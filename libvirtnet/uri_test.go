@@ -69,15 +69,15 @@ func TestFindDaemonByPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := locate("qemu+unix:///system?socket=" + socket)
-	if pid, _ := peer(a); pid != 0 {
+	if pid, _, _ := peer(a); pid != 0 {
 		t.Fatalf("have process %d before anything is connected", pid)
 	}
 	if err := unix.Connect(unixSocket(t), &unix.SockaddrUnix{Name: socket}); err != nil {
 		t.Fatal(err)
 	}
-	pid, name := peer(a)
-	if pid != os.Getpid() || name != comm(os.Getpid()) {
-		t.Errorf("have process %d %q, want this one", pid, name)
+	pid, name, reached := peer(a)
+	if pid != os.Getpid() || name != comm(os.Getpid()) || reached != socket {
+		t.Errorf("have process %d %q at %q, want this one at %q", pid, name, reached, socket)
 	}
 	if netNamespace(pid) == 0 || netNamespace(0) != 0 {
 		t.Error("the namespace of this process is not told, or that of none is")

@@ -48,8 +48,21 @@ func gather(ctx context.Context, uri string) gathered {
 		kernel.Gaps = append(kernel.Gaps, bridge.Gap{Source: "links", Message: err.Error()})
 	}
 	g.Kernel = completeKernel(kernel)
+	g.proveNamespace(ctx)
 	g.findHolders()
 	return g
+}
+
+// proveNamespace finds the daemon's namespace for a user who may not look at
+// the daemon: a socket that listens here was made here.
+func (g *gathered) proveNamespace(ctx context.Context) {
+	d := &g.Libvirt.Daemon
+	if d.Namespace != 0 || d.Socket == "" {
+		return
+	}
+	if here, err := bridge.Listens(ctx, d.Socket); err == nil && here {
+		d.Namespace = g.Kernel.Namespace
+	}
 }
 
 // askLibvirt is libvirt's half; an error means that there is none.
