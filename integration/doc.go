@@ -7,7 +7,8 @@
 // testdata/story holds the scripts that tell what a user does from beginning
 // to end. testdata/fault has one script for each check of `kvnet verify`: it
 // makes a healthy host, breaks it, sees exactly that check fire, runs the
-// cure as printed, and sees a healthy host again.
+// cure as printed, and sees a healthy host again. testdata/healthy has hosts
+// that look odd and have no fault.
 //
 // The scripts are testscript's (txtar files), with the commands of
 // commands_test.go:

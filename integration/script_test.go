@@ -54,6 +54,9 @@ func TestStory(t *testing.T) { scripts(t, "testdata/story") }
 // TestFaults breaks a host in every way that verify knows, one script a check.
 func TestFaults(t *testing.T) { scripts(t, "testdata/fault") }
 
+// TestHealthy makes hosts that look odd and are well: verify says nothing.
+func TestHealthy(t *testing.T) { scripts(t, "testdata/healthy") }
+
 func scripts(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,

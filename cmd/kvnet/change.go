@@ -59,8 +59,8 @@ type world struct {
 }
 
 // lookAround reads both halves. Without libvirt's there is nothing to plan;
-// without the kernel's the checks that need it are left out, and carryOut says
-// so.
+// without the kernel's the checks that need it are left out, which is said at
+// once: a plan may rest on it, too.
 func (e *env) lookAround(ctx context.Context) (world, error) {
 	w := world{gathered: gather(ctx, e.uri)}
 	if err := ctx.Err(); err != nil {
@@ -81,6 +81,9 @@ func (e *env) lookAround(ctx context.Context) (world, error) {
 		w.why = "the daemon of " + w.URI + " is in another network namespace"
 	default:
 		w.here = true
+	}
+	if !w.here {
+		e.note("the kernel is not looked at: %s", w.why)
 	}
 	return w, nil
 }
@@ -137,9 +140,6 @@ type change struct {
 func (e *env) carryOut(ctx context.Context, conn *libvirtnet.Conn, c change, o changeOptions) error {
 	for _, line := range c.plan.Disturbs {
 		e.announce(line)
-	}
-	if c.world.why != "" {
-		e.note("the kernel is not looked at: %s", c.world.why)
 	}
 	before := c.findings(c.world.gathered)
 	err := conn.Apply(ctx, c.plan, func(ctx context.Context) error {
