@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -16,6 +17,7 @@ import (
 )
 
 func snapshotCommand(e *env) *cli.Command {
+	var timeout time.Duration
 	return command(&cli.Command{
 		Name:      "snapshot",
 		Category:  truth,
@@ -24,9 +26,11 @@ func snapshotCommand(e *env) *cli.Command {
 		Description: describe(`
 Asks libvirt, reads the kernel, and writes both as one document, to standard
 output or to FILE (mode 0600, replaced as a whole). "kvnet verify --snapshot
-FILE" judges it anywhere, without root and without libvirt. What could not be
-read stands in the document as a gap.`,
+FILE" judges it anywhere, without root and without libvirt. As verify does, it
+first waits for what is on its way, such as a port that is learning. What could
+not be read stands in the document as a gap.`,
 			"kvnet snapshot /tmp/host.json", 0, 1, 2),
+		Flags: []cli.Flag{timeoutFlag(&timeout)},
 		Action: func(c *cli.Context) error {
 			args, err := arguments(c, "[FILE]")
 			if err != nil {
@@ -35,13 +39,13 @@ read stands in the document as a gap.`,
 			if e.format == "yaml" {
 				return usage("snapshot", "a snapshot is JSON", "leave -o yaml away")
 			}
-			return runSnapshot(c.Context, e, append(args, "-")[0])
+			return runSnapshot(c.Context, e, append(args, "-")[0], timeout)
 		},
 	})
 }
 
-func runSnapshot(ctx context.Context, e *env, path string) error {
-	g := gather(ctx, e.uri)
+func runSnapshot(ctx context.Context, e *env, path string, timeout time.Duration) error {
+	g := e.gatherSettled(ctx, timeout)
 	if err := ctx.Err(); err != nil {
 		return &failure{op: "take", object: "snapshot", err: err}
 	}
