@@ -137,6 +137,9 @@ func TestCheckRefuses(t *testing.T) {
 		{"mixes families", func(n *Network) {
 			n.Routes = []Gateway{{To: netip.MustParsePrefix("10.9.0.0/16"), Via: netip.MustParseAddr("fd00::5")}}
 		}},
+		{"wants a subnet", func(n *Network) { n.Routes = []Gateway{{To: netip.MustParsePrefix("10.9.0.0/16")}} }},
+		{"whole internet", ipWish("10.0.0.1/0", "10.1.0.1/24")},
+		{"is the broadcast address", ipWish("10.0.0.1/0", "10.1.0.255/24")},
 		{"wants a subnet", func(n *Network) { n.Routes = []Gateway{{}} }},
 		{"no address of a server", func(n *Network) { n.DNS = &DNS{Forwarders: []netip.Addr{{}}} }},
 		{"has no name", func(n *Network) { n.DNS = &DNS{Hosts: []DNSHost{{IP: netip.MustParseAddr("10.0.0.1")}}} }},
@@ -242,6 +245,17 @@ func TestCheckNamesAll(t *testing.T) {
 	for _, want := range []string{"network name", "MTU 1", "a/b", "subnet"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+func TestKernelDelay(t *testing.T) {
+	for _, test := range []struct {
+		stp           bool
+		seconds, want int
+	}{{true, 0, 2000}, {true, 1, 2000}, {true, 2, 2000}, {true, 15, 15000}, {false, 0, 0}, {false, 1, 1000}} {
+		if have := KernelDelay(test.stp, test.seconds); have != test.want {
+			t.Errorf("KernelDelay(%v, %d) = %d, want %d", test.stp, test.seconds, have, test.want)
 		}
 	}
 }

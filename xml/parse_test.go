@@ -178,6 +178,8 @@ func TestParseRefuses(t *testing.T) {
 		{fmt.Sprintf(document, "<ip address='10.0.0.1' prefix='33'/>"), "want 0 to 32"},
 		{fmt.Sprintf(document, "<ip address='10.0.0.1' prefix='-1'/>"), "want a number"},
 		{fmt.Sprintf(document, "<ip address='10.0.0.1' netmask='255.0.255.0'/>"), "netmask"},
+		{fmt.Sprintf(document, "<ip address='10.0.0.1' netmask='fd00::'/>"), "netmask"},
+		{fmt.Sprintf(document, "<ip address='10.0.0.1' netmask='x'/>"), "netmask"},
 		{fmt.Sprintf(document, "<ip address='fd00::1' netmask='255.255.0.0'/>"), "netmask"},
 		{fmt.Sprintf(document, "<ip address='10.0.0.1'><dhcp><range start='x' end='10.0.0.2'/></dhcp></ip>"), `<range start="x">`},
 		{fmt.Sprintf(document, "<ip address='10.0.0.1'><dhcp><host mac='5'/></dhcp></ip>"), `<host mac="5">`},

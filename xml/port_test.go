@@ -44,14 +44,14 @@ func TestParsePort(t *testing.T) {
   <owner><uuid>5dc8ae5b-a6fe-4750-bdbe-bac6a6c603d2</uuid><name>g</name></owner>
   <mac address='52:54:00:E4:75:83'/><group>p</group><rxfilters trustGuest='no'/>
   <bandwidth><inbound average='5' peak='6' burst='7'/></bandwidth>
-  <vlan trunk='yes'><tag id='1'/><tag id='2'/></vlan><port isolated='yes'/>
+  <vlan trunk='yes'><tag id='0'/><tag id='4095'/></vlan><port isolated='yes'/>
   <plug type='direct' dev='eth0' mode='vepa'/></networkport>`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Port{
 		UUID: "1c3cf5e1-0f9b-4b3c-a3c5-5e4f3a1c0b0d", OwnerName: "g", OwnerUUID: "5dc8ae5b-a6fe-4750-bdbe-bac6a6c603d2",
-		MAC: "52:54:00:e4:75:83", Group: "p", Isolated: true, VLANs: []int{1, 2}, Bandwidth: Bandwidth{Inbound: Rate{5, 6, 7}},
+		MAC: "52:54:00:e4:75:83", Group: "p", Isolated: true, VLANs: []int{0, 4095}, Bandwidth: Bandwidth{Inbound: Rate{5, 6, 7}},
 		Plug: &Plug{Type: "direct", Dev: "eth0", Mode: "vepa"},
 	}
 	if diff := cmp.Diff(want, have); diff != "" {
