@@ -292,7 +292,11 @@ func guestFaults() map[string]func(*Snapshot) {
 
 func uplinkFaults() map[string]func(*Snapshot) {
 	return map[string]func(*Snapshot){
-		"uplink-missing": func(s *Snapshot) { s.unplug("eth0") },
+		"uplink-missing": func(s *Snapshot) {
+			s.unplug("eth0")
+			addAddress(s, "eth0", "fe80::5054:ff:fe10:1/64")
+			addRoute(s, "ff00::/8", "", "eth0")
+		},
 		"uplink-missing+guests-only": func(s *Snapshot) {
 			addBridge(s, "br1", "fe:54:00:aa:00:09", 0, 15000)
 			addGuest(s, "alone", libvirtnet.Running, onBridge("br1", "vnet7", "52:54:00:aa:00:09"))

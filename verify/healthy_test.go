@@ -222,8 +222,10 @@ func openVSwitch(s *Snapshot) {
 	declared := onBridge("br-int", "vnet10", "52:54:00:dd:00:01")
 	declared.VirtualPort = "openvswitch"
 	plugged := onBridge("br-int", "vnet11", "52:54:00:dd:00:02")
-	addGuest(s, "switched", libvirtnet.Running, declared, plugged)
-	for _, name := range []string{"vnet10", "vnet11"} {
+	// Here only the tap's master tells: its bridge is no link of the kernel.
+	remote := onBridge("br-far", "vnet12", "52:54:00:dd:00:04")
+	addGuest(s, "switched", libvirtnet.Running, declared, plugged, remote)
+	for _, name := range []string{"vnet10", "vnet11", "vnet12"} {
 		s.unplug(name)
 		s.link(name).Master = "ovs-system"
 	}
