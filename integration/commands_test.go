@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ func here(ts *testscript.TestScript) *scene {
 func startHost(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	h, err := host.Start(ctx, host.Options{})
+	h, err := host.Start(ctx, host.Options{Root: os.Getenv("KVNET_TEST_ROOT"), Bind: []string{programs, ts.Getenv("WORK")}})
 	ts.Check(err)
 	ts.Value(sceneKey{}).(*scene).host = h
 	ts.Defer(func() { ts.Check(h.Close()) })

@@ -28,6 +28,9 @@
 //	cures                     the same for every finding of a fresh report
 //	clean                     verify reports nothing
 //
+// With KVNET_TEST_ROOT=DIR the hosts run from another root folder, such as one of
+// a Debian with another libvirt.
+//
 // When a script fails, run it alone and look at the host while it stands:
 //
 //	go test -tags ... ./integration -run 'TestFaults/tap-wrong-bridge' -v
