@@ -145,7 +145,7 @@ func helper(t *testing.T, test string, as *syscall.SysProcAttr, command ...strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "bridge-helper")
+	dir, err := os.MkdirTemp("", "bridge-helper") //nolint:usetesting // above t.TempDir is a folder that only its owner may enter
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -104,10 +104,7 @@ func tapMissing(p *pass) {
 		p.found(n.subject, Finding{
 			Message: fmt.Sprintf("the tap %s does not exist: it was deleted, renamed or moved away", n.title()),
 			Want:    "link " + show(n.iface.Target), Have: "no such link",
-			Fix: Fix{
-				Class: Manual, Steps: n.renew(false),
-				Say: "take the interface out of guest " + show(n.guest.Name) + " and plug an equal one in, or restart the guest",
-			},
+			Fix: p.withoutTap(n),
 		})
 	}
 }
@@ -181,13 +178,9 @@ func tapNoCarrier(p *pass) {
 			f.Fix = Fix{Class: Guarded, Say: "switch the carrier of " + show(tap.Name) + " on", Steps: []Step{{Do: LinkCarrier, On: tap.Name}}}
 		} else {
 			f.Message = fmt.Sprintf("the tap %s has no carrier: no process holds it", n.title())
-			steps := n.renew(false)
+			f.Fix = p.withoutTap(n)
 			if tap.Tun != nil && tap.Tun.Persist { // it would stand in the way of the new one
-				steps = append([]Step{{Do: LinkDel, On: tap.Name}}, steps...)
-			}
-			f.Fix = Fix{
-				Class: Manual, Steps: steps,
-				Say: "take the interface out of guest " + show(n.guest.Name) + " and plug an equal one in, or restart the guest",
+				f.Fix.Steps = append([]Step{{Do: LinkDel, On: tap.Name}}, f.Fix.Steps...)
 			}
 		}
 		p.found(n.subject, f)

@@ -115,6 +115,26 @@ func (n *nic) renewOn(typ, source string, fresh bool) []Step {
 	}
 }
 
+// fragile is the first libvirt that comes with a QEMU which ends when the
+// interface of a tap that is gone is taken out of its guest: seen with QEMU
+// 10.0 under libvirt 11.3, not with 7.2 under 9.0.
+const fragile = 10_000_000
+
+// withoutTap is the cure for an interface whose QEMU holds a tap that is gone.
+func (h *host) withoutTap(n *nic) Fix {
+	guest := show(n.guest.Name)
+	if h.snap.Libvirt.Version >= fragile && n.guest.Persistent {
+		return Fix{
+			Class: Manual, Steps: []Step{{Do: GuestStop, On: n.guest.Name}, {Do: GuestStart, On: n.guest.Name}},
+			Say: "shut guest " + guest + " down from inside and start it again; the commands pull its plug (taking the interface out may end it, too)",
+		}
+	}
+	return Fix{
+		Class: Manual, Steps: n.renew(false),
+		Say: "take the interface out of guest " + guest + " and plug an equal one in, or restart the guest",
+	}
+}
+
 // source is how an interface is asked for: its type and source.
 func (n *nic) source() (typ, name string) {
 	switch {

@@ -201,6 +201,7 @@ func dropRoutes(s *Snapshot, link string) {
 func tapFaults() map[string]func(*Snapshot) {
 	return map[string]func(*Snapshot){
 		"tap-missing":         func(s *Snapshot) { s.dropLink("vnet0") },
+		"tap-missing+fragile": func(s *Snapshot) { s.dropLink("vnet0"); s.Libvirt.Version = 11003000 },
 		"tap-missing+renamed": func(s *Snapshot) { s.link("vnet0").Name, s.port("vnet0").Name = "tapold", "tapold" },
 		"tap-not-enslaved":    func(s *Snapshot) { s.unplug("vnet1") },
 		"tap-not-enslaved+bounced": func(s *Snapshot) {

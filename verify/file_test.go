@@ -63,7 +63,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"deep", strings.Repeat("[", 100000), nil, "depth"},
 	} {
 		_, err := Load(strings.NewReader(test.text))
-		if err == nil || test.want != nil && !errors.Is(err, test.want) || err != nil && !strings.Contains(err.Error(), test.say) {
+		if err == nil || test.want != nil && !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.say) {
 			t.Errorf("%s: error %v, want %v with %q", test.name, err, test.want, test.say)
 		}
 	}
