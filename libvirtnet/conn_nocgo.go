@@ -53,6 +53,8 @@ func (c *Conn) GuestXML(context.Context, string, bool) (string, error)   { retur
 
 func (c *Conn) CreatePort(context.Context, string, string, bool) error { return c.refuse() }
 
+func (c *Conn) HasFilter(context.Context, string) (bool, error) { return false, c.refuse() }
+
 func (c *Conn) HasPort(context.Context, string, string) (bool, error) { return false, c.refuse() }
 
 func (c *Conn) AttachInterface(context.Context, string, string, bool, bool) error {

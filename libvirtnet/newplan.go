@@ -22,6 +22,11 @@ func NewPlan(have *Network, want string) (Plan, error) {
 	if err != nil {
 		return Plan{}, &Error{Op: opDefine, Object: "network", Message: err.Error(), Kind: ErrInvalid}
 	}
+	// What goes to libvirt is UTF-8, whatever the document came in: libvirt
+	// takes the text for UTF-8 although the document names its encoding.
+	if want, err = xml.KeepIdentity(want, "", ""); err != nil {
+		return Plan{}, &Error{Op: opDefine, Object: "network " + show(w.Name), Message: err.Error(), Kind: ErrInvalid}
+	}
 	p := Plan{Network: w.Name}.clone()
 	step := PlanStep{Do: Define, Object: w.Name, Document: want,
 		Say: "define network " + show(w.Name), Why: "it is not defined"}

@@ -120,6 +120,29 @@ func TestNewPlanKeepsIdentity(t *testing.T) {
 	}
 }
 
+// A document in Latin-1 goes to libvirt as UTF-8, new or over an old one.
+func TestNewPlanConverts(t *testing.T) {
+	latin := "<?xml version='1.0' encoding='ISO-8859-1'?>\n" + strings.Replace(labDoc, `<forward mode="nat"/>`, "<domain name='caf\xe9'/><forward mode=\"nat\"/>", 1)
+	have := lab(t)
+	for _, old := range []*Network{nil, &have} {
+		p, err := NewPlan(old, latin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if doc := p.Steps[0].Document; !strings.Contains(doc, "'café'") {
+			t.Errorf("document %q", doc)
+		}
+	}
+	open := strings.NewReplacer(" name=\"virbr7\"", "", "<mac address=\"52:54:00:00:00:07\"/>", "").Replace(latin)
+	p, err := NewPlan(&have, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if doc := p.Steps[0].Document; !strings.Contains(doc, "virbr7") || !strings.Contains(doc, "café") {
+		t.Errorf("document %q", doc)
+	}
+}
+
 func TestPlansOfNetworks(t *testing.T) {
 	off := Network{Name: "lab", Persistent: true}
 	on := Network{Name: "lab", Persistent: true, Active: true, Autostart: true}

@@ -31,7 +31,7 @@ func changeFlags(o *changeOptions, force string) []cli.Flag {
 		&cli.BoolFlag{Name: "dry-run", Usage: "print the plan and stop", Destination: &o.dryRun},
 		&cli.BoolFlag{Name: "print-xml", Usage: "print the documents and stop; with --dry-run, behind the plan", Destination: &o.printXML},
 		&cli.BoolFlag{Name: "no-verify", Usage: "do not look at libvirt and the kernel afterwards", Destination: &o.noVerify},
-		timeoutFlag(&o.timeout),
+		timeoutFlag(&o.timeout, "wait at most `DURATION` for the kernel to settle, in seconds or as 1m30s"),
 	}
 	if force != "" {
 		flags = append(flags, &cli.BoolFlag{Name: "force", Usage: force, Destination: &o.force})
@@ -41,10 +41,7 @@ func changeFlags(o *changeOptions, force string) []cli.Flag {
 
 // check refuses what the flags cannot mean.
 func (o changeOptions) check(command string) error {
-	if o.timeout <= 0 {
-		return usage(command, "flag --timeout: "+o.timeout.String()+" is no time to wait", "")
-	}
-	return nil
+	return checkTimeout(command, o.timeout)
 }
 
 // stops says that the plan is printed and nothing done.
@@ -127,6 +124,8 @@ type change struct {
 	// own says whether a finding behind the change is the change's own: it fails
 	// then and is undone. Others, and all with --force, are only told.
 	own func(verify.Finding) bool
+	// asked are the checks whose findings are what the change is to bring about.
+	asked []string
 	// act makes what the plan has no step for, behind its steps; takeBack undoes
 	// it when it, or anything behind it, fails. Both may be nil.
 	act      func(context.Context) error

@@ -146,7 +146,8 @@ func runDomifAttach(ctx context.Context, e *env, o domifAttachOptions) error {
 			return e.printAttached(t, r)
 		}
 	}
-	if err := e.refuseConflicts("attach to", src.String(), t.attachConflicts(o.want, src, live), o.changeOptions); err != nil {
+	conflicts := append(t.attachConflicts(o.want, src, live), t.missingFilter(ctx, o.want, live)...)
+	if err := e.refuseConflicts("attach to", src.String(), conflicts, o.changeOptions); err != nil {
 		return err
 	}
 	if o.want.MAC == "" {
@@ -161,12 +162,13 @@ func runDomifAttach(ctx context.Context, e *env, o domifAttachOptions) error {
 	if o.stops() {
 		return e.printPlan(plan, o.changeOptions)
 	}
-	own := func(f verify.Finding) bool {
-		unplugged := f.Check == "guest-link-down" && o.want.Link == "down"
-		return f.Domain == t.have.Name && !unplugged && !slices.Contains(chosen, f.Check)
+	own := func(f verify.Finding) bool { return f.Domain == t.have.Name && !slices.Contains(chosen, f.Check) }
+	var asked []string
+	if o.want.Link == "down" {
+		asked = []string{"guest-link-down"}
 	}
 	err = e.carryOut(ctx, t.conn, change{
-		op: "attach to", object: src.String(), plan: plan, world: t.world, subjects: []string{t.have.Name}, own: own,
+		op: "attach to", object: src.String(), plan: plan, world: t.world, subjects: []string{t.have.Name}, own: own, asked: asked,
 		settle: func(ctx context.Context) error { return t.attached(ctx, o.want, src, live, config) },
 	}, o.changeOptions)
 	if err != nil {
@@ -174,7 +176,9 @@ func runDomifAttach(ctx context.Context, e *env, o domifAttachOptions) error {
 	}
 	r.Result, r.MAC, r.Disturbs = "attached", o.want.MAC, plan.Disturbs
 	r.Layers = layerNames(live, config)
-	if t.have, err = t.conn.Guest(ctx, t.have.UUID); err != nil {
+	look, cancel := lookBack(ctx)
+	defer cancel()
+	if t.have, err = t.conn.Guest(look, t.have.UUID); err != nil {
 		return err
 	}
 	return e.printAttached(t, r)

@@ -34,6 +34,7 @@ type interfaceRow struct {
 	Link      string       `json:"link"`       // of the guest's cable: up or down
 	PortState string       `json:"port_state"` // of the tap in its bridge
 	Addresses []netip.Addr `json:"addresses"`
+	running   bool         // the interface is that of a running guest
 }
 
 func domifListCommand(e *env) *cli.Command {
@@ -84,7 +85,7 @@ func runDomifList(ctx context.Context, e *env, o domifListOptions) error {
 	if err != nil {
 		return err
 	}
-	rows := interfaceRows(list)
+	rows := interfaceRows(list, o.inactive)
 	if o.withFacts {
 		if err := addFacts(ctx, e, conn, rows); err != nil {
 			return err
@@ -128,13 +129,16 @@ func listedGuests(ctx context.Context, e *env, conn *libvirtnet.Conn, o domifLis
 	return list, nil
 }
 
-func interfaceRows(guests []libvirtnet.Guest) []interfaceRow {
+// interfaceRows makes a row of each interface; stored says that they are those
+// of configurations.
+func interfaceRows(guests []libvirtnet.Guest, stored bool) []interfaceRow {
 	rows := []interfaceRow{}
 	for _, g := range guests {
 		for _, i := range g.Interfaces {
 			rows = append(rows, interfaceRow{
 				Domain: g.Name, Interface: i.Target, Type: i.Type, Source: i.Source, Model: i.Model, MAC: i.MAC,
 				Network: i.Network, Alias: i.Alias, Bridge: i.Bridge, Link: linkWord(i.Link), Addresses: []netip.Addr{},
+				running: g.Active() && !stored,
 			})
 		}
 	}
@@ -191,8 +195,8 @@ func addKernelFacts(rows []interfaceRow, kernel bridge.State) {
 	}
 	for i := range rows {
 		r := &rows[i]
-		if r.Interface == "" {
-			continue
+		if r.Interface == "" || !r.running {
+			continue // a name in a configuration: the device of that name, if any, is another's
 		}
 		r.Bridge, r.PortState = links[r.Interface].Master, ports[r.Interface].State
 		for _, ip := range known[r.MAC] {

@@ -79,7 +79,8 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 	if c.Command != nil && c.Command.Name != c.App.Name {
 		name = c.Command.Name
 	}
-	return usage(name, strings.ReplaceAll(err.Error(), " for flag -", " for flag --"), "kvnet "+strings.TrimSpace(name+" --help")+" shows what the flag takes")
+	what := strings.NewReplacer(" for flag -", " for flag --", " for -", " for --").Replace(err.Error())
+	return usage(name, what, "kvnet "+strings.TrimSpace(name+" --help")+" shows what the flag takes")
 }
 
 // finish prints err and returns the exit code of the program.
@@ -142,10 +143,19 @@ func explain(err error) *failure {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, libvirtnet.ErrTimeout):
 		f.code = exitTimeout
-	case errors.Is(err, context.Canceled) && f.hint == "":
-		f.hint = "interrupted"
+	case errors.Is(err, context.Canceled):
+		f.interrupted()
 	}
 	return f
+}
+
+// interrupted words an error of a context that was cancelled: that is SIGINT or
+// SIGTERM, and what was going on names itself in front of it.
+func (f *failure) interrupted() {
+	if f.op == "" && f.line != "" {
+		f.op = strings.TrimSuffix(strings.TrimSuffix(f.line, context.Canceled.Error()), ": ")
+	}
+	f.line, f.hint, f.err = "", "", errInterrupted
 }
 
 // split takes verb and object out of an error of libvirtnet. What is wrapped

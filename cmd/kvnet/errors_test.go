@@ -31,7 +31,7 @@ func TestFinish(t *testing.T) {
 		{&libvirtnet.Error{Op: "connect to", Object: "qemu:///system", Kind: libvirtnet.ErrPermission}, "kvnet: connect to qemu:///system: permission refused", "for every user", exitFailed},
 		{&libvirtnet.Error{Op: "connect to", Object: "qemu:///system", Kind: libvirtnet.ErrDaemonDown}, "kvnet: connect to qemu:///system: libvirt daemon is not running", "systemctl start", exitFailed},
 		{fmt.Errorf("wait: %w", context.DeadlineExceeded), "kvnet: wait: context deadline exceeded", "-", exitTimeout},
-		{fmt.Errorf("read: %w", context.Canceled), "kvnet: read: context canceled", "interrupted", exitFailed},
+		{fmt.Errorf("read: %w", context.Canceled), "kvnet: read: interrupted", "-", exitFailed},
 		{&failure{op: "read", object: "a\nb\x1b", err: errors.New("x\ny")}, `kvnet: read a\nb\x1b: x\ny`, "-", exitFailed},
 	} {
 		var out bytes.Buffer

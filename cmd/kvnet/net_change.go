@@ -28,6 +28,8 @@ type netChange struct {
 
 // printNetChange reads the network once more and prints what was done to it.
 func (e *env) printNetChange(ctx context.Context, conn *libvirtnet.Conn, r netChange) error {
+	ctx, cancel := lookBack(ctx)
+	defer cancel()
 	n, err := conn.Network(ctx, r.Network)
 	if err == nil {
 		r.Network, r.UUID, r.Active, r.Autostart, r.Bridge = n.Name, n.UUID, n.Active, n.Autostart, n.Def().Bridge

@@ -4,16 +4,15 @@ import (
 	"cmp"
 	"context"
 	"io"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
 )
 
 // leaseRow is a lease with the guest that holds it.
@@ -47,11 +46,11 @@ address. JSON and YAML add the guest that has the MAC address.`,
 				return err
 			}
 			if mac != "" {
-				if _, err := net.ParseMAC(mac); err != nil {
-					return usage("net-dhcp-leases", "flag --mac: "+quote(mac)+" is not a MAC address", "six bytes, such as 52:54:00:e4:75:83")
+				if mac, err = xml.ParseMAC(mac); err != nil {
+					return usage("net-dhcp-leases", "flag --mac: "+err.Error(), "")
 				}
 			}
-			return runNetDHCPLeases(c.Context, e, args[0], strings.ToLower(mac))
+			return runNetDHCPLeases(c.Context, e, args[0], mac)
 		},
 	})
 }

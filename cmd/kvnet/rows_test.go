@@ -47,7 +47,7 @@ var sampleKernel = bridge.State{
 
 // What is not there is "-", in virsh's shape.
 func TestPrintInterfaces(t *testing.T) {
-	rows := interfaceRows(sampleGuests)
+	rows := interfaceRows(sampleGuests, false)
 	addKernelFacts(rows, sampleKernel)
 	want := " Guest    Interface   Type      Source    Model    MAC                 Bridge   Link   Port       Address\n" +
 		"---------------------------------------------------------------------------------------------------------------------------\n" +
@@ -66,6 +66,19 @@ func TestPrintInterfaces(t *testing.T) {
 		" -           network   default   virtio   52:54:00:16:36:7a\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("(-want +have):\n%s", diff)
+	}
+}
+
+// The tap that a configuration names is none of the kernel's devices.
+func TestStoredInterfaces(t *testing.T) {
+	wishes := []libvirtnet.Interface{{Target: "eth0", Type: "bridge", Source: "virbr0", Bridge: "virbr0", MAC: "52:54:00:00:00:21"}}
+	running := []libvirtnet.Guest{{Name: "a", ID: 1, State: libvirtnet.Running, Interfaces: wishes}}
+	idle := []libvirtnet.Guest{{Name: "a", ID: -1, State: libvirtnet.ShutOff, Interfaces: wishes}}
+	for _, rows := range [][]interfaceRow{interfaceRows(running, true), interfaceRows(idle, false), interfaceRows(idle, true)} {
+		addKernelFacts(rows, sampleKernel)
+		if have := rows[0]; have.Bridge != "virbr0" || have.PortState != "" {
+			t.Errorf("have bridge %q, port %q, want bridge virbr0, no port", have.Bridge, have.PortState)
+		}
 	}
 }
 

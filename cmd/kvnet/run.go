@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -116,11 +115,6 @@ func arguments(c *cli.Context, names ...string) ([]string, error) {
 		return nil, usage(c.Command.Name, "unexpected argument "+quote(args[len(names)]), "usage: kvnet "+synopsis(c.Command))
 	}
 	return args, nil
-}
-
-// timeoutFlag is --timeout of the commands that wait for the kernel.
-func timeoutFlag(into *time.Duration) cli.Flag {
-	return &cli.DurationFlag{Name: "timeout", Value: 15 * time.Second, Destination: into, Usage: "wait at most `DURATION` for the kernel to settle"}
 }
 
 // wantsColour says whether w is a terminal whose owner did not ask for plain

@@ -21,7 +21,9 @@ func (c change) findings(g gathered) []verify.Finding {
 		return nil
 	}
 	report := verify.JudgeOnly(g.Snapshot, verify.Options{Subjects: c.subjects})
-	return slices.DeleteFunc(report.Findings, func(f verify.Finding) bool { return !f.Severity.AtLeast(verify.Warning) })
+	return slices.DeleteFunc(report.Findings, func(f verify.Finding) bool {
+		return !f.Severity.AtLeast(verify.Warning) || slices.Contains(c.asked, f.Check)
+	})
 }
 
 // chosen are checks whose findings are somebody's choice, or the state of the

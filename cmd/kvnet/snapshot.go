@@ -30,7 +30,7 @@ FILE" judges it anywhere, without root and without libvirt. As verify does, it
 first waits for what is on its way, such as a port that is learning. What could
 not be read stands in the document as a gap.`,
 			"kvnet snapshot /tmp/host.json", 0, 1, 2),
-		Flags: []cli.Flag{timeoutFlag(&timeout)},
+		Flags: []cli.Flag{timeoutFlag(&timeout, "wait at most `DURATION` for the host to settle, in seconds or as 1m30s")},
 		Action: func(c *cli.Context) error {
 			args, err := arguments(c, "[FILE]")
 			if err != nil {
@@ -38,6 +38,9 @@ not be read stands in the document as a gap.`,
 			}
 			if e.format == "yaml" {
 				return usage("snapshot", "a snapshot is JSON", "leave -o yaml away")
+			}
+			if err := checkTimeout("snapshot", timeout); err != nil {
+				return err
 			}
 			return runSnapshot(c.Context, e, append(args, "-")[0], timeout)
 		},

@@ -48,11 +48,14 @@ exit code is 1.`,
 			&cli.StringFlag{Name: "explain", Usage: "tell what check `ID` looks for, and stop", Destination: &explain},
 			&cli.BoolFlag{Name: "list-checks", Usage: "list the checks, and stop", Destination: &listChecks},
 			&cli.StringFlag{Name: "snapshot", Usage: "judge the host saved in `FILE` (- is standard input), not this one", Destination: &o.snapshot},
-			&cli.DurationFlag{Name: "timeout", Value: 15 * time.Second, Usage: "wait at most `DURATION` for ports to settle", Destination: &o.timeout},
+			timeoutFlag(&o.timeout, "wait at most `DURATION` for ports to settle, in seconds or as 1m30s"),
 		},
 		Action: func(c *cli.Context) error {
 			var err error
 			if o.subjects, err = arguments(c, "[NETWORK|BRIDGE|GUEST ...]"); err != nil {
+				return err
+			}
+			if err = checkTimeout("verify", o.timeout); err != nil {
 				return err
 			}
 			if e.format == "junit" && (listChecks || explain != "") {
