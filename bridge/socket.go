@@ -14,6 +14,7 @@ const (
 	inetDiagReqLen = 56 // struct inet_diag_req_v2
 	inetDiagMsgLen = 72 // struct inet_diag_msg
 	tcpListen      = 10 // TCP_LISTEN, net/tcp_states.h
+	diagV6Only     = 11 // INET_DIAG_SKV6ONLY
 	allStates      = 0xffffffff
 )
 
@@ -75,5 +76,14 @@ func parseSocket(b []byte, protocol uint8) (socketMsg, bool, error) {
 	s.Address, _ = netip.AddrFromSlice(b[8 : 8+n])
 	s.device = s32(b[40:])
 	s.inode = u32(b[68:])
+	err := walk(b[inetDiagMsgLen:], func(typ uint16, v []byte) error {
+		if typ == diagV6Only {
+			s.V6Only = u8(v) != 0
+		}
+		return nil
+	})
+	if err != nil {
+		return s, false, fmt.Errorf("parse socket: %w", err)
+	}
 	return s, true, nil
 }

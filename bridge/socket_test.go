@@ -80,6 +80,17 @@ func TestSockets(t *testing.T) {
 	}
 }
 
+func TestSocketThatLeavesIPv4Alone(t *testing.T) {
+	inNamespace(t)
+	listen(t, "udp", "[::]:53", "")
+	listen(t, "tcp6", "[::]:53", "")
+	var have []string
+	for _, one := range read(t).Sockets {
+		have = append(have, fmt.Sprintf("%s %s %t", one.Protocol, one.Address, one.V6Only))
+	}
+	check(t, "sockets", strings.Join(have, "\n"), "tcp :: true\nudp :: false")
+}
+
 func TestSocketOfDnsmasq(t *testing.T) {
 	inNamespace(t)
 	sh(t, "ip link add br0 type bridge\nip link set br0 up\nip addr add 10.0.0.1/24 dev br0")

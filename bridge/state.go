@@ -199,11 +199,13 @@ type Forwarding struct {
 type Socket struct {
 	Protocol string     `json:"protocol"` // udp or tcp
 	Address  netip.Addr `json:"address"`  // 0.0.0.0 or :: for any
-	Port     int        `json:"port"`
-	Device   string     `json:"device,omitempty"` // SO_BINDTODEVICE
-	PID      int        `json:"pid,omitempty"`    // 0 when it could not be found
-	Command  string     `json:"command,omitempty"`
-	Args     []string   `json:"args,omitempty"`
+	// V6Only: a socket on :: that leaves IPv4 alone (IPV6_V6ONLY).
+	V6Only  bool     `json:"v6_only,omitempty"`
+	Port    int      `json:"port"`
+	Device  string   `json:"device,omitempty"` // SO_BINDTODEVICE
+	PID     int      `json:"pid,omitempty"`    // 0 when it could not be found
+	Command string   `json:"command,omitempty"`
+	Args    []string `json:"args,omitempty"`
 }
 
 // Holder is a process that has a tap open (/proc/PID/fdinfo, "iff:").

@@ -26,9 +26,9 @@ func bridgeChecks() []Check {
 			Needs: []Need{Networks, Links},
 			Doc: Doc{
 				Symptom:  "Guests lose everything; virsh still lists the network as active.",
-				Cause:    "The bridge was deleted behind libvirt's back; libvirt notices only when it restarts.",
-				Evidence: "The live document names a bridge, and the kernel has no bridge of that name.",
-				Cure:     "Stop and start the network and plug the taps of running guests in again.",
+				Cause:    "The bridge was deleted or renamed behind libvirt's back; libvirt notices only when it restarts.",
+				Evidence: "The live document names a bridge, and the kernel has no bridge of that name. A bridge with the network's MAC that no other network has is the same under another name.",
+				Cure:     "Give the bridge its name back; if it is gone, stop and start the network and plug the taps of running guests in again.",
 			},
 			run: bridgeMissing,
 		},
@@ -110,21 +110,6 @@ func sourceNotABridge(p *pass) {
 	})
 }
 
-// directly are the steps that attach guests to a NIC itself which they name as
-// a bridge. A link that no macvtap can stand on has none.
-func directly(l *bridge.Link, nics []*nic) []Step {
-	var steps []Step
-	if l.Loopback || l.Kind == "tun" || l.Kind == "openvswitch" {
-		return nil
-	}
-	for _, n := range nics {
-		if n.iface.Network == "" {
-			steps = append(steps, n.renewOn("direct", l.Name, false)...)
-		}
-	}
-	return steps
-}
-
 // kindName says what a link is, for a message.
 func kindName(l *bridge.Link) string {
 	switch {
@@ -148,17 +133,27 @@ func bridgeMissing(p *pass) {
 			have = kindName(l)
 		}
 		message := fmt.Sprintf("network %s is active, but its bridge %s does not exist", show(n.Name), show(name))
-		if active := p.activeNICs(name); len(active) > 0 {
+		active, now := p.activeNICs(name), p.renamed(n)
+		if len(active) > 0 {
 			s.guest = active[0].guest.Name
+		}
+		if len(active) > 0 && now == nil {
 			message += "; cut off: guest " + someNames(guestNames(active))
 		}
-		p.found(s, Finding{
-			Message: message, Want: "bridge " + show(name), Have: have,
-			Fix: Fix{
-				Class: Guarded, Steps: p.restart(n),
-				Say: "stop and start network " + show(n.Name) + " and plug the taps of running guests in again",
-			},
-		})
+		fix := Fix{Class: Guarded, Say: "stop and start network " + show(n.Name) + " and plug the taps of running guests in again"}
+		if now != nil {
+			have = "bridge " + show(now.Name)
+			message += "; it is called " + show(now.Name) + " now"
+			fix.Say = "give bridge " + show(now.Name) + " its name back; its guests are cut off for a moment"
+			fix.Steps = nameBack(now.Name, n.Def())
+		} else {
+			for _, ip := range n.Def().IPs {
+				_, away := p.bearers(ip.Address.Addr())
+				fix.Steps = append(fix.Steps, away...)
+			}
+			fix.Steps = append(fix.Steps, p.restart(n)...)
+		}
+		p.found(s, Finding{Message: message, Want: "bridge " + show(name), Have: have, Fix: fix})
 	}
 }
 

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/kvnet/kvnet/xml"
 )
@@ -93,14 +94,18 @@ func bridgeIPMissing(p *pass) {
 }
 
 func (p *pass) addressLost(s scope, missing []netip.Prefix) {
-	var steps []Step
+	message := fmt.Sprintf("bridge %s of network %s lost its address %s: guests have no gateway, DHCP or DNS", show(s.bridge), show(s.network), prefixes(missing))
+	fix := Fix{Class: Safe, Say: "add the address to bridge " + show(s.bridge) + " again"}
 	for _, a := range missing {
-		steps = append(steps, Step{Do: AddressAdd, On: s.bridge, With: a.String()})
+		links, away := p.bearers(a.Addr())
+		if len(links) > 0 {
+			fix.Class, fix.Say = Guarded, "move the address back to bridge "+show(s.bridge)
+			message += "; " + a.Addr().String() + " is on " + someNames(links) + " now"
+		}
+		fix.Steps = append(append(fix.Steps, away...), Step{Do: AddressAdd, On: s.bridge, With: a.String()})
 	}
 	p.found(s, Finding{
-		Message: fmt.Sprintf("bridge %s of network %s lost its address %s: guests have no gateway, DHCP or DNS", show(s.bridge), show(s.network), prefixes(missing)),
-		Want:    prefixes(missing), Have: prefixes(p.globalAddresses(s.bridge)),
-		Fix: Fix{Class: Safe, Say: "add the address to bridge " + show(s.bridge) + " again", Steps: steps},
+		Message: message, Want: prefixes(missing), Have: prefixes(p.globalAddresses(s.bridge)), Fix: fix,
 	})
 }
 
@@ -177,8 +182,9 @@ func (p *pass) extraAddresses(s scope, def xml.Network, wanted map[netip.Addr]bo
 	}
 	var extra []netip.Prefix
 	var steps []Step
+	strays := p.straysOf(s.bridge)
 	for _, a := range p.globalAddresses(s.bridge) {
-		if !wanted[a.Addr().WithZone("").Unmap()] {
+		if !slices.Contains(strays, a) && !wanted[a.Addr().WithZone("").Unmap()] {
 			extra = append(extra, a)
 			steps = append(steps, Step{Do: AddressDel, On: s.bridge, With: a.String()})
 		}

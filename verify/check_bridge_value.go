@@ -17,8 +17,8 @@ func bridgeValueChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Guests get no lease and do not reach their gateway.",
 				Cause:    "A network manager or an address flush took the address away; libvirt sets it only when the network starts.",
-				Evidence: "The addresses in the live document are looked up on the bridge, and with a bridge that is up the connected route of each. A network without <ip> wants none.",
-				Cure:     "Add the address, or the route, again; the DHCP and DNS server picks it up.",
+				Evidence: "The addresses in the live document are looked up on the bridge, and with a bridge that is up the connected route of each. Another link that has the address is named. A network without <ip> wants none.",
+				Cure:     "Add the address, or the route, again, and take it away where it went; the DHCP and DNS server picks it up.",
 			},
 			run: bridgeIPMissing,
 		},
@@ -122,10 +122,21 @@ func bridgeSTPMismatch(p *pass) {
 		if *stp {
 			with = "1"
 		}
+		steps := []Step{{Do: SetSTP, On: name, With: with}}
+		if delay := n.Def().Delay; delay != nil {
+			// The kernel raises a short delay by itself, and keeps any other.
+			want, got := xml.KernelDelay(*stp, *delay), b.ForwardDelay
+			if *stp {
+				got = max(got, xml.KernelDelay(true, 0))
+			}
+			if want != got {
+				steps = append(steps, Step{Do: ForwardDelay, On: name, With: strconv.Itoa(want)})
+			}
+		}
 		p.found(s, Finding{
 			Message: fmt.Sprintf("bridge %s has spanning tree %s, and network %s wants it %s", show(name), onOff(b.STP != 0), show(n.Name), onOff(*stp)),
 			Want:    "stp " + onOff(*stp), Have: "stp " + onOff(b.STP != 0),
-			Fix: Fix{Class: Safe, Say: "switch the spanning tree of " + show(name) + " " + onOff(*stp), Steps: []Step{{Do: SetSTP, On: name, With: with}}},
+			Fix: Fix{Class: Safe, Say: "switch the spanning tree of " + show(name) + " " + onOff(*stp) + ", with the delay that the network wishes", Steps: steps},
 		})
 	}
 }

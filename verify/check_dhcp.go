@@ -20,7 +20,7 @@ func dhcpChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Guests get no lease and resolve no name; virsh still lists the network as active.",
 				Cause:    "The process was killed or crashed; libvirt does not watch it.",
-				Evidence: "No socket of dnsmasq on port 67 of the bridge, nor on port 53 of the network's addresses, where the network wants them. Without <ip>, or with neither DHCP nor DNS, none is wanted.",
+				Evidence: "No socket of dnsmasq on port 67 of the bridge, nor on port 53 of the network's addresses, where the network wants them. Without <ip>, or with neither DHCP nor DNS, none is wanted, nor on an IPv6 address before the first guest: it is tentative until then.",
 				Cure:     "Let the network daemon reload: it starts the servers that are missing.",
 			},
 			run: dnsmasqDead,
@@ -31,7 +31,7 @@ func dhcpChecks() []Check {
 			Doc: Doc{
 				Symptom:  "The network does not start: address already in use.",
 				Cause:    "A name server or DHCP server of the host listens on every address.",
-				Evidence: "A socket of another program on port 53 of every address or of the network's own, or on port 67 of every link. Servers on addresses of their own, and dnsmasq's shared DHCP socket, do not count. An error when the network's server does not run or cannot start, a warning when it runs and would not start again.",
+				Evidence: "A socket of another program on port 53 of every address or of the network's own, or on port 67 of every link. Servers on addresses of their own or of the other IP version, dnsmasq's shared DHCP socket, and the servers of libvirt's other networks do not count. An error when the network's server does not run or cannot start, a warning when it runs and would not start again.",
 				Cure:     "Bind the other program to its own addresses, or end it.",
 			},
 			run: dnsmasqConflict,
@@ -112,7 +112,9 @@ func (s service) owns(k *bridge.Socket) bool {
 }
 
 // serves finds a socket of the network's own server. wanted is false when
-// nothing can be expected: no address is on the bridge, and no DHCP is wanted.
+// nothing can be expected: no DHCP is wanted, and the bridge has no address
+// that a socket can be bound to. An IPv6 address is none while the bridge has
+// never had a carrier: it stays tentative until the first guest comes.
 func (h *host) serves(s service, open sockets) (found, wanted bool) {
 	if s.dhcp {
 		wanted = true
@@ -127,7 +129,7 @@ func (h *host) serves(s service, open sockets) (found, wanted bool) {
 	}
 	for _, ip := range s.def.IPs {
 		addr := ip.Address.Addr().WithZone("").Unmap()
-		if _, there := h.addressOn(s.def.Bridge, addr); !there {
+		if !h.bindable(s.def.Bridge, addr) {
 			continue
 		}
 		wanted = true
@@ -138,6 +140,33 @@ func (h *host) serves(s service, open sockets) (found, wanted bool) {
 		}
 	}
 	return false, wanted
+}
+
+// bindable says whether the link has the address and has proven it unique
+// (RFC 4862, 5.4).
+func (h *host) bindable(link string, addr netip.Addr) bool {
+	for _, a := range h.addresses[link] {
+		if a.Prefix.Addr().WithZone("").Unmap() == addr {
+			return !a.Tentative && !a.DADFailed
+		}
+	}
+	return false
+}
+
+// libvirtServes says whether a socket is of a dnsmasq that libvirt started for
+// any of its networks. Such a one follows the addresses of its own bridge: what
+// it has on another network's address came with the address.
+func (h *host) libvirtServes(k *bridge.Socket) bool {
+	if k.Command != "dnsmasq" {
+		return false
+	}
+	for _, a := range k.Args {
+		name, ok := strings.CutSuffix(a[strings.LastIndexByte(a, '/')+1:], ".conf")
+		if ok && strings.HasPrefix(a, "--conf-file=") && h.networks[name] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func dnsmasqDead(p *pass) {
@@ -166,16 +195,16 @@ func dnsmasqConflict(p *pass) {
 		if !srv.net.Active && !srv.net.Autostart && len(p.byNet[srv.net.Name]) == 0 || !p.on(s) {
 			continue
 		}
-		if k := srv.rival(open); k != nil {
-			p.rival(s, srv, k, open)
+		if k := p.rival(srv, open); k != nil {
+			p.conflict(s, srv, k, open)
 		}
 	}
 }
 
 // rival finds a socket that the network's server cannot stand beside.
-func (s service) rival(open sockets) *bridge.Socket {
+func (h *host) rival(s service, open sockets) *bridge.Socket {
 	for _, k := range open.wild {
-		dns := k.Port == 53 && s.dns
+		dns := k.Port == 53 && s.dns && s.hasFamilyOf(k)
 		dhcp := k.Port == 67 && s.dhcp && k.Protocol == "udp" && k.Command != "dnsmasq"
 		if dns || dhcp {
 			return k
@@ -186,7 +215,7 @@ func (s service) rival(open sockets) *bridge.Socket {
 	}
 	for _, ip := range s.def.IPs {
 		for _, k := range open.byAddress[netip.AddrPortFrom(ip.Address.Addr().WithZone("").Unmap(), 53)] {
-			if k.Device == "" && !s.owns(k) {
+			if k.Device == "" && !s.owns(k) && !h.libvirtServes(k) {
 				return k
 			}
 		}
@@ -194,7 +223,26 @@ func (s service) rival(open sockets) *bridge.Socket {
 	return nil
 }
 
-func (p *pass) rival(s scope, srv service, k *bridge.Socket, open sockets) {
+// hasFamilyOf says whether a socket on every address takes one of the
+// network's: one on :: takes those of IPv4 too unless it is told not to.
+func (s service) hasFamilyOf(k *bridge.Socket) bool {
+	for _, ip := range s.def.IPs {
+		if v4 := ip.Address.Addr().Unmap().Is4(); v4 && !k.V6Only || !v4 && k.Address.Is6() {
+			return true
+		}
+	}
+	return false
+}
+
+// ended waits for the process that the steps end: its port is free after that.
+func ended(steps []Step) []Step {
+	if len(steps) > 0 {
+		steps = append(steps, Step{Do: AwaitEnd, On: steps[0].On})
+	}
+	return steps
+}
+
+func (p *pass) conflict(s scope, srv service, k *bridge.Socket, open sockets) {
 	who := "another program"
 	if k.Command != "" {
 		who = show(k.Command)
@@ -213,14 +261,17 @@ func (p *pass) rival(s scope, srv service, k *bridge.Socket, open sockets) {
 	switch found, _ := p.serves(srv, open); {
 	case !srv.net.Active:
 		f.Message = fmt.Sprintf("%s listens on %s: network %s cannot start", who, at, show(srv.net.Name))
-		if u := p.usersOf(srv.net); srv.net.Autostart || u.needed() {
+		u := p.usersOf(srv.net)
+		if srv.net.Autostart || u.needed() {
 			f.Severity = Error
 		}
+		steps = append(ended(steps), Step{Do: NetStart, On: srv.net.Name})
+		steps = append(steps, p.replug(u.active)...)
 	case !found:
 		f.Severity = Error
 		f.Message = fmt.Sprintf("%s listens on %s, and the server of network %s does not run beside it", who, at, show(srv.net.Name))
-		steps = append(steps, p.reload()...)
+		steps = append(ended(steps), p.reload()...)
 	}
-	f.Fix = Fix{Class: Manual, Say: "bind " + who + " to addresses of its own, or end it", Steps: steps}
+	f.Fix = Fix{Class: Manual, Say: "bind " + who + " to addresses of its own, or end it; then the network's own server can start", Steps: steps}
 	p.found(s, f)
 }

@@ -22,7 +22,7 @@ func networkChecks() []Check {
 		},
 		{
 			ID: "net-inactive", Title: "a network that guests need is not active", Severity: Error,
-			Needs: []Need{Networks, Guests}, After: []string{"bridge-leftover"},
+			Needs: []Need{Networks, Guests}, After: []string{"bridge-leftover", "dnsmasq-port-conflict"},
 			Doc: Doc{
 				Symptom:  "Guests on the network do not start, or run without a network.",
 				Cause:    "It was never started, was stopped, or could not start with the host.",

@@ -115,8 +115,13 @@ func tapNotEnslaved(p *pass) {
 			return
 		}
 		cause := "it was taken out behind libvirt's back"
-		if n.portLost {
+		switch {
+		case n.portLost:
 			cause = "network " + show(n.iface.Network) + " was restarted under the guest"
+		case n.iface.Network == "" && p.bounced(n.bridge):
+			cause = "network " + show(p.owners[n.bridge].Name) + ", which makes " + show(n.bridge) + ", was restarted under the guest"
+		case p.remade(n.bridge):
+			cause = "bridge " + show(n.bridge) + " was made anew by somebody, without its ports"
 		}
 		p.found(n.subject, Finding{
 			Message: fmt.Sprintf("%s is in no bridge: %s", n.title(), cause),

@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
 )
 
 // backIntoBridge are the steps that put a tap where it belongs: through
@@ -146,6 +148,21 @@ func (n *nic) source() (typ, name string) {
 	return n.iface.Type, cmp.Or(n.iface.Bridge, n.iface.Source)
 }
 
+// directly are the steps that attach guests to a NIC itself which they name as
+// a bridge. A link that no macvtap can stand on has none.
+func directly(l *bridge.Link, nics []*nic) []Step {
+	var steps []Step
+	if l.Loopback || l.Kind == "tun" || l.Kind == "openvswitch" {
+		return nil
+	}
+	for _, n := range nics {
+		if n.iface.Network == "" {
+			steps = append(steps, n.renewOn("direct", l.Name, false)...)
+		}
+	}
+	return steps
+}
+
 // reload are the steps that make libvirt's network daemon look after its
 // dnsmasq processes: it restarts those that died. None when the daemon is not
 // known.
@@ -194,4 +211,17 @@ func guestNames(nics []*nic) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// nameBack are the steps that give a network's bridge its name back. Kernels
+// before 6.2 rename only what is down, and going down costs a link its IPv6
+// addresses.
+func nameBack(now string, def xml.Network) []Step {
+	steps := []Step{{Do: LinkDown, On: now}, {Do: LinkRename, On: now, With: def.Bridge}, {Do: LinkUp, On: def.Bridge}}
+	for _, ip := range def.IPs {
+		if ip.Address.IsValid() && !ip.Address.Addr().Unmap().Is4() {
+			steps = append(steps, Step{Do: AddressAdd, On: def.Bridge, With: ip.Address.String()})
+		}
+	}
+	return steps
 }

@@ -13,7 +13,7 @@ import (
 func goldenHosts() map[string]Snapshot {
 	hosts := map[string]Snapshot{}
 	for _, family := range []map[string]func(*Snapshot){
-		networkFaults(), bridgeFaults(), tapFaults(), guestFaults(), uplinkFaults(), hostFaults(),
+		networkFaults(), bridgeFaults(), tapFaults(), guestFaults(), uplinkFaults(), hostFaults(), movedFaults(),
 	} {
 		for name, inject := range family {
 			s := healthyHost()
@@ -21,8 +21,10 @@ func goldenHosts() map[string]Snapshot {
 			hosts[name] = s
 		}
 	}
-	for name, build := range healthyHosts() {
-		hosts[name] = build()
+	for _, family := range []map[string]func() Snapshot{healthyHosts(), movedHealthy()} {
+		for name, build := range family {
+			hosts[name] = build()
+		}
 	}
 	return hosts
 }

@@ -70,6 +70,7 @@ const (
 	LinkDown     Action = "link-down"
 	LinkDel      Action = "link-del"
 	LinkCarrier  Action = "link-carrier"  // turns a tap's carrier on
+	LinkRename   Action = "rename"        // the new name
 	SetMaster    Action = "master"        // bridge
 	NoMaster     Action = "nomaster"      //
 	SetMTU       Action = "mtu"           // bytes
@@ -103,6 +104,7 @@ const (
 	Reload       Action = "reload" // systemd unit
 	Hangup       Action = "hangup" // process id: SIGHUP
 	Kill         Action = "kill"   // process id: SIGTERM
+	AwaitEnd     Action = "await"  // process id: waits 10 s at most
 )
 
 // Command is the shell command that does what the step does, quoted for a
@@ -129,6 +131,8 @@ func (s Step) linkCommand() []string {
 		return []string{"ip", "link", "del", "dev", s.On}
 	case LinkCarrier:
 		return []string{"ip", "link", "set", "dev", s.On, "carrier", "on"}
+	case LinkRename:
+		return []string{"ip", "link", "set", "dev", s.On, "name", s.With}
 	case SetMaster:
 		return []string{"ip", "link", "set", "dev", s.On, "master", s.With}
 	case NoMaster:
@@ -197,6 +201,8 @@ func (s Step) objectCommand() []string {
 		return []string{"kill", "-HUP", s.On}
 	case Kill:
 		return []string{"kill", s.On}
+	case AwaitEnd:
+		return []string{"timeout", "10", "tail", "-s", "0.1", "--pid=" + s.On, "-f", "/dev/null"}
 	}
 	return nil
 }

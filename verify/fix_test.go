@@ -49,6 +49,8 @@ func TestStepCommand(t *testing.T) {
 		{Step{Do: Reload, On: "libvirtd"}, "systemctl reload libvirtd"},
 		{Step{Do: Hangup, On: "42"}, "kill -HUP 42"},
 		{Step{Do: Kill, On: "42"}, "kill 42"},
+		{Step{Do: AwaitEnd, On: "42"}, "timeout 10 tail -s 0.1 --pid=42 -f /dev/null"},
+		{Step{Do: LinkRename, On: "foo", With: "virbr0"}, "ip link set dev foo name virbr0"},
 		{Step{Do: "unheard of", On: "x"}, ""},
 
 		{Step{Do: NetStart, On: "my net"}, "kvnet net-start 'my net'"},

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/kvnet/kvnet/bridge"
@@ -39,6 +40,7 @@ type host struct {
 	hostBridges []string
 
 	uplinksOf map[string][]*bridge.Link // filled by uplinks
+	strays    map[string][]netip.Prefix // filled by straysOf
 	// taken and nextBridge serve freeBridgeName.
 	taken      map[string]bool
 	nextBridge int

@@ -60,7 +60,7 @@ func Unsettled(s Snapshot) (wait time.Duration, ok bool) {
 func (h *host) serverMissing() bool {
 	open := h.sockets()
 	for _, srv := range h.services() {
-		if !srv.net.Active || h.links[srv.def.Bridge] == nil || srv.rival(open) != nil {
+		if !srv.net.Active || h.links[srv.def.Bridge] == nil || h.rival(srv, open) != nil {
 			continue
 		}
 		if found, wanted := h.serves(srv, open); wanted && !found {
