@@ -1,0 +1,166 @@
+package firewall
+
+import (
+	"encoding/json"
+	"net/netip"
+)
+
+// Ways of a packet through a host.
+const (
+	PathInput   = "input"   // to the host itself: prerouting, input
+	PathOutput  = "output"  // from the host itself: output, postrouting
+	PathForward = "forward" // routed: prerouting, forward, postrouting
+	PathBridge  = "bridge"  // from bridge port to bridge port
+)
+
+// States of conntrack.
+const (
+	StateNew         = "new"
+	StateEstablished = "established"
+	StateRelated     = "related"
+	StateInvalid     = "invalid"
+	StateUntracked   = "untracked"
+)
+
+// Interface is a link by name and index. nftables matches on either; the one
+// that is missing (empty, 0) is not known.
+type Interface struct {
+	Name  string `json:"name,omitempty"`
+	Index int    `json:"index,omitempty"`
+}
+
+// Flow is a packet, or all packets that have something in common: a field
+// that is not set can have any value, and an address prefix means every
+// address in it.
+//
+// Addresses and ports are as they are before the NAT of this ruleset for a
+// new connection. For the others (established, related) conntrack knows the
+// translation and the ruleset does not: addresses are those that the filter
+// chains see.
+type Flow struct {
+	Family string    `json:"family"` // ip, ip6 or arp
+	Path   string    `json:"path"`
+	IIF    Interface `json:"iif"` // where it comes in; on PathBridge the bridge
+	OIF    Interface `json:"oif"` // where it leaves; on PathBridge the bridge
+	// PhysIn and PhysOut are ports of the bridges that IIF and OIF are. With
+	// them the chains of the bridge family and of netdev are met, too.
+	PhysIn  Interface `json:"phys_in"`
+	PhysOut Interface `json:"phys_out"`
+	// BridgeCall: br_netfilter hands bridged frames of this family to the IP
+	// hooks (bridge-nf-call-iptables of the host or of the bridge).
+	BridgeCall bool         `json:"bridge_call,omitempty"`
+	Src        netip.Prefix `json:"src"` // zero: any
+	Dst        netip.Prefix `json:"dst"`
+	SrcMAC     string       `json:"src_mac,omitempty"`
+	DstMAC     string       `json:"dst_mac,omitempty"`
+	Proto      string       `json:"proto,omitempty"` // tcp, udp, icmp, ipv6-icmp, a number; empty: any
+	SrcPort    int          `json:"src_port,omitempty"`
+	DstPort    int          `json:"dst_port,omitempty"`
+	ICMPType   *uint8       `json:"icmp_type,omitempty"`
+	ICMPCode   *uint8       `json:"icmp_code,omitempty"`
+	// CT is the state of its connection, StateNew if empty. With several, the
+	// answer holds for each of them or is depends.
+	CT []string `json:"ct,omitempty"`
+	// Reply: it goes against the direction of the connection's first packet.
+	Reply bool `json:"reply,omitempty"`
+	// Translated: an established connection under NAT. Its addresses before
+	// the translation in prerouting and after that in postrouting are unknown.
+	Translated bool `json:"translated,omitempty"`
+	// CTStatus are "snat" and "dnat" for an established connection; nil is not
+	// known. For new ones the ruleset says it.
+	CTStatus []string `json:"ct_status,omitempty"`
+	Mark     uint32   `json:"mark,omitempty"`    // when it comes in
+	PktType  string   `json:"pkttype,omitempty"` // host, broadcast, multicast, other; empty: from Dst
+}
+
+// Host is the little that some matches ask of the host: its addresses (what
+// is local?) and routes (where would it go?). An empty one is not known, and
+// such matches are maybe.
+type Host struct {
+	Addresses []HostAddress `json:"addresses,omitempty"`
+	Routes    []HostRoute   `json:"routes,omitempty"`
+}
+
+// HostAddress is an address of an interface with its prefix length.
+type HostAddress struct {
+	Interface Interface    `json:"interface"`
+	Prefix    netip.Prefix `json:"prefix"`
+}
+
+// HostRoute is a unicast route of the table that decides.
+type HostRoute struct {
+	Dst netip.Prefix `json:"dst"`
+	OIF Interface    `json:"oif"`
+}
+
+// Answer is what becomes of a flow.
+type Answer string
+
+// The three answers.
+const (
+	Accept  Answer = "accept"
+	Drop    Answer = "drop"
+	Depends Answer = "depends"
+)
+
+// Reference names a rule, or a base chain's policy.
+type Reference struct {
+	Family string `json:"family"`
+	Table  string `json:"table"`
+	Chain  string `json:"chain"`
+	Handle uint64 `json:"handle,omitempty"` // 0 in legacy tables
+	Number int    `json:"number,omitempty"` // place in the chain, from 1; 0 is the policy
+	Text   string `json:"text"`
+	Owner  string `json:"owner"`
+	Legacy bool   `json:"legacy,omitempty"`
+}
+
+// Policy says whether it is a base chain's policy and not a rule.
+func (r Reference) Policy() bool { return r.Table != "" && r.Number == 0 }
+
+// Verdict is what a ruleset does to a flow.
+type Verdict struct {
+	Answer Answer `json:"answer"`
+	// By is the rule or policy that decided: that which dropped; that which
+	// accepted in the hook of the path; that which the answer hangs on. Its
+	// Table is empty when the flow met no chain.
+	By       Reference `json:"by"`
+	Rejected bool      `json:"rejected,omitempty"` // dropped with an error to the sender
+	Why      string    `json:"why,omitempty"`      // depends: what is not known
+	// Source and Destination are what NAT does to a new connection; nil: nothing.
+	Source      *Translation `json:"source,omitempty"`
+	Destination *Translation `json:"destination,omitempty"`
+	// Steps are the base chains that it met, in order.
+	Steps []Step `json:"steps,omitempty"`
+}
+
+// Step is what one base chain said.
+type Step struct {
+	Hook     string    `json:"hook"`
+	Priority int       `json:"priority"`
+	Answer   Answer    `json:"answer"`
+	By       Reference `json:"by"`
+}
+
+// Translation is a change of address or port by NAT. Fields that stay as they
+// are, are empty.
+type Translation struct {
+	Kind    string     `json:"kind"` // snat, dnat, masquerade, redirect, netmap
+	AddrMin netip.Addr `json:"addr_min"`
+	AddrMax netip.Addr `json:"addr_max"`
+	PortMin int        `json:"port_min,omitempty"`
+	PortMax int        `json:"port_max,omitempty"`
+	By      Reference  `json:"by"`
+	// Maybe: it happens only if something not known is so, or the values are
+	// not known.
+	Maybe bool `json:"maybe,omitempty"`
+}
+
+// ParseRuleset reads a Ruleset from JSON and refuses one of a newer format.
+func ParseRuleset(b []byte) (Ruleset, error) {
+	var rs Ruleset
+	if err := json.Unmarshal(b, &rs); err != nil {
+		return rs, errRuleset(err)
+	}
+	return rs, rs.check()
+}

@@ -1,0 +1,341 @@
+package firewall
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+const nfgenmsgLen = 4 // struct nfgenmsg, linux/netfilter/nfnetlink.h
+
+// header splits struct nfgenmsg off a message.
+func header(b []byte) (family string, rest []byte, err error) {
+	if len(b) < nfgenmsgLen {
+		return "", nil, errTruncated
+	}
+	return familyName(b[0]), b[nfgenmsgLen:], nil
+}
+
+func parseTable(b []byte) (t Table, err error) {
+	family, rest, err := header(b)
+	t = Table{Family: family, Chains: []Chain{}}
+	if err == nil {
+		err = walk(rest, func(typ uint16, v []byte) error {
+			switch typ {
+			case 1: // NFTA_TABLE_NAME
+				t.Name = cString(v)
+			case 2: // NFTA_TABLE_FLAGS
+				t.Dormant = be32(v)&1 != 0
+			case 4: // NFTA_TABLE_HANDLE
+				t.Handle = be64(v)
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return t, fmt.Errorf("parse table: %w", err)
+	}
+	return t, nil
+}
+
+// place says in which table, and chain or set, an object belongs.
+type place struct{ family, table, name string }
+
+func parseChain(b []byte) (at place, c Chain, err error) {
+	family, rest, err := header(b)
+	at.family = family
+	c.Rules = []Rule{}
+	var base Base
+	if err == nil {
+		err = walk(rest, func(typ uint16, v []byte) (err error) {
+			switch typ {
+			case 1: // NFTA_CHAIN_TABLE
+				at.table = cString(v)
+			case 2: // NFTA_CHAIN_HANDLE
+				c.Handle = be64(v)
+			case 3: // NFTA_CHAIN_NAME
+				c.Name = cString(v)
+			case 4: // NFTA_CHAIN_HOOK
+				c.Base = &base
+				err = parseHook(&base, family, v)
+			case 5: // NFTA_CHAIN_POLICY
+				base.Policy = "drop"
+				if be32(v) == 1 {
+					base.Policy = "accept"
+				}
+			case 7: // NFTA_CHAIN_TYPE
+				base.Type = cString(v)
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return at, c, fmt.Errorf("parse chain: %w", err)
+	}
+	return at, c, nil
+}
+
+var inetHooks = []string{"prerouting", "input", "forward", "output", "postrouting", "ingress"}
+
+// hookName is nft's word for a hook number, which differs by family.
+func hookName(family string, n uint32) string {
+	names := inetHooks
+	switch family {
+	case "arp":
+		names = []string{"input", "output", "forward"}
+	case "netdev":
+		names = []string{"ingress", "egress"}
+	}
+	if n >= uint32(len(names)) {
+		return fmt.Sprintf("hook %d", n)
+	}
+	return names[n]
+}
+
+func parseHook(base *Base, family string, b []byte) error {
+	return walk(b, func(typ uint16, v []byte) error {
+		switch typ {
+		case 1: // NFTA_HOOK_HOOKNUM
+			base.Hook = hookName(family, be32(v))
+		case 2: // NFTA_HOOK_PRIORITY
+			base.Priority = int(int32(be32(v))) //nolint:gosec // the kernel's s32
+		case 3: // NFTA_HOOK_DEV
+			if !slices.Contains(base.Devices, cString(v)) {
+				base.Devices = append(base.Devices, cString(v))
+			}
+		case 4: // NFTA_HOOK_DEVS
+			return walk(v, func(_ uint16, dev []byte) error {
+				if !slices.Contains(base.Devices, cString(dev)) {
+					base.Devices = append(base.Devices, cString(dev))
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+}
+
+func parseRule(b []byte) (at place, r Rule, err error) {
+	family, rest, err := header(b)
+	at.family = family
+	r.Exprs = []Expr{}
+	if err == nil {
+		err = walk(rest, func(typ uint16, v []byte) error {
+			switch typ {
+			case 1: // NFTA_RULE_TABLE
+				at.table = cString(v)
+			case 2: // NFTA_RULE_CHAIN
+				at.name = cString(v)
+			case 3: // NFTA_RULE_HANDLE
+				r.Handle = be64(v)
+			case 4: // NFTA_RULE_EXPRESSIONS
+				return walk(v, func(_ uint16, elem []byte) error {
+					e, err := parseExpr(elem, family)
+					r.Exprs = append(r.Exprs, e)
+					return err
+				})
+			case 7: // NFTA_RULE_USERDATA
+				r.Comment = userComment(v)
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		r.Damaged = true
+		return at, r, fmt.Errorf("parse rule: %w", err)
+	}
+	r.Exprs = slices.Clip(r.Exprs)
+	return at, r, nil
+}
+
+// userComment reads a comment out of user data: type, length, value in bytes;
+// type 0 is NFTNL_UDATA_RULE_COMMENT of libnftnl.
+func userComment(b []byte) string {
+	for len(b) >= 2 && len(b) >= 2+int(b[1]) {
+		if b[0] == 0 {
+			return strings.ToValidUTF8(cString(b[2:2+int(b[1])]), "?")
+		}
+		b = b[2+int(b[1]):]
+	}
+	return ""
+}
+
+// Flags of NFTA_SET_FLAGS (NFT_SET_*).
+const (
+	setAnonymous = 0x1
+	setInterval  = 0x4
+	setMap       = 0x8
+	setEval      = 0x20
+	setObject    = 0x40
+	setExpr      = 0x100
+
+	dataVerdict = 0xffffff00 // NFT_DATA_VERDICT
+)
+
+func parseSet(b []byte) (at place, s Set, err error) {
+	family, rest, err := header(b)
+	at.family = family
+	if err == nil {
+		err = walk(rest, func(typ uint16, v []byte) error {
+			switch typ {
+			case 1: // NFTA_SET_TABLE
+				at.table = cString(v)
+			case 2: // NFTA_SET_NAME
+				s.Name = cString(v)
+			case 3: // NFTA_SET_FLAGS
+				n := be32(v)
+				s.Anonymous, s.Interval, s.Map = n&setAnonymous != 0, n&setInterval != 0, n&(setMap|setObject) != 0
+				s.Dynamic = n&setEval != 0
+			case 4: // NFTA_SET_KEY_TYPE
+				s.KeyType = be32(v)
+			case 5: // NFTA_SET_KEY_LEN
+				s.KeyLen = int(be32(v))
+			case 6: // NFTA_SET_DATA_TYPE
+				s.DataType = be32(v)
+				s.VerdictOf = s.DataType == dataVerdict
+			case 7: // NFTA_SET_DATA_LEN
+				s.DataLen = int(be32(v))
+			case 9: // NFTA_SET_DESC
+				return parseFields(&s, v)
+			case 15: // NFTA_SET_OBJ_TYPE
+				s.Object = be32(v)
+			case 17, 18: // NFTA_SET_EXPR, NFTA_SET_EXPRESSIONS
+				s.Stateful = s.Stateful || limiting(v)
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return at, s, fmt.Errorf("parse set: %w", err)
+	}
+	return at, s, nil
+}
+
+// limiting says whether an element's expressions can refuse a packet: a
+// counter cannot.
+func limiting(b []byte) bool {
+	return bytes.Contains(b, []byte("limit\x00")) || bytes.Contains(b, []byte("quota\x00"))
+}
+
+// parseFields reads the lengths of a concatenation's parts.
+func parseFields(s *Set, desc []byte) error {
+	concat, err := nested(desc, 2) // NFTA_SET_DESC_CONCAT
+	if err != nil {
+		return err
+	}
+	return walk(concat, func(_ uint16, elem []byte) error {
+		v, err := nested(elem, 1) // NFTA_SET_FIELD_LEN
+		s.Fields = append(s.Fields, int(be32(v)))
+		return err
+	})
+}
+
+// rawElement is an element as the kernel lists it: in a set of intervals,
+// starts and (exclusive) ends by turns.
+type rawElement struct {
+	Element
+	isEnd bool
+}
+
+func parseElements(b []byte) (list []rawElement, err error) {
+	_, rest, err := header(b)
+	if err == nil {
+		err = walk(rest, func(typ uint16, v []byte) error {
+			if typ != 3 { // NFTA_SET_ELEM_LIST_ELEMENTS
+				return nil
+			}
+			return walk(v, func(_ uint16, elem []byte) error {
+				e, err := parseElement(elem)
+				list = append(list, e)
+				return err
+			})
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("parse set element: %w", err)
+	}
+	return list, nil
+}
+
+func parseElement(b []byte) (e rawElement, err error) {
+	err = walk(b, func(typ uint16, v []byte) (err error) {
+		switch typ {
+		case 1: // NFTA_SET_ELEM_KEY
+			e.Key, _, err = parseData(v)
+		case 2: // NFTA_SET_ELEM_DATA
+			e.Data, e.Jump, err = parseData(v)
+		case 3: // NFTA_SET_ELEM_FLAGS
+			n := be32(v)
+			e.isEnd, e.CatchAll = n&1 != 0, n&2 != 0
+		case 7, 11: // NFTA_SET_ELEM_EXPR, NFTA_SET_ELEM_EXPRESSIONS
+			e.Stateful = e.Stateful || limiting(v)
+		case 9: // NFTA_SET_ELEM_OBJREF
+			e.Object = cString(v)
+		case 10: // NFTA_SET_ELEM_KEY_END
+			e.End, _, err = parseData(v)
+		}
+		return err
+	})
+	return e, err
+}
+
+// intervals joins starts and ends of a set of intervals to elements with a
+// first and a last key. Other sets stay as they are.
+func intervals(s *Set, raw []rawElement) []Element {
+	out := make([]Element, 0, len(raw))
+	if !s.Interval || len(s.Fields) > 1 {
+		for _, e := range raw {
+			out = append(out, e.Element)
+		}
+		return out
+	}
+	slices.SortStableFunc(raw, func(a, b rawElement) int {
+		if c := bytes.Compare(a.Key, b.Key); c != 0 {
+			return c
+		}
+		return bool2int(b.isEnd) - bool2int(a.isEnd) // one ends where the next begins
+	})
+	open := false
+	for _, e := range raw {
+		switch {
+		case e.CatchAll:
+			out = append([]Element{e.Element}, out...)
+			continue
+		case open && !e.isEnd && len(out[len(out)-1].End) == 0:
+			// No end of its own: it ends before the next begins.
+			out[len(out)-1].End = before(e.Key)
+		case open:
+			out[len(out)-1].End = before(e.Key)
+			open = false
+		}
+		if !e.isEnd {
+			out = append(out, e.Element)
+			open = true
+		}
+	}
+	if open { // to the end of all keys
+		last := &out[len(out)-1]
+		last.End = bytes.Repeat([]byte{0xff}, len(last.Key))
+	}
+	return slices.Clip(out)
+}
+
+func bool2int(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// before is the big-endian number before b.
+func before(b Bytes) Bytes {
+	out := slices.Clone(b)
+	for i := len(out) - 1; i >= 0; i-- {
+		out[i]--
+		if out[i] != 0xff {
+			break
+		}
+	}
+	return out
+}

@@ -1,0 +1,308 @@
+package firewall
+
+import "math"
+
+// Priorities of what the kernel itself hangs into the hooks
+// (linux/netfilter_ipv4.h, linux/netfilter_bridge.h).
+const (
+	priorityConntrack = -200 // NF_IP_PRI_CONNTRACK
+	priorityNATDest   = -100 // NF_IP_PRI_NAT_DST: prerouting and output
+	priorityBridgeNF  = 0    // NF_BR_PRI_BRNF: br_netfilter in prerouting; 1 before it in forward
+)
+
+// journey is one packet on its way.
+type journey struct {
+	*machine
+	verdict  Verdict
+	finished bool
+	doubt    *cause // it may have been dropped: the rule this hangs on
+	dropped  *cause // ... and the rule that would
+	routed   bool   // prerouting of the IP layer is behind it
+	path     string
+	out      Interface
+	accepted *cause // a rule that accepted in the path's own hook
+	policy   *cause
+}
+
+// stage is one hook on the way.
+type stage struct {
+	family, hook string
+	in, out      *Interface
+	dev          *Interface // of the netdev family
+}
+
+// l3 is the family of the IP hooks that the packet meets.
+func (j *journey) l3() string { return j.st.family }
+
+// travel takes the packet along its path.
+func (j *journey) travel() {
+	f := j.flow
+	switch j.path {
+	case PathBridge:
+		j.device("ingress", &f.PhysIn)
+		j.bridge("prerouting", &f.PhysIn, nil)
+		j.bridge("forward", &f.PhysIn, &f.PhysOut)
+		j.bridge("postrouting", nil, &f.PhysOut)
+		j.device("egress", &f.PhysOut)
+		return
+	case PathOutput:
+		j.ip(stage{hook: "output", out: &j.out})
+	default:
+		j.arrive()
+		if j.path == PathInput {
+			j.ip(stage{hook: "input", in: &f.IIF})
+			return
+		}
+		j.ip(stage{hook: "forward", in: &f.IIF, out: &j.out})
+	}
+	j.leave()
+}
+
+// arrive is the way up to the routing decision.
+func (j *journey) arrive() {
+	f := j.flow
+	if f.PhysIn != (Interface{}) {
+		j.device("ingress", &f.PhysIn)
+		j.bridge("prerouting", &f.PhysIn, nil)
+		j.bridge("input", &f.PhysIn, nil)
+	}
+	j.device("ingress", &f.IIF)
+	if !j.routed && j.st.family != "arp" {
+		j.ip(stage{hook: "prerouting", in: &f.IIF})
+	}
+}
+
+// leave is the way from the routing decision to the wire.
+func (j *journey) leave() {
+	f := j.flow
+	in := &f.IIF
+	if j.path == PathOutput {
+		in = nil
+	}
+	if j.st.family != "arp" {
+		j.ip(stage{hook: "postrouting", in: in, out: &j.out})
+	}
+	dev := &j.out
+	if f.PhysOut != (Interface{}) && same(&j.out, &f.OIF) {
+		j.bridge("output", nil, &f.PhysOut)
+		j.bridge("postrouting", nil, &f.PhysOut)
+		j.device("egress", &j.out)
+		dev = &f.PhysOut
+	}
+	j.device("egress", dev)
+}
+
+func (j *journey) device(hook string, dev *Interface) {
+	if dev.Name == "" {
+		return
+	}
+	s := stage{family: "netdev", hook: hook, dev: dev, in: dev}
+	if hook == "egress" {
+		s.in, s.out = nil, dev
+	}
+	j.chains(s, math.MinInt, math.MaxInt)
+}
+
+// bridge is a hook of the bridge, with the IP hook that br_netfilter calls
+// from within it.
+func (j *journey) bridge(hook string, in, out *Interface) {
+	s := stage{family: "bridge", hook: hook, in: in, out: out}
+	nested := j.flow.BridgeCall && j.st.family != "arp"
+	at := math.MaxInt
+	switch hook {
+	case "prerouting":
+		at = priorityBridgeNF
+	case "forward":
+		at = priorityBridgeNF - 1
+	case "postrouting":
+		nested = nested && j.path == PathBridge
+	default:
+		nested = false
+	}
+	if !nested {
+		j.chains(s, math.MinInt, math.MaxInt)
+		return
+	}
+	j.chains(s, math.MinInt, at)
+	inner := stage{hook: hook, in: &j.flow.IIF, out: &j.flow.OIF}
+	switch hook {
+	case "prerouting":
+		inner.out = nil
+	case "postrouting":
+		inner.in = nil
+	}
+	j.ip(inner)
+	if at != math.MaxInt {
+		j.chains(s, at, math.MaxInt)
+	}
+}
+
+// ip is a hook of the IP layer (or of ARP): the chains before NAT, NAT, and
+// those after it.
+func (j *journey) ip(s stage) {
+	s.family = j.l3()
+	nat := priorityNATDest
+	if s.hook == "input" || s.hook == "postrouting" {
+		nat = priorityNATSource
+	}
+	if s.hook == "prerouting" {
+		j.routed = true
+	}
+	if s.hook == "forward" || s.family == "arp" {
+		j.chains(s, math.MinInt, math.MaxInt)
+		return
+	}
+	restore := j.untranslated(s.hook)
+	j.chains(s, math.MinInt, nat)
+	restore()
+	before, _ := j.st.address(true)
+	before = before.clone()
+	if !j.finished {
+		j.nat(s)
+	}
+	if now, _ := j.st.address(true); !now.same(before) && (s.hook == "prerouting" || s.hook == "output") {
+		j.reroute(s.hook)
+	}
+	if s.hook == "postrouting" && j.flow.Translated {
+		j.forget(false)
+	}
+	j.chains(s, nat, math.MaxInt)
+}
+
+// untranslated hides the addresses that conntrack has not put in place yet.
+func (j *journey) untranslated(hook string) (restore func()) {
+	if !j.flow.Translated || hook != "prerouting" {
+		return func() {}
+	}
+	nh, th := j.st.nh.clone(), j.st.th.clone()
+	j.forget(true)
+	return func() {
+		j.st.nh, j.st.th = nh, th
+		j.st.changed()
+	}
+}
+
+// forget makes the source or destination unknown.
+func (j *journey) forget(dst bool) {
+	if a, ok := j.st.address(dst); ok {
+		clear(a.val)
+		clear(a.known)
+		at := 2 * bool2int(dst)
+		clear(j.st.th.val[at : at+2])
+		clear(j.st.th.known[at : at+2])
+		j.st.changed()
+	}
+}
+
+// chains takes the packet through the base chains of a hook whose priority is
+// from, or beyond it, and below to. NAT chains have their own place.
+func (j *journey) chains(s stage, from, to int) {
+	if j.finished {
+		return
+	}
+	dev := s.dev
+	for _, b := range j.f.chainsAt(hookKey{s.family, s.hook}, dev) {
+		p := b.Base.Priority
+		isNAT := b.Base.Type == "nat" && s.family != "bridge"
+		if p < from || p >= to && to != math.MaxInt || isNAT {
+			continue
+		}
+		j.enter(s, b)
+		j.settle(s, b, j.run(b.chain))
+		if j.finished {
+			return
+		}
+	}
+}
+
+// enter prepares the machine for a base chain.
+func (j *journey) enter(s stage, b *baseChain) {
+	p := b.Base.Priority
+	tracked := true
+	switch {
+	case s.family == "netdev":
+		tracked = s.hook == "egress"
+	case s.hook == "prerouting" || s.hook == "output" && s.family != "bridge":
+		tracked = p > priorityConntrack
+	}
+	if s.family == "bridge" && s.hook == "prerouting" && j.routed {
+		tracked = true
+	}
+	j.at = hookPoint{family: s.family, hook: s.hook, priority: p, in: s.in, out: s.out, tracked: tracked, local: j.path == PathOutput}
+	j.sure, j.depth = true, 0
+	j.memo = map[memoKey]outcome{}
+}
+
+// settle notes what a base chain did: its policy stands for the end.
+func (j *journey) settle(s stage, b *baseChain, o outcome) {
+	if o.pass != nil {
+		end := &cause{chain: b.chain, rule: -1}
+		if b.Base.Policy == "drop" {
+			o.add(outcome{drop: end}, nil)
+		} else {
+			o.add(outcome{accept: end}, nil)
+		}
+	}
+	step := Step{Hook: s.hook, Priority: b.Base.Priority}
+	switch {
+	case o.drop == nil:
+		step.Answer, step.By = Accept, o.accept.ref()
+		if b.Base.Type != "nat" {
+			j.noteAccept(s, o.accept)
+		}
+	case o.accept == nil:
+		step.Answer, step.By = Drop, o.drop.ref()
+		j.drop(o.drop)
+	default:
+		open := o.doubt
+		if open == nil {
+			open = o.drop
+		}
+		step.Answer, step.By = Depends, open.ref()
+		if j.doubt == nil {
+			j.doubt, j.dropped = open, o.drop
+		}
+	}
+	j.verdict.Steps = append(j.verdict.Steps, step)
+}
+
+// noteAccept remembers which rule accepted in the hook that the path is named
+// after: a rule before a policy, the first before the others.
+func (j *journey) noteAccept(s stage, c *cause) {
+	if c == nil {
+		return
+	}
+	own := s.hook == j.path || j.path == PathBridge && s.hook == "forward"
+	switch {
+	case c.rule >= 0 && own && j.accepted == nil:
+		j.accepted = c
+	case own || j.policy == nil:
+		j.policy = c
+	}
+}
+
+func (j *journey) drop(c *cause) {
+	j.finished = true
+	j.verdict.Answer, j.verdict.By, j.verdict.Rejected = Drop, c.ref(), c.rejected
+}
+
+// result is the verdict at the end of the way.
+func (j *journey) result() Verdict {
+	v := j.verdict
+	switch {
+	case j.finished:
+	case j.doubt != nil:
+		v.Answer, v.By, v.Why = Depends, j.doubt.ref(), j.doubt.why
+		if v.Why == "" {
+			v.Why = j.dropped.why
+		}
+	default:
+		v.Answer = Accept
+		if j.accepted != nil {
+			v.By = j.accepted.ref()
+		} else {
+			v.By = j.policy.ref()
+		}
+	}
+	return v
+}

@@ -1,0 +1,178 @@
+package firewall
+
+import "net/netip"
+
+// Types of addresses (RTN_*, linux/rtnetlink.h).
+const (
+	rtnUnicast, rtnLocal, rtnBroadcast, rtnMulticast, rtnUnreachable = 1, 2, 3, 5, 7
+)
+
+// Flags of a fib expression (NFTA_FIB_F_*).
+const (
+	fibSource = 1 << iota
+	fibDest
+	fibMark
+	fibIIF
+	fibOIF
+	fibPresent
+)
+
+func (m *machine) fib(e *Expr) tri {
+	addr, ok := m.st.address(e.Flags&fibSource == 0)
+	var dev *Interface
+	switch {
+	case e.Flags&fibIIF != 0:
+		dev = m.at.in
+	case e.Flags&fibOIF != 0:
+		dev = m.at.out
+	}
+	v := unknownBits(16)
+	switch {
+	case !ok:
+	case e.Key == "type":
+		if n, known := m.f.host.addrType(addr, dev); known {
+			v = m.number(n, 4)
+		}
+	case e.Flags&fibSource != 0:
+		v = m.fibDevice(e, addr, dev)
+	}
+	m.regs.store(e.Dreg, v)
+	if !v.complete() {
+		m.doubtful(e)
+	}
+	return yes
+}
+
+// fibDevice is the device that a route to the address leads to; with a device
+// given only routes by that one count. 0 or "" when there is none.
+func (m *machine) fibDevice(e *Expr, addr bits, dev *Interface) bits {
+	found, known := m.f.host.route(addr, dev)
+	if !known {
+		return unknownBits(16)
+	}
+	if e.Flags&fibPresent != 0 {
+		return knownBits([]byte{byte(bool2int(found != nil))})
+	}
+	if e.Key == "oifname" {
+		return ifName(found)
+	}
+	return m.ifIndex(found)
+}
+
+// prefixOf is the range of addresses that a value stands for; false when its
+// unknown bits are not the last ones.
+func prefixOf(b bits) (netip.Prefix, bool) {
+	n, ok := prefixLen(b.known)
+	a, valid := netip.AddrFromSlice(b.val)
+	if !ok || !valid {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(a, n), true
+}
+
+// addrType is the type of all addresses of a value, with a device that of
+// local addresses on it; known is false if it cannot be told or they differ.
+func (h *Host) addrType(b bits, dev *Interface) (typ uint32, known bool) {
+	p, ok := prefixOf(b)
+	if !ok || len(h.Addresses) == 0 {
+		return 0, false
+	}
+	for special, t := range specialRanges {
+		if special.Addr().BitLen() == p.Addr().BitLen() && special.Overlaps(p) {
+			if p.Bits() < special.Bits() {
+				return 0, false
+			}
+			if dev != nil && t == rtnLocal && dev.Name != "lo" {
+				t = rtnUnicast
+			}
+			return t, true
+		}
+	}
+	for _, a := range h.Addresses {
+		for addr, t := range a.locals() {
+			if !p.Contains(addr) {
+				continue
+			}
+			if !p.IsSingleIP() {
+				return 0, false
+			}
+			if dev == nil || same(dev, &a.Interface) {
+				return t, true
+			}
+		}
+	}
+	if p.Addr().Is6() {
+		if r, known := h.route(b, nil); !known {
+			return 0, false
+		} else if r == nil {
+			return rtnUnreachable, true
+		}
+	}
+	return rtnUnicast, true
+}
+
+// specialRanges are those whose type does not depend on the host.
+var specialRanges = map[netip.Prefix]uint32{
+	netip.MustParsePrefix("127.0.0.0/8"):        rtnLocal,
+	netip.MustParsePrefix("224.0.0.0/4"):        rtnMulticast,
+	netip.MustParsePrefix("255.255.255.255/32"): rtnBroadcast,
+	netip.MustParsePrefix("0.0.0.0/8"):          rtnBroadcast,
+	netip.MustParsePrefix("::1/128"):            rtnLocal,
+	netip.MustParsePrefix("ff00::/8"):           rtnMulticast,
+}
+
+// locals are the address itself and, for IPv4, the network's broadcast
+// addresses, which the kernel keeps in its local table.
+func (a HostAddress) locals() map[netip.Addr]uint32 {
+	out := map[netip.Addr]uint32{}
+	addr := a.Prefix.Addr()
+	if addr.Is4() && a.Prefix.Bits() < 31 {
+		last := a.Prefix.Masked().Addr().As4()
+		for i := range last {
+			last[i] |= 0xff >> max(0, min(8, a.Prefix.Bits()-8*i))
+		}
+		out[netip.AddrFrom4(last)] = rtnBroadcast
+	}
+	out[addr] = rtnLocal
+	return out
+}
+
+func same(a, b *Interface) bool {
+	if a.Index > 0 && b.Index > 0 {
+		return a.Index == b.Index
+	}
+	return a.Name == b.Name
+}
+
+// route is the device that packets to the address leave by, nil for none.
+// With a device, only routes by it count, as in the kernel's reverse path
+// check.
+func (h *Host) route(b bits, dev *Interface) (oif *Interface, known bool) {
+	p, ok := prefixOf(b)
+	if !ok || len(h.Routes) == 0 {
+		return nil, false
+	}
+	best := -1
+	for i := range h.Routes {
+		r := &h.Routes[i]
+		if r.Dst.Addr().BitLen() != p.Addr().BitLen() || dev != nil && !same(dev, &r.OIF) || !r.Dst.Overlaps(p) {
+			continue
+		}
+		if r.Dst.Bits() > p.Bits() {
+			return nil, false // some of the addresses only
+		}
+		if r.Dst.Bits() > best {
+			best, oif = r.Dst.Bits(), &r.OIF
+		}
+	}
+	return oif, true
+}
+
+// local says whether packets to the address stay on this host.
+func (h *Host) local(b bits) tri {
+	t, known := h.addrType(b, nil)
+	if !known {
+		return maybe
+	}
+	return triOf(t == rtnLocal)
+}

@@ -1,0 +1,325 @@
+package firewall
+
+import (
+	"net/netip"
+)
+
+// number is a value of 1, 2 or 4 bytes in host order.
+func (m *machine) number(n uint32, size int) bits {
+	b := make([]byte, 4)
+	switch size {
+	case 1:
+		return knownBits([]byte{byte(n)})
+	case 2:
+		m.order.PutUint16(b, uint16(n)) //nolint:gosec // fits by its meaning
+	default:
+		m.order.PutUint32(b, n)
+	}
+	return knownBits(b[:size])
+}
+
+// ifName is what nftables loads for a device: its name filled up to IFNAMSIZ,
+// all zero where the hook has none.
+func ifName(i *Interface) bits {
+	b := make([]byte, 16)
+	if i == nil {
+		return knownBits(b)
+	}
+	if i.Name == "" {
+		return unknownBits(16)
+	}
+	copy(b, i.Name)
+	b[15] = 0
+	return knownBits(b)
+}
+
+func (m *machine) ifIndex(i *Interface) bits {
+	if i == nil {
+		return m.number(0, 4)
+	}
+	if i.Index <= 0 {
+		return unknownBits(4)
+	}
+	return m.number(uint32(i.Index), 4) //nolint:gosec // an interface index
+}
+
+// nfproto is the family that the hook is of (NFPROTO_*).
+func (m *machine) nfproto() byte { return familyNumber(m.at.family) }
+
+func (m *machine) meta(e *Expr) tri {
+	if e.Sreg != 0 && e.Dreg == 0 {
+		v := m.regs.at(e.Sreg, 4)
+		if e.Key == "mark" {
+			m.assign(&m.st.mark, v)
+		}
+		return yes // priority, nftrace, ...: no rule's match is known to hang on them
+	}
+	v, ok := m.metaValue(e)
+	if ok == no {
+		return no
+	}
+	m.regs.store(e.Dreg, v)
+	if ok == maybe {
+		m.doubtful(e)
+	}
+	return yes
+}
+
+// metaValue is what a meta key loads; no for a packet that has no such thing,
+// maybe for one of which it is not known.
+func (m *machine) metaValue(e *Expr) (bits, tri) {
+	switch e.Key {
+	case "protocol":
+		return m.st.ll.sub(12, 14), yes
+	case "mark":
+		return m.st.mark, yes
+	case "iif":
+		return m.ifIndex(m.at.in), yes
+	case "oif":
+		return m.ifIndex(m.at.out), yes
+	case "iifname":
+		return ifName(m.at.in), yes
+	case "oifname":
+		return ifName(m.at.out), yes
+	case "nfproto":
+		return knownBits([]byte{m.nfproto()}), yes
+	case "l4proto":
+		if m.st.family == "arp" {
+			return bits{}, no
+		}
+		return m.st.proto(), yes
+	case "ibrname":
+		return m.bridgeName(m.at.in, m.flow.IIF)
+	case "obrname":
+		return m.bridgeName(m.at.out, m.flow.OIF)
+	case "pkttype":
+		return m.pktType()
+	case "secpath":
+		return knownBits([]byte{0}), yes
+	case "skuid", "skgid", "cgroup":
+		if !m.at.local && m.at.hook != "input" {
+			return bits{}, no // no socket
+		}
+	case "iiftype", "iifgroup", "iifkind":
+		if m.at.in == nil {
+			return bits{}, no
+		}
+	case "oiftype", "oifgroup", "oifkind":
+		if m.at.out == nil {
+			return bits{}, no
+		}
+	}
+	return unknownBits(16), maybe
+}
+
+func (m *machine) bridgeName(port *Interface, bridge Interface) (bits, tri) {
+	if m.at.family != "bridge" || port == nil {
+		return bits{}, no
+	}
+	return ifName(&bridge), yes
+}
+
+// pktType is PACKET_* of linux/if_packet.h.
+func (m *machine) pktType() (bits, tri) {
+	const host, broadcast, multicast, other = 0, 1, 2, 3
+	n := -1
+	switch m.flow.PktType {
+	case "host", "unicast":
+		n = host
+	case "broadcast":
+		n = broadcast
+	case "multicast":
+		n = multicast
+	case "other":
+		n = other
+	case "":
+		n = guessPktType(m.st)
+	}
+	switch {
+	case n < 0:
+		return unknownBits(1), maybe
+	case m.at.local:
+		n = host
+	case n == host && m.flow.Path == PathBridge && m.at.family != "ip" && m.at.family != "ip6":
+		n = other // a frame to a guest is not addressed to the port it comes in by
+	}
+	return knownBits([]byte{byte(n)}), yes
+}
+
+// guessPktType follows from the destination; -1 if that is not known well
+// enough.
+func guessPktType(s *state) int {
+	b, ok := s.address(true)
+	if !ok || !b.complete() {
+		return -1
+	}
+	a, _ := netip.AddrFromSlice(b.val)
+	switch {
+	case a.IsMulticast():
+		return 2
+	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return 1
+	case a.Is4() && b.val[3] == 255:
+		return -1 // perhaps a network's broadcast address
+	}
+	return 0
+}
+
+// payload loads or writes bytes of a header.
+func (m *machine) payload(e *Expr) tri {
+	var from *bits
+	switch e.Key {
+	case "link":
+		if m.at.local && m.at.family != "bridge" && m.at.family != "netdev" {
+			return no // not there yet
+		}
+		from = &m.st.ll
+	case "network":
+		from = &m.st.nh
+	case "transport":
+		if m.st.family == "arp" {
+			return no
+		}
+		from = &m.st.th
+	}
+	n := int(min(e.Len, 64))
+	if e.Sreg != 0 && e.Dreg == 0 {
+		if from != nil && int(e.Offset) < len(from.val) && int(e.Offset)+n <= len(from.val) {
+			to := from.sub(int(e.Offset), int(e.Offset)+n)
+			v := to.clone()
+			m.assign(&v, m.regs.at(e.Sreg, n))
+			copy(to.val, v.val)
+			copy(to.known, v.known)
+		}
+		return yes
+	}
+	v := unknownBits(n)
+	if from != nil {
+		for i := range n {
+			if at := uint64(e.Offset) + uint64(i); at < uint64(len(from.val)) {
+				v.val[i], v.known[i] = from.val[at], from.known[at]
+			}
+		}
+	}
+	m.regs.store(e.Dreg, v)
+	if !v.complete() {
+		m.openField(e)
+	}
+	return yes
+}
+
+// openField names a header field of which the flow says nothing or not all.
+func (m *machine) openField(e *Expr) {
+	if m.rule.why != "" {
+		return
+	}
+	d := decompiler{writer: &writer{rs: m.f.rs, family: m.st.family}}
+	if v := m.st.proto(); m.st.family != "arp" && v.complete() {
+		d.proto = protocolName(v.val[0])
+	}
+	m.doubt("%s: the flow has more than one", d.payload(e).text)
+}
+
+var ctStateBits = map[string]uint32{StateInvalid: 1, StateEstablished: 2, StateRelated: 4, StateNew: 8, StateUntracked: 64}
+
+// connection is the state of the packet's connection as rules see it here:
+// conntrack has not looked at it before its own priority.
+func (m *machine) connection() (state string, sure bool) {
+	switch {
+	case m.st.untracked == maybe:
+		return "", false
+	case m.st.untracked == yes:
+		return StateUntracked, true
+	case !m.at.tracked:
+		return StateInvalid, true
+	}
+	return m.st.ct, true
+}
+
+// untrack is notrack: it has no effect once conntrack saw the packet.
+func (m *machine) untrack() {
+	if m.at.tracked || m.st.untracked == yes {
+		return
+	}
+	want := yes
+	if !m.certain() {
+		want = maybe
+	}
+	if m.st.untracked != want {
+		m.st.untracked = want
+		m.st.changed()
+	}
+}
+
+func (m *machine) ct(e *Expr) tri {
+	conn, sure := m.connection()
+	none := conn == StateInvalid || conn == StateUntracked
+	if e.Sreg != 0 && e.Dreg == 0 {
+		if e.Key == "mark" && !(sure && none) {
+			m.assign(&m.st.ctmark, m.regs.at(e.Sreg, 4))
+		}
+		return yes
+	}
+	if e.Key == "state" && sure {
+		m.regs.store(e.Dreg, m.number(ctStateBits[conn], 4))
+		return yes
+	}
+	if sure && none && e.Key != "state" {
+		return no // no connection
+	}
+	v := unknownBits(16)
+	if sure {
+		v = m.ctValue(e, conn)
+	}
+	m.regs.store(e.Dreg, v)
+	if !v.complete() {
+		m.doubtful(e)
+	}
+	return yes
+}
+
+// ctValue is what conntrack knows of the connection. The addresses of its
+// first packet are known while this is it.
+func (m *machine) ctValue(e *Expr, conn string) bits {
+	switch e.Key {
+	case "direction":
+		if conn == StateNew {
+			return m.number(0, 1)
+		}
+		return m.number(uint32(bool2int(m.flow.Reply)), 1)
+	case "status":
+		return m.st.status
+	case "mark":
+		return m.st.ctmark
+	case "protocol":
+		return m.st.proto()
+	case "l3proto":
+		return knownBits([]byte{familyNumber(m.st.family)})
+	case "zone":
+		return m.number(0, 2)
+	}
+	if conn == StateNew && e.Op == "original" {
+		return m.original(e.Key)
+	}
+	return unknownBits(16)
+}
+
+// original is a field of the packet as it came.
+func (m *machine) original(key string) bits {
+	nh, th := networkHeader(m.flow), transportHeader(m.flow)
+	s := state{family: m.flow.Family, nh: nh}
+	src, _ := s.address(false)
+	dst, ok := s.address(true)
+	switch {
+	case !ok:
+	case key == "saddr" || key == "ip saddr" || key == "ip6 saddr":
+		return src
+	case key == "daddr" || key == "ip daddr" || key == "ip6 daddr":
+		return dst
+	case key == "proto-src":
+		return th.sub(0, 2)
+	case key == "proto-dst":
+		return th.sub(2, 4)
+	}
+	return unknownBits(16)
+}

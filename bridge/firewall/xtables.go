@@ -1,0 +1,427 @@
+package firewall
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// The binary forms of xtables matches and targets (struct xt_*, ipt_*, ip6t_*
+// in linux/netfilter*/). Numbers are in the byte order of the host except
+// where said. Every decoder gives the options of iptables(8): what comes from
+// the kernel and what comes from iptables-legacy-save then look alike.
+
+var native = binary.NativeEndian
+
+// decoder turns a match's or target's data into options; false if it does not
+// understand them.
+type decoder func(x xtData) ([]Option, bool)
+
+type xtData struct {
+	rev  uint32
+	info []byte
+	v6   bool // its table is one of IPv6
+}
+
+// short: fewer bytes than the structure has.
+func (x xtData) short(n int) bool { return len(x.info) < n }
+
+var xtMatches = map[string]decoder{
+	"comment":   xtComment,
+	"conntrack": xtConntrack,
+	"state":     xtState,
+	"tcp":       xtTCP,
+	"udp":       xtUDP,
+	"udplite":   xtUDP,
+	"multiport": xtMultiport,
+	"physdev":   xtPhysdev,
+	"addrtype":  xtAddrtype,
+	"mark":      xtMark,
+	"connmark":  xtMark,
+	"icmp":      xtICMP,
+	"icmp6":     xtICMP,
+	"mac":       xtMAC,
+	"pkttype":   xtPktType,
+	"iprange":   xtIPRange,
+	"limit":     xtLimit,
+}
+
+var xtTargets = map[string]decoder{
+	"LOG":         xtLog,
+	"NFLOG":       xtNothing,
+	"CHECKSUM":    xtChecksum,
+	"MARK":        xtSetMark,
+	"CONNMARK":    xtConnmark,
+	"REJECT":      xtReject,
+	"MASQUERADE":  xtMasquerade,
+	"REDIRECT":    xtMasquerade,
+	"SNAT":        xtNAT,
+	"DNAT":        xtNAT,
+	"NETMAP":      xtNAT,
+	"CT":          xtCT,
+	"TCPMSS":      xtNothing,
+	"CLASSIFY":    xtNothing,
+	"DSCP":        xtNothing,
+	"TOS":         xtNothing,
+	"TTL":         xtNothing,
+	"HL":          xtNothing,
+	"TRACE":       xtNothing,
+	"AUDIT":       xtNothing,
+	"SECMARK":     xtNothing,
+	"CONNSECMARK": xtNothing,
+}
+
+// parseXtables reads NFTA_MATCH_* or NFTA_TARGET_* (linux/netfilter/nf_tables_compat.h).
+func parseXtables(e *Expr, raw []byte, family string) {
+	x := xtData{v6: family == "ip6"}
+	err := walk(raw, func(typ uint16, v []byte) error {
+		switch typ {
+		case 1:
+			e.Key = cString(v)
+		case 2:
+			x.rev = be32(v)
+		case 3:
+			x.info = v
+		}
+		return nil
+	})
+	table := xtMatches
+	if e.Kind == "target" {
+		table = xtTargets
+	}
+	decode, ok := table[e.Key]
+	if err == nil && ok {
+		e.Offset = x.rev
+		e.Options, ok = decode(x)
+	}
+	if err != nil || !ok {
+		e.Unknown = true
+		e.Options = nil
+	}
+}
+
+func xtNothing(xtData) ([]Option, bool) { return nil, true }
+
+func xtComment(x xtData) ([]Option, bool) {
+	return []Option{{Name: "--comment", Value: cString(x.info)}}, true
+}
+
+func xtLog(x xtData) ([]Option, bool) {
+	if x.short(32) { // struct xt_log_info: level, logflags, prefix[30]
+		return nil, false
+	}
+	if p := cString(x.info[2:32]); p != "" {
+		return []Option{{Name: "--log-prefix", Value: p}}, true
+	}
+	return nil, true
+}
+
+func xtLimit(x xtData) ([]Option, bool) {
+	if x.short(8) {
+		return nil, false
+	}
+	// struct xt_rateinfo.avg: 1/10000 s between packets.
+	avg := native.Uint32(x.info)
+	for _, u := range []struct {
+		name  string
+		scale uint32
+	}{{"sec", 10000}, {"min", 600000}, {"hour", 36000000}, {"day", 864000000}} {
+		if avg > 0 && u.scale/avg > 0 {
+			return []Option{{Name: "--limit", Value: strconv.Itoa(int(u.scale/avg)) + "/" + u.name}}, true
+		}
+	}
+	return nil, true
+}
+
+func xtChecksum(xtData) ([]Option, bool) {
+	return []Option{{Name: "--checksum-fill"}}, true // its only operation
+}
+
+// ctStates are the bits of XT_CONNTRACK_STATE_* (linux/netfilter/xt_conntrack.h).
+var ctStates = []string{"INVALID", "ESTABLISHED", "RELATED", "NEW", "", "", "SNAT", "DNAT", "UNTRACKED"}
+
+func bitNames(names []string, bits uint32) (string, bool) {
+	var out []string
+	for i, n := range names {
+		if bits&(1<<i) == 0 {
+			continue
+		}
+		if n == "" {
+			return "", false
+		}
+		out = append(out, n)
+		bits &^= 1 << i
+	}
+	return strings.Join(out, ","), bits == 0
+}
+
+func xtState(x xtData) ([]Option, bool) {
+	if x.short(4) {
+		return nil, false
+	}
+	names := append([]string{}, ctStates...)
+	names[6], names[7] = "UNTRACKED", "" // XT_STATE_UNTRACKED
+	v, ok := bitNames(names, native.Uint32(x.info))
+	return []Option{{Name: "--state", Value: v}}, ok
+}
+
+// xtConntrack understands ctstate, ctstatus and direction; ports and
+// addresses of the connection leave the match unknown.
+func xtConntrack(x xtData) ([]Option, bool) {
+	if x.rev < 2 || x.short(156) {
+		return nil, false
+	}
+	b := x.info[128+8+10:]
+	match, inv := native.Uint16(b), native.Uint16(b[2:])
+	states, status := native.Uint16(b[4:]), native.Uint16(b[6:])
+	const stateFlag, statusFlag, directionFlag, alias = 1 << 0, 1 << 6, 1 << 12, 1 << 13
+	if match&^(stateFlag|statusFlag|directionFlag|alias) != 0 {
+		return nil, false
+	}
+	var out []Option
+	if match&stateFlag != 0 {
+		v, ok := bitNames(ctStates, uint32(states))
+		if !ok {
+			return nil, false
+		}
+		out = append(out, Option{"--ctstate", v, inv&stateFlag != 0})
+	}
+	if match&statusFlag != 0 {
+		v, ok := bitNames([]string{"EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED"}, uint32(status))
+		if status == 0 {
+			v, ok = "NONE", true
+		}
+		if !ok {
+			return nil, false
+		}
+		out = append(out, Option{"--ctstatus", v, inv&statusFlag != 0})
+	}
+	if match&directionFlag != 0 {
+		// The kernel matches the original direction, inverted the reply.
+		v := "ORIGINAL"
+		if inv&directionFlag != 0 {
+			v = "REPLY"
+		}
+		out = append(out, Option{Name: "--ctdir", Value: v})
+	}
+	return out, true
+}
+
+func portRange(lo, hi uint16) string {
+	if lo == hi {
+		return strconv.Itoa(int(lo))
+	}
+	return strconv.Itoa(int(lo)) + ":" + strconv.Itoa(int(hi))
+}
+
+// ports reads spts[2], dpts[2] of struct xt_tcp and xt_udp.
+func xtPorts(b []byte, inv byte) (out []Option) {
+	for i, name := range []string{"--sport", "--dport"} {
+		lo, hi := native.Uint16(b[4*i:]), native.Uint16(b[4*i+2:])
+		if not := inv&(1<<i) != 0; not || lo != 0 || hi != 0xffff {
+			out = append(out, Option{name, portRange(lo, hi), not})
+		}
+	}
+	return out
+}
+
+func xtUDP(x xtData) ([]Option, bool) {
+	if x.short(9) {
+		return nil, false
+	}
+	return xtPorts(x.info, x.info[8]), true
+}
+
+func xtTCP(x xtData) ([]Option, bool) {
+	if x.short(12) {
+		return nil, false
+	}
+	b := x.info
+	out := xtPorts(b, b[11])
+	if b[8] != 0 {
+		out = append(out, Option{"--tcp-option", strconv.Itoa(int(b[8])), b[11]&8 != 0})
+	}
+	if b[9] != 0 || b[11]&4 != 0 {
+		out = append(out, Option{"--tcp-flags", tcpFlagNames(b[9]) + " " + tcpFlagNames(b[10]), b[11]&4 != 0})
+	}
+	return out, true
+}
+
+var tcpFlags = []string{"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"}
+
+func tcpFlagNames(b byte) string {
+	if b == 0 {
+		return "NONE"
+	}
+	s, _ := bitNames(tcpFlags, uint32(b))
+	return s
+}
+
+func xtMultiport(x xtData) ([]Option, bool) {
+	if x.rev != 1 || x.short(48) {
+		return nil, false
+	}
+	kind, n := x.info[0], int(x.info[1])
+	if kind > 2 || n > 15 {
+		return nil, false
+	}
+	var list []string
+	for i := 0; i < n; i++ {
+		lo := native.Uint16(x.info[2+2*i:])
+		if x.info[32+i] != 0 && i+1 < n {
+			i++
+			list = append(list, strconv.Itoa(int(lo))+":"+strconv.Itoa(int(native.Uint16(x.info[2+2*i:]))))
+			continue
+		}
+		list = append(list, strconv.Itoa(int(lo)))
+	}
+	name := []string{"--sports", "--dports", "--ports"}[kind]
+	return []Option{{name, strings.Join(list, ","), x.info[47] != 0}}, true
+}
+
+// maskedName writes an interface name of which mask says how much counts.
+func maskedName(name, mask []byte) (string, bool) {
+	n := 0
+	for n < len(mask) && mask[n] != 0 {
+		n++
+	}
+	full := cString(name)
+	if n > len(full) {
+		return full, true // the terminating NUL is compared, too
+	}
+	return full[:n] + "+", true
+}
+
+func xtPhysdev(x xtData) ([]Option, bool) {
+	if x.short(66) {
+		return nil, false
+	}
+	b, inv, bits := x.info, x.info[64], x.info[65]
+	var out []Option
+	for i, o := range []struct {
+		bit  byte
+		name string
+	}{{1, "--physdev-in"}, {2, "--physdev-out"}, {8, "--physdev-is-in"}, {16, "--physdev-is-out"}, {4, "--physdev-is-bridged"}} {
+		if bits&o.bit == 0 {
+			continue
+		}
+		opt := Option{Name: o.name, Not: inv&o.bit != 0}
+		if i < 2 {
+			opt.Value, _ = maskedName(b[32*i:32*i+16], b[32*i+16:32*i+32])
+		}
+		out = append(out, opt)
+	}
+	return out, bits&^0x1f == 0
+}
+
+var addrTypes = []string{"UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT", "THROW", "NAT", "XRESOLVE"}
+
+func xtAddrtype(x xtData) ([]Option, bool) {
+	if x.short(8) {
+		return nil, false
+	}
+	src, dst := native.Uint16(x.info), native.Uint16(x.info[2:])
+	fl := native.Uint32(x.info[4:])
+	if x.rev == 0 {
+		if x.short(12) {
+			return nil, false
+		}
+		fl = fl&1 | native.Uint32(x.info[8:])&1<<1
+	}
+	var out []Option
+	ok := true
+	for _, o := range []struct {
+		name string
+		bits uint16
+		inv  uint32
+	}{{"--src-type", src, 1}, {"--dst-type", dst, 2}} {
+		if o.bits == 0 {
+			continue
+		}
+		v, known := bitNames(addrTypes, uint32(o.bits))
+		ok = ok && known
+		out = append(out, Option{o.name, v, fl&o.inv != 0})
+	}
+	if fl&4 != 0 {
+		out = append(out, Option{Name: "--limit-iface-in"})
+	}
+	if fl&8 != 0 {
+		out = append(out, Option{Name: "--limit-iface-out"})
+	}
+	return out, ok && fl < 16
+}
+
+func hex32(n uint32) string { return "0x" + strconv.FormatUint(uint64(n), 16) }
+
+func xtMark(x xtData) ([]Option, bool) {
+	if x.rev != 1 || x.short(9) {
+		return nil, false
+	}
+	v := hex32(native.Uint32(x.info))
+	if m := native.Uint32(x.info[4:]); m != 0xffffffff {
+		v += "/" + hex32(m)
+	}
+	return []Option{{"--mark", v, x.info[8] != 0}}, true
+}
+
+func xtICMP(x xtData) ([]Option, bool) {
+	if x.short(4) {
+		return nil, false
+	}
+	t, lo, hi, inv := x.info[0], x.info[1], x.info[2], x.info[3]&1 != 0
+	if t == 255 && lo == 0 && hi == 255 {
+		return []Option{{"--icmp-type", "any", inv}}, true
+	}
+	v := strconv.Itoa(int(t))
+	switch {
+	case lo == 0 && hi == 255:
+	case lo == hi:
+		v += "/" + strconv.Itoa(int(lo))
+	default:
+		return nil, false
+	}
+	return []Option{{"--icmp-type", v, inv}}, true
+}
+
+func xtMAC(x xtData) ([]Option, bool) {
+	if x.short(12) {
+		return nil, false
+	}
+	return []Option{{"--mac-source", hexMAC(x.info[:6]), native.Uint32(x.info[8:]) != 0}}, true
+}
+
+func xtPktType(x xtData) ([]Option, bool) {
+	if x.short(8) {
+		return nil, false
+	}
+	names := []string{"unicast", "broadcast", "multicast", "otherhost"}
+	n := native.Uint32(x.info)
+	if n >= uint32(len(names)) {
+		return nil, false
+	}
+	return []Option{{"--pkt-type", names[n], native.Uint32(x.info[4:]) != 0}}, true
+}
+
+func xtIPRange(x xtData) ([]Option, bool) {
+	if x.rev != 1 || x.short(65) {
+		return nil, false
+	}
+	fl := x.info[64]
+	var out []Option
+	for i, name := range []string{"--src-range", "--dst-range"} {
+		if fl&(1<<i) != 0 {
+			lo, hi := x.addr(32*i), x.addr(32*i+16)
+			out = append(out, Option{name, lo.String() + "-" + hi.String(), fl&(16<<i) != 0})
+		}
+	}
+	return out, true
+}
+
+// addr reads the union nf_inet_addr at an offset.
+func (x xtData) addr(at int) netip.Addr {
+	if x.v6 {
+		return netip.AddrFrom16([16]byte(x.info[at : at+16]))
+	}
+	return netip.AddrFrom4([4]byte(x.info[at : at+4]))
+}
