@@ -150,9 +150,13 @@ func bridgeIPMismatch(p *pass) {
 			got, found := p.addressOn(name, ip.Address.Addr())
 			if found && !p.hasPrefix(name, ip.Address) {
 				want, have = append(want, ip.Address), append(have, got)
-				steps = append(steps,
-					Step{Do: AddressAdd, On: name, With: ip.Address.String()},
-					Step{Do: AddressDel, On: name, With: got.String()})
+				add, del := Step{Do: AddressAdd, On: name, With: ip.Address.String()}, Step{Do: AddressDel, On: name, With: got.String()}
+				if got.Addr().Unmap().Is4() {
+					steps = append(steps, add, del)
+				} else {
+					// A link has an IPv6 address once, whatever its length.
+					steps = append(steps, del, add)
+				}
 			}
 		}
 		if len(have) > 0 {

@@ -24,6 +24,16 @@ func movedFaults() map[string]func(*Snapshot) {
 			})
 		},
 		"bridge-ip-missing+on-a-host-bridge": func(s *Snapshot) { moveAddress(s, "virbr0", "br0") },
+		"bridge-ip-mismatch+ipv6": func(s *Snapshot) {
+			n := natNetwork("six", "virbr6", "fd00::1/64")
+			n.Config.Mode = xml.Isolated
+			addNetwork(s, n)
+			for i := range s.Kernel.Addresses {
+				if a := &s.Kernel.Addresses[i]; a.Link == "virbr6" {
+					a.Prefix = prefix("fd00::1/48")
+				}
+			}
+		},
 		"bridge-missing+renamed": func(s *Snapshot) {
 			addNetwork(s, natNetwork("six", "virbr6", "fd00::1/64"))
 			renameLink(s, "virbr6", "foo")
