@@ -202,7 +202,7 @@ func changeError(op, object string, err error) error {
 		undone = append(undone, u.Undone...)
 		for i, l := range u.Left {
 			if i < len(u.Errs) {
-				l += " (" + u.Errs[i].Error() + ")"
+				l += " (" + oneLine(u.Errs[i]) + ")"
 			}
 			left = append(left, l)
 		}

@@ -163,9 +163,8 @@ func (f *failure) interrupted() {
 func (f *failure) split(err error) {
 	f.line = err.Error()
 	if e := (*libvirtnet.Error)(nil); errors.As(err, &e) {
-		f.op, f.object = e.Op, e.Object
 		if cause, found := strings.CutPrefix(f.line, strings.TrimSpace(e.Op+" "+e.Object)+": "); found {
-			f.err = errors.New(cause)
+			f.op, f.object, f.err = e.Op, e.Object, errors.New(cause)
 		}
 	} else if e := (*libvirtnet.NotFoundError)(nil); errors.As(err, &e) {
 		f.op, f.object = "find "+e.Kind, e.Name

@@ -61,6 +61,8 @@ func TestFinishJSON(t *testing.T) {
 			`{"error":{"op":"find network","object":"<a>\n","message":"no such network","hint":"kvnet net-list --all lists the networks"}}`},
 		{&libvirtnet.Error{Op: "start", Object: "network default", Message: "in use"},
 			`{"error":{"op":"start","object":"network default","message":"in use","hint":""}}`},
+		{fmt.Errorf("look: %w", &libvirtnet.Error{Op: "connect to", Object: "qemu:///system", Message: "refused"}),
+			`{"error":{"op":"","object":"","message":"look: connect to qemu:///system: refused","hint":""}}`},
 		{errors.New("plain"), `{"error":{"op":"","object":"","message":"plain","hint":""}}`},
 	} {
 		var out bytes.Buffer

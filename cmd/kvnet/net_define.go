@@ -103,11 +103,23 @@ func runNetDefine(ctx context.Context, e *env, o netDefineOptions) error {
 		return err
 	}
 	defer conn.Close()
+	if !o.stops() {
+		done, err := takeTurn(ctx, conn, o.timeout)
+		if err != nil {
+			return err
+		}
+		defer done()
+	}
 	w, err := e.lookAround(ctx)
 	if err != nil {
 		return err
 	}
 	have := w.network(o.name)
+	if o.file == "" {
+		if have = findSourceNetwork(o.name, w.Libvirt.Networks); have != nil {
+			o.name = have.Name // the command line may have its UUID
+		}
+	}
 	if document == "" {
 		if document, err = wishedDocument(ctx, conn, w, have, o); err != nil {
 			return err
