@@ -97,13 +97,14 @@ func (j *journey) translated(s stage, choices []choice, perhaps bool) {
 	addr, _ := j.st.address(destination)
 	at := 2 * bool2int(destination)
 	port := j.st.th.sub(at, at+2)
+	addrBefore, portBefore := addr.clone(), port.clone()
 	for i, c := range choices {
 		t := c.translation
 		j.complete(&t, s)
 		if i > 0 && (t.Kind != first.Kind || t.AddrMin != first.AddrMin || t.AddrMax != first.AddrMax) {
 			first.Maybe = true
 		}
-		newAddr, newPort := t.applied(addr, port)
+		newAddr, newPort := t.applied(addrBefore, portBefore)
 		if i > 0 || perhaps {
 			newAddr, newPort = addr.join(newAddr), port.join(newPort)
 		}
@@ -112,14 +113,34 @@ func (j *journey) translated(s stage, choices []choice, perhaps bool) {
 			copyBits(port, newPort)
 		}
 	}
+	// A translation to what was there before does not count as one.
+	changed := max(differs(addrBefore, addr), differs(portBefore, port))
+	bit := uint32(ipsSNAT)
 	if destination {
+		bit = ipsDNAT
 		j.verdict.Destination = &first
-		j.mark(ipsDNAT, first.Maybe)
 	} else {
 		j.verdict.Source = &first
-		j.mark(ipsSNAT, first.Maybe)
+	}
+	if changed != no {
+		j.mark(bit, first.Maybe || changed == maybe)
 	}
 	j.st.changed()
+}
+
+// differs says whether two values are certainly, perhaps or not different.
+func differs(a, b bits) tri {
+	answer := no
+	for i := range a.val {
+		both := a.known[i] & b.known[i]
+		if (a.val[i]^b.val[i])&both != 0 {
+			return yes
+		}
+		if both != 0xff {
+			answer = maybe
+		}
+	}
+	return answer
 }
 
 func copyBits(to, from bits) {

@@ -82,6 +82,9 @@ func (j *journey) leave() {
 	if j.st.family != "arp" {
 		j.ip(stage{hook: "postrouting", in: in, out: &j.out})
 	}
+	// The frame has other addresses now.
+	clear(j.st.ll.val[:12])
+	clear(j.st.ll.known[:12])
 	dev := &j.out
 	if f.PhysOut != (Interface{}) && same(&j.out, &f.OIF) {
 		j.bridge("output", nil, &f.PhysOut)

@@ -97,7 +97,7 @@ func (h *Host) addrType(b bits, dev *Interface) (typ uint32, known bool) {
 				return 0, false
 			}
 			if dev == nil || same(dev, &a.Interface) {
-				return t, true
+				return t, t != 0
 			}
 		}
 	}
@@ -122,7 +122,7 @@ var specialRanges = map[netip.Prefix]uint32{
 }
 
 // locals are the address itself and, for IPv4, the network's broadcast
-// addresses, which the kernel keeps in its local table.
+// address, for IPv6 its first, of which the type is not known (0).
 func (a HostAddress) locals() map[netip.Addr]uint32 {
 	out := map[netip.Addr]uint32{}
 	addr := a.Prefix.Addr()
@@ -132,6 +132,9 @@ func (a HostAddress) locals() map[netip.Addr]uint32 {
 			last[i] |= 0xff >> max(0, min(8, a.Prefix.Bits()-8*i))
 		}
 		out[netip.AddrFrom4(last)] = rtnBroadcast
+	}
+	if addr.Is6() {
+		out[a.Prefix.Masked().Addr()] = 0 // anycast on a router
 	}
 	out[addr] = rtnLocal
 	return out

@@ -47,15 +47,52 @@ func (m *machine) xtAddrtypeOn(o Option, all []Option) tri {
 		return m.openOption("addrtype", o)
 	}
 	addr, ok := m.st.address(o.Name == "--dst-type")
+	if !ok {
+		return m.openOption("addrtype", o)
+	}
+	types := strings.Split(o.Value, ",")
+	if m.st.family == "ip6" {
+		return m.xtAddrtype6(addr, types, dev).invert(o.Not)
+	}
 	typ, known := m.f.host.addrType(addr, dev)
-	if !ok || !known || m.st.family == "ip6" && typ == rtnUnreachable {
+	if !known {
 		return m.doubt("the type of the address is not known")
 	}
 	answer := no
-	for _, want := range strings.Split(o.Value, ",") {
+	for _, want := range types {
 		answer = max(answer, triOf(slices.Index(addrTypes, want) == int(typ)))
 	}
 	return answer.invert(o.Not)
+}
+
+// xtAddrtype6: for IPv6 the kernel wants all of MULTICAST, UNICAST and UNSPEC
+// that are named, and one of those that only a route can tell.
+func (m *machine) xtAddrtype6(addr bits, types []string, dev *Interface) tri {
+	multicast := addr.sub(0, 1).equal([]byte{0xff})
+	any6 := addr.equal(make([]byte, 16))
+	answer, byRoute := yes, no
+	asked := false
+	for _, want := range types {
+		switch want {
+		case "MULTICAST":
+			answer = min(answer, multicast)
+		case "UNICAST":
+			answer = min(answer, multicast.not(), any6.not())
+		case "UNSPEC":
+			answer = min(answer, any6)
+		default:
+			asked = true
+			typ, known := m.f.host.addrType(addr, dev)
+			if !known {
+				byRoute = max(byRoute, maybe)
+			}
+			byRoute = max(byRoute, triOf(known && slices.Index(addrTypes, want) == int(typ)))
+		}
+	}
+	if asked {
+		answer = min(answer, byRoute)
+	}
+	return answer
 }
 
 // xtPolicy: packets are without IPsec.
