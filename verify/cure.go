@@ -106,11 +106,20 @@ func (n *nic) renewOn(typ, source string, fresh bool) []Step {
 	}
 	add("--model", n.iface.Model)
 	add("--mtu", strconv.Itoa(n.iface.MTU))
-	if len(n.iface.VLANs) == 1 {
-		add("--vlan", strconv.Itoa(n.iface.VLANs[0]))
+	for _, id := range n.iface.VLANs {
+		add("--vlan", strconv.Itoa(id))
 	}
 	add("--filter", n.iface.Filter)
 	add("--link", strings.Replace(n.iface.Link, "up", "", 1))
+	if typ == "network" {
+		add("--portgroup", n.iface.PortGroup)
+	}
+	if strings.HasPrefix(n.iface.Alias, "ua-") { // libvirt names the others
+		add("--alias", n.iface.Alias)
+	}
+	if n.iface.Isolated && typ != "direct" {
+		args = append(args, "--isolated")
+	}
 	return []Step{
 		{Do: Detach, On: n.guest.Name, With: n.iface.MAC},
 		{Do: Attach, On: n.guest.Name, With: source, Args: args},

@@ -59,6 +59,12 @@ func movedFaults() map[string]func(*Snapshot) {
 			n := s.network("default")
 			n.Ports, n.Live.Connections = []string{}, 0
 		},
+		"tap-missing+choosy": func(s *Snapshot) {
+			i := onNetwork("default", "vnet7", "52:54:00:aa:00:09")
+			i.PortGroup, i.Isolated, i.Alias, i.Link, i.MTU, i.Filter = "staff", true, "ua-second", "up", 1400, "clean-traffic"
+			addGuest(s, "choosy", libvirtnet.Running, i)
+			s.dropLink("vnet7")
+		},
 		"dnsmasq-port-conflict+autostart": func(s *Snapshot) {
 			s.stop("default")
 			s.Kernel.Sockets = append(s.Kernel.Sockets, bridge.Socket{Protocol: "udp", Address: netip.IPv4Unspecified(), Port: 67, PID: 66, Command: "dhcpd"})

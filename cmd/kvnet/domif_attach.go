@@ -52,6 +52,8 @@ func domifAttachCommand(e *env) *cli.Command {
 		&cli.StringFlag{Name: "link", Usage: "plug the guest's cable in or not: `up` or down", Destination: &link},
 		&cli.StringFlag{Name: "filter", Usage: "`NAME` of a libvirt network filter", Destination: &o.want.Filter},
 		&cli.StringFlag{Name: "alias", Usage: "`NAME` of the device, ua-...", Destination: &o.want.Alias},
+		&cli.StringFlag{Name: "portgroup", Usage: "`NAME` of a port group of the network", Destination: &o.want.PortGroup},
+		&cli.BoolFlag{Name: "isolated", Usage: "other isolated guests of the bridge do not reach it", Destination: &o.want.Isolated},
 		&cli.StringFlag{Name: "inbound", Usage: "bandwidth to the guest, `AVG[,PEAK,BURST]` in KiB/s and KiB"},
 		&cli.StringFlag{Name: "outbound", Usage: "bandwidth from the guest, `AVG[,PEAK,BURST]`"},
 		&cli.BoolFlag{Name: "live", Usage: "the running guest only", Destination: &o.live},
@@ -99,7 +101,7 @@ func readInterface(c *cli.Context, o *domifAttachOptions) error {
 		r.fail("mtu", xml.CheckMTU(o.want.MTU))
 	}
 	o.want.Bandwidth = xml.Bandwidth{Inbound: single(r, "inbound", parseRate), Outbound: single(r, "outbound", parseRate)}
-	for _, name := range []string{"mac", "target", "model", "link", "filter", "alias"} {
+	for _, name := range []string{"mac", "target", "model", "link", "filter", "alias", "portgroup"} {
 		if c.IsSet(name) && c.String(name) == "" {
 			r.fail(name, errors.New("is empty"))
 		}
@@ -107,8 +109,8 @@ func readInterface(c *cli.Context, o *domifAttachOptions) error {
 	if r.err != nil {
 		return r.err
 	}
-	probe := o.want // judged as if on a bridge, which takes every flag
-	probe.Type, probe.Source = "bridge", "br0"
+	probe := o.want // judged as if on a network, which takes every flag
+	probe.Type, probe.Source = "network", "default"
 	if err := xml.CheckInterface(probe); err != nil {
 		return usage("domif-attach", oneLine(err), "")
 	}
