@@ -129,8 +129,11 @@ func (l *lab) reply(t trip, a arrival) (trip, bool) {
 	back := trip{from: a.where, to: map[string]string{"server0": "s0", "client0": "c0"}[a.where]}
 	back.packet = packet{src: a.dst, dst: a.src, proto: t.packet.proto, sport: a.dport, dport: a.sport, id: l.id}
 	f := Flow{Family: t.flow.Family, Path: PathForward, IIF: l.dev(back.to), OIF: t.flow.IIF, Proto: t.flow.Proto, CT: []string{StateEstablished}, Reply: true,
-		PhysOut: t.flow.PhysIn, Src: netip.PrefixFrom(a.dst, a.dst.BitLen()), Dst: t.flow.Src,
+		Src: netip.PrefixFrom(a.dst, a.dst.BitLen()), Dst: t.flow.Src,
 		SrcMAC: l.mac[back.from].String(), DstMAC: l.mac[back.to].String()}
+	if f.OIF.Name == "br0" {
+		f.PhysOut = l.dev("b1") // where the router's neighbours on br0 are
+	}
 	f.Translated = a.src != t.packet.src || a.dst != t.packet.dst
 	f.SrcPort, f.DstPort = a.dport, t.packet.sport
 	back.flow = f

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"net"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -61,4 +62,18 @@ func read(t testing.TB) *Ruleset {
 		t.Fatalf("read: %v, gaps %v", err, gaps)
 	}
 	return &rs
+}
+
+// interfaces are the links of the namespace by name.
+func interfaces(t testing.TB) map[string]Interface {
+	t.Helper()
+	links, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]Interface{}
+	for _, l := range links {
+		out[l.Name] = Interface{Name: l.Name, Index: l.Index}
+	}
+	return out
 }

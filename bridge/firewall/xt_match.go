@@ -249,6 +249,9 @@ func (m *machine) xtPhysdev(o Option) tri {
 	if in == nil || f.Path != PathBridge || m.at.hook == "prerouting" {
 		out = nil
 	}
+	if o.Name == "--physdev-out" && in != nil && out == nil {
+		return no // inverted or not: the kernel wants a device to compare
+	}
 	switch o.Name {
 	case "--physdev-in":
 		return nameMatches(in, o.Value).invert(o.Not)
