@@ -17,6 +17,7 @@ import (
 // bridgeView is all of one bridge.
 type bridgeView struct {
 	bridge.Bridge
+	STP       bool             `json:"stp"` // as in bridge-list, and not the kernel's number
 	Up        bool             `json:"up"`
 	Carrier   bool             `json:"carrier"`
 	Oper      string           `json:"oper"`
@@ -94,7 +95,7 @@ func viewBridge(state bridge.State, b bridge.Bridge, owners tapOwners) bridgeVie
 	links := linksByName(state)
 	link := links[b.Name]
 	v := bridgeView{
-		Bridge: b, Up: link.Up, Carrier: link.Carrier, Oper: link.Oper, MAC: link.MAC, MTU: link.MTU,
+		Bridge: b, STP: b.STP != 0, Up: link.Up, Carrier: link.Carrier, Oper: link.Oper, MAC: link.MAC, MTU: link.MTU,
 		Addresses: []bridge.Address{}, Routes: []bridge.Route{}, Ports: []portView{},
 	}
 	for _, a := range state.Addresses {
@@ -124,7 +125,7 @@ func printBridge(w io.Writer, v bridgeView, quiet bool) {
 	p.add("MTU", strconv.Itoa(v.MTU))
 	p.add("Bridge ID", v.ID)
 	p.add("Root ID", v.RootID)
-	p.add("STP", yesNo(v.STP != 0))
+	p.add("STP", yesNo(v.STP))
 	p.add("Forward delay", seconds(v.ForwardDelay))
 	p.add("Hello time", seconds(v.HelloTime))
 	p.add("Max age", seconds(v.MaxAge))

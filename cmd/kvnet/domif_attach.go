@@ -145,7 +145,7 @@ func runDomifAttach(ctx context.Context, e *env, o domifAttachOptions) error {
 		}
 		if !live && !config && !o.stops() {
 			r.Result, r.MAC = "already attached", o.want.MAC
-			return e.printAttached(t, r)
+			return e.printAttached(t, src, r)
 		}
 	}
 	conflicts := append(t.attachConflicts(o.want, src, live), t.missingFilter(ctx, o.want, live)...)
@@ -183,7 +183,7 @@ func runDomifAttach(ctx context.Context, e *env, o domifAttachOptions) error {
 	if t.have, err = t.conn.Guest(look, t.have.UUID); err != nil {
 		return err
 	}
-	return e.printAttached(t, r)
+	return e.printAttached(t, src, r)
 }
 
 // attachPlan is the plan, and what others feel of it.
@@ -248,9 +248,10 @@ func waitPort(ctx context.Context, tap, name string) error {
 		hint: "a port takes twice the bridge's forward delay to forward; --timeout waits longer"}
 }
 
-// printAttached prints an interface as the guest has it now.
-func (e *env) printAttached(t guestTarget, r guestChange) error {
-	if i, ok := byMAC(t.have.Interfaces, r.MAC); ok {
+// printAttached prints an interface as the guest has it now. A running one of
+// the same MAC on another source is not the one that the configuration got.
+func (e *env) printAttached(t guestTarget, src source, r guestChange) error {
+	if i, ok := byMAC(t.have.Interfaces, r.MAC); ok && onSource(src, i) {
 		r.Interface, r.Model = i.Target, i.Model
 		if t.have.Active() {
 			r.PortState, r.Bridge = portNow(t.world, i.Target, r.Bridge)

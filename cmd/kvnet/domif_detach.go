@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -136,12 +137,17 @@ func (t guestTarget) findInterface(command, name string, live, config bool) (fou
 	}
 	for n := range t.config {
 		i := t.config[n]
-		if _, runs := byMAC(running, i.MAC); !runs {
+		at := slices.IndexFunc(running, func(r libvirtnet.Interface) bool { return r.MAC == i.MAC })
+		if at < 0 {
 			all = append(all, interfaceWords(i))
 			if matches(i) {
 				found = append(found, foundInterface{config: &t.config[n]})
 			}
 			continue
+		}
+		known := slices.ContainsFunc(found, func(f foundInterface) bool { return f.live != nil && f.live.MAC == i.MAC })
+		if !known && matches(i) { // by a name that it gets at the guest's next start
+			found = append(found, foundInterface{live: &running[at]})
 		}
 		for k := range found {
 			if found[k].live != nil && found[k].live.MAC == i.MAC {
@@ -159,7 +165,8 @@ func (t guestTarget) findInterface(command, name string, live, config bool) (fou
 	case len(found) > 1:
 		return foundInterface{}, usage(command, quote(name)+" is more than one interface of "+guest+": "+strings.Join(twins, "; "), "name the tap")
 	case seen[found[0].interfaceNow().MAC] > 1:
-		return foundInterface{}, &failure{op: "find interface", object: name, err: fmt.Errorf("%s has several with MAC %s, which libvirt cannot tell apart", guest, found[0].interfaceNow().MAC)}
+		return foundInterface{}, &failure{op: "find interface", object: name, err: fmt.Errorf("%s has several with MAC %s, and it is found again by its MAC", guest, found[0].interfaceNow().MAC),
+			hint: "virsh detach-device takes the one whose address or alias a document names"}
 	}
 	return found[0].narrow(guest, live, config)
 }

@@ -109,7 +109,8 @@ func difference(want xml.NewInterface, src source, have libvirtnet.Interface) st
 	}
 	switch {
 	case !onSource(src, have):
-		return "on " + have.Type + " " + clean(have.Source)
+		kind, name := hangsOn(have)
+		return "on " + kind + " " + clean(name)
 	case have.Model != "" && want.Model != have.Model:
 		return is("model", have.Model, want.Model)
 	case want.Target != "" && have.Target != "" && want.Target != have.Target:
@@ -120,7 +121,7 @@ func difference(want xml.NewInterface, src source, have libvirtnet.Interface) st
 		return is("filter", have.Filter, want.Filter)
 	case want.Alias != "" && want.Alias != have.Alias:
 		return is("alias", have.Alias, want.Alias)
-	case (want.Link == "down") != (have.Link == "down"):
+	case want.Link != "" && (want.Link == "down") != (have.Link == "down"):
 		return is("link", cableWord(have.Link), cableWord(want.Link))
 	case len(want.VLANs) > 0 && !slices.Equal(want.VLANs, have.VLANs):
 		return is("VLAN", fmt.Sprint(have.VLANs), fmt.Sprint(want.VLANs))

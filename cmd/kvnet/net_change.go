@@ -17,6 +17,7 @@ type netChange struct {
 	// Result is what became of it: defined, redefined, unchanged, started,
 	// stopped, undefined, already active, ...
 	Result    string              `json:"result"`
+	Started   bool                `json:"started"` // by this command
 	Changes   []libvirtnet.Change `json:"changes"`
 	Disturbs  []string            `json:"disturbs"`
 	Active    bool                `json:"active"`

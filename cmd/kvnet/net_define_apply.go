@@ -28,7 +28,7 @@ func (d definition) run(ctx context.Context, e *env) error {
 	if d.o.start {
 		if start := libvirtnet.PlanStart(d.have); !start.Empty() {
 			d.plan = d.plan.With(start)
-			r.lines = append(r.lines, "started")
+			r.Started, r.lines = true, append(r.lines, "started")
 		}
 	}
 	if d.o.autostart {

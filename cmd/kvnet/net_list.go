@@ -79,7 +79,7 @@ func runNetList(ctx context.Context, e *env, o netListOptions) error {
 		return err
 	}
 	rows = slices.DeleteFunc(rows, func(r netRow) bool {
-		return r.Active && o.inactive || !r.Active && !o.all && !o.inactive
+		return !o.all && r.Active == o.inactive // --all is all, as with virsh
 	})
 	return e.print(rows, func(w io.Writer) { printNetList(w, rows, o, e.quiet) })
 }

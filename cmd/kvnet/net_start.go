@@ -68,5 +68,5 @@ func runNetStart(ctx context.Context, e *env, name string, o changeOptions) erro
 	if err != nil {
 		return err
 	}
-	return e.printNetChange(ctx, t.conn, netChange{Network: t.have.Name, Result: "started", Disturbs: plan.Disturbs})
+	return e.printNetChange(ctx, t.conn, netChange{Network: t.have.Name, Result: "started", Started: true, Disturbs: plan.Disturbs})
 }
