@@ -27,6 +27,7 @@ const module = "github.com/kvnet/kvnet"
 var floors = map[string][]string{
 	"xml":              nil,
 	"bridge":           nil,
+	"bridge/firewall":  nil,
 	"libvirtnet":       {"xml"},
 	"verify":           {"bridge", "libvirtnet", "xml"},
 	"cmd/kvnet":        {"bridge", "libvirtnet", "verify", "xml"},
@@ -44,6 +45,7 @@ var floors = map[string][]string{
 var strangers = map[string][]string{
 	"xml":              {"libvirt.org/go/libvirt", "github.com/vishvananda/netlink", "golang.org/x/sys"},
 	"bridge":           {"libvirt.org/go/libvirt", "libvirt.org/go/libvirtxml", "github.com/beevik/etree"},
+	"bridge/firewall":  {"libvirt.org/go/libvirt", "libvirt.org/go/libvirtxml", "github.com/beevik/etree"},
 	"libvirtnet":       {"github.com/vishvananda/netlink"},
 	"integration/host": {"libvirt.org/go/libvirt"},
 	"cmd/kvlab":        {"libvirt.org/go/libvirt"},
