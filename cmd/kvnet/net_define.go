@@ -69,9 +69,6 @@ defines them all the same. --subnet auto finds a free subnet.`,
 				return usage("net-define", "missing argument NETWORK, or --file", "kvnet net-define default is the classic NAT network")
 			case o.file == "":
 				o.name = args[0]
-				if err := checkNewName(o.name); err != nil {
-					return err
-				}
 			}
 			return runNetDefine(c.Context, e, o)
 		},
@@ -118,6 +115,8 @@ func runNetDefine(ctx context.Context, e *env, o netDefineOptions) error {
 	if o.file == "" {
 		if have = findSourceNetwork(o.name, w.Libvirt.Networks); have != nil {
 			o.name = have.Name // the command line may have its UUID
+		} else if err := checkNewName(o.name); err != nil {
+			return err
 		}
 	}
 	if document == "" {
@@ -177,8 +176,11 @@ func readDocument(e *env, path string) (document, name string, err error) {
 func wishedDocument(ctx context.Context, conn *libvirtnet.Conn, w world, have *libvirtnet.Network, o netDefineOptions) (string, error) {
 	wrong := func(err error) error { return usage("net-define", oneLine(err), "") }
 	var def *xml.Network
-	if have != nil && have.Config != nil {
+	switch {
+	case have != nil && have.Config != nil:
 		def = have.Config
+	case have != nil && !have.Persistent:
+		def = have.Live // a transient network gets a definition: what it is
 	}
 	want, err := o.wish.complete(o.name, def, claims(o.name, w.Libvirt.Networks, w.kernel().Routes))
 	switch {
