@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strconv"
 )
@@ -80,7 +81,7 @@ func parseExpr(b []byte, family string) (Expr, error) {
 	err := walk(b, func(typ uint16, v []byte) error {
 		switch typ {
 		case 1: // NFTA_EXPR_NAME
-			e.Kind = cString(v)
+			e.Kind = shared(v)
 		case 2: // NFTA_EXPR_DATA
 			raw = v
 		}
@@ -104,10 +105,39 @@ func parseExpr(b []byte, family string) (Expr, error) {
 		parseXtables(&e, raw, family)
 	}
 	if e.Unknown {
-		e.Size = len(raw)
+		e.Size = uint32(len(raw)) //nolint:gosec // of one netlink message
 	}
 	return e, err
 }
+
+// sharedNames keeps one copy of each name that rules repeat.
+var sharedNames = func() map[string]string {
+	all := map[string]string{}
+	for k := range layouts {
+		all[k] = k
+	}
+	for k := range xtMatches {
+		all[k] = k
+	}
+	for k := range xtTargets {
+		all[k] = k
+	}
+	return all
+}()
+
+// shared is the text before the first NUL, without a copy if it is well known.
+func shared(b []byte) string {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
+	if s, ok := sharedNames[string(b)]; ok {
+		return s
+	}
+	return string(b)
+}
+
+// plain are the verdicts without a chain; all rules share them.
+var plain = map[string]*Jump{"accept": {Code: "accept"}, "drop": {Code: "drop"}, "return": {Code: "return"}, "continue": {Code: "continue"}}
 
 func defaults(e *Expr) {
 	switch e.Kind {
@@ -232,6 +262,9 @@ func parseVerdict(b []byte) (*Jump, error) {
 		}
 		return nil
 	})
+	if p := plain[j.Code]; p != nil && j.Chain == "" {
+		return p, err
+	}
 	return &j, err
 }
 

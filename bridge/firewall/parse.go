@@ -130,6 +130,7 @@ func parseRule(b []byte) (at place, r Rule, err error) {
 			case 3: // NFTA_RULE_HANDLE
 				r.Handle = be64(v)
 			case 4: // NFTA_RULE_EXPRESSIONS
+				r.Exprs = make([]Expr, 0, count(v))
 				return walk(v, func(_ uint16, elem []byte) error {
 					e, err := parseExpr(elem, family)
 					r.Exprs = append(r.Exprs, e)
@@ -145,8 +146,13 @@ func parseRule(b []byte) (at place, r Rule, err error) {
 		r.Damaged = true
 		return at, r, fmt.Errorf("parse rule: %w", err)
 	}
-	r.Exprs = slices.Clip(r.Exprs)
 	return at, r, nil
+}
+
+// count is the number of attributes; room for them is made at once.
+func count(b []byte) (n int) {
+	_ = walk(b, func(uint16, []byte) error { n++; return nil })
+	return n
 }
 
 // userComment reads a comment out of user data: type, length, value in bytes;

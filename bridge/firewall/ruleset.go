@@ -122,8 +122,8 @@ type Expr struct {
 	Options []Option `json:"options,omitempty"`
 	// Unknown: this package does not understand it (all of it); Size is that of
 	// its raw data in bytes.
-	Unknown bool `json:"unknown,omitempty"`
-	Size    int  `json:"size,omitempty"`
+	Unknown bool   `json:"unknown,omitempty"`
+	Size    uint32 `json:"size,omitempty"`
 }
 
 // Jump is a verdict: accept, drop, queue, continue, break, jump, goto, return.

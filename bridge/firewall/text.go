@@ -139,7 +139,7 @@ func iptablesText(c *Chain, list []clause) (string, bool) {
 	var b strings.Builder
 	b.WriteString("-A " + c.Name)
 	proto := ""
-	for i, cl := range list {
+	for _, cl := range list {
 		switch {
 		case cl.left == "counter":
 		case cl.xt != nil && cl.xt.Kind == "match":
@@ -149,7 +149,7 @@ func iptablesText(c *Chain, list []clause) (string, bool) {
 		case cl.verdict != nil:
 			b.WriteString(iptablesVerdict(cl.verdict))
 		default:
-			s, ok := iptablesClause(cl, &proto, i)
+			s, ok := iptablesClause(cl, &proto)
 			if !ok {
 				return "", false
 			}
@@ -169,7 +169,12 @@ func iptablesVerdict(j *Jump) string {
 	return " -j " + strings.ToUpper(j.Code)
 }
 
-func iptablesClause(cl clause, proto *string, _ int) (string, bool) {
+var iptablesFlags = map[string]string{
+	"iifname": "-i", "oifname": "-o", "ip saddr": "-s", "ip daddr": "-d", "ip6 saddr": "-s", "ip6 daddr": "-d",
+	"meta l4proto": "-p", "ip protocol": "-p", "meta mark": "-m mark --mark",
+}
+
+func iptablesClause(cl clause, proto *string) (string, bool) {
 	not := ""
 	switch cl.op {
 	case "":
@@ -178,11 +183,7 @@ func iptablesClause(cl clause, proto *string, _ int) (string, bool) {
 	default:
 		return "", false
 	}
-	flag, ok := map[string]string{
-		"iifname": "-i", "oifname": "-o", "ip saddr": "-s", "ip daddr": "-d", "ip6 saddr": "-s", "ip6 daddr": "-d",
-		"meta l4proto": "-p", "ip protocol": "-p",
-		"meta mark": "-m mark --mark",
-	}[cl.left]
+	flag, ok := iptablesFlags[cl.left]
 	right := strings.Trim(cl.right, `"`)
 	switch {
 	case flag == "-p":

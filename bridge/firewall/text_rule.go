@@ -31,7 +31,7 @@ func slot(reg uint8) int {
 
 // decompile turns a rule's expressions into clauses.
 func (w *writer) decompile(r *Rule) []clause {
-	d := &decompiler{writer: w}
+	d := &decompiler{writer: w, out: make([]clause, 0, len(r.Exprs))}
 	for i := range r.Exprs {
 		d.expr(&r.Exprs[i])
 	}
@@ -84,9 +84,9 @@ func (d *decompiler) expr(e *Expr) {
 	}
 }
 
-func opText(op string) string {
-	return map[string]string{"neq": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}[op]
-}
+var opTexts = map[string]string{"neq": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+
+func opText(op string) string { return opTexts[op] }
 
 // load describes what an expression puts into a register.
 func (d *decompiler) load(e *Expr) bool {

@@ -116,6 +116,10 @@ func (d *decompiler) statement(e *Expr) {
 	case "reject":
 		d.say(strings.TrimSpace("reject" + rejectText(d.family, e)))
 	case "masq", "redir", "nat":
+		if e.NAT == nil {
+			d.say(e.Kind)
+			return
+		}
 		d.say(d.natText(e.NAT))
 	case "limit":
 		over := ""

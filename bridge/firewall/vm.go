@@ -10,7 +10,7 @@ type registers struct{ val, known [64]byte }
 
 func (r *registers) at(reg uint8, n int) bits {
 	i := slot(reg) * 4
-	j := min(i+max(0, n), len(r.val))
+	j := i + max(0, min(n, len(r.val)-i))
 	return bits{r.val[i:j], r.known[i:j]}
 }
 
@@ -140,7 +140,7 @@ func describe(e *Expr) string {
 
 // expr evaluates one expression.
 func (m *machine) expr(e *Expr) tri {
-	if e.Unknown {
+	if e.Unknown || e.NAT == nil && (e.Kind == "nat" || e.Kind == "masq" || e.Kind == "redir") {
 		return m.unknown(e)
 	}
 	switch e.Kind {

@@ -78,7 +78,7 @@ func parseXtables(e *Expr, raw []byte, family string) {
 	err := walk(raw, func(typ uint16, v []byte) error {
 		switch typ {
 		case 1:
-			e.Key = cString(v)
+			e.Key = shared(v)
 		case 2:
 			x.rev = be32(v)
 		case 3:
