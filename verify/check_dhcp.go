@@ -30,7 +30,7 @@ func dhcpChecks() []Check {
 			Needs: []Need{Networks, Guests, Sockets}, After: []string{"bridge-missing"},
 			Doc: Doc{
 				Symptom:  "The network does not start: address already in use.",
-				Cause:    "A name server or DHCP server of the host listens on every address.",
+				Cause:    "A name server or DHCP server of the host listens on every address; or the network's own server outlived the network.",
 				Evidence: "A socket of another program on port 53 of every address or of the network's own, or on port 67 of every link. Servers on addresses of their own or of the other IP version, dnsmasq's shared DHCP socket, and the servers of libvirt's other networks do not count. An error when the network's server does not run or cannot start, a warning when it runs and would not start again.",
 				Cure:     "Bind the other program to its own addresses, or end it.",
 			},
@@ -203,6 +203,9 @@ func dnsmasqConflict(p *pass) {
 
 // rival finds a socket that the network's server cannot stand beside.
 func (h *host) rival(s service, open sockets) *bridge.Socket {
+	if k := h.leftServer(s); k != nil {
+		return k
+	}
 	for _, k := range open.wild {
 		dns := k.Port == 53 && s.dns && s.hasFamilyOf(k)
 		dhcp := k.Port == 67 && s.dhcp && k.Protocol == "udp" && k.Command != "dnsmasq"
@@ -218,6 +221,17 @@ func (h *host) rival(s service, open sockets) *bridge.Socket {
 			if k.Device == "" && !s.owns(k) && !h.libvirtServes(k) {
 				return k
 			}
+		}
+	}
+	return nil
+}
+
+// leftServer finds the own server of a network that is not active: it outlived
+// the network, and takes the address as soon as that is back.
+func (h *host) leftServer(s service) *bridge.Socket {
+	for i := range h.snap.Kernel.Sockets {
+		if k := &h.snap.Kernel.Sockets[i]; !s.net.Active && k.Command == "dnsmasq" && len(k.Args) > 0 && s.owns(k) {
+			return k
 		}
 	}
 	return nil
@@ -261,6 +275,9 @@ func (p *pass) conflict(s scope, srv service, k *bridge.Socket, open sockets) {
 	switch found, _ := p.serves(srv, open); {
 	case !srv.net.Active:
 		f.Message = fmt.Sprintf("%s listens on %s: network %s cannot start", who, at, show(srv.net.Name))
+		if p.leftServer(srv) == k {
+			f.Message = fmt.Sprintf("%s, the server of network %s, outlived the network, which cannot start beside it", who, show(srv.net.Name))
+		}
 		u := p.usersOf(srv.net)
 		if srv.net.Autostart || u.needed() {
 			f.Severity = Error
@@ -272,6 +289,9 @@ func (p *pass) conflict(s scope, srv service, k *bridge.Socket, open sockets) {
 		f.Message = fmt.Sprintf("%s listens on %s, and the server of network %s does not run beside it", who, at, show(srv.net.Name))
 		steps = append(ended(steps), p.reload()...)
 	}
-	f.Fix = Fix{Class: Manual, Say: "bind " + who + " to addresses of its own, or end it; then the network's own server can start", Steps: steps}
+	f.Fix = Fix{Class: Manual, Steps: steps, Say: "bind " + who + " to addresses of its own, or end it; then the network's own server can start"}
+	if p.leftServer(srv) == k {
+		f.Fix.Say = "end the old server and start network " + show(srv.net.Name)
+	}
 	p.found(s, f)
 }

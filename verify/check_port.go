@@ -78,9 +78,12 @@ func (p *pass) notForwarding(s scope, port *bridge.Port, whose string) {
 		if port.DesignatedRoot != "" && port.State == bridge.PortBlocking {
 			f.Message += ", root " + show(port.DesignatedRoot)
 		}
-		f.Fix = Fix{
-			Class: Manual, Say: "find the loop that spanning tree cuts; if there is none, switch it off",
-			Steps: []Step{{Do: SetSTP, On: port.Bridge, With: "0"}},
+		f.Fix = Fix{Class: Manual, Say: "find the loop that spanning tree cuts; if there is none, switch it off"}
+		if n := p.owners[port.Bridge]; n != nil {
+			// The network would want it on again.
+			f.Fix.Steps = append([]Step{{Do: NetDefine, On: n.Name, Args: []string{"--no-stp"}}}, p.restart(n)...)
+		} else {
+			f.Fix.Steps = []Step{{Do: SetSTP, On: port.Bridge, With: "0"}}
 		}
 	default:
 		f.Message += " by the spanning tree in user space"

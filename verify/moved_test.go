@@ -59,6 +59,17 @@ func movedFaults() map[string]func(*Snapshot) {
 			n := s.network("default")
 			n.Ports, n.Live.Connections = []string{}, 0
 		},
+		"dnsmasq-port-conflict+outlived": func(s *Snapshot) {
+			// The bridge was deleted and libvirt's daemon restarted.
+			left := slices.Clone(s.Kernel.Sockets)
+			s.stop("default")
+			for _, k := range left {
+				if k.Port == 67 {
+					k.Device = ""
+					s.Kernel.Sockets = append(s.Kernel.Sockets, k)
+				}
+			}
+		},
 		"tap-missing+choosy": func(s *Snapshot) {
 			i := onNetwork("default", "vnet7", "52:54:00:aa:00:09")
 			i.PortGroup, i.Isolated, i.Alias, i.Link, i.MTU, i.Filter = "staff", true, "ua-second", "up", 1400, "clean-traffic"

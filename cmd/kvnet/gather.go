@@ -129,17 +129,28 @@ const (
 
 // gatherSettled gathers until nothing is on its way any more, such as a port
 // that is learning, but no longer than that takes, nor than timeout. What is on
-// its way then is for the judge.
+// its way then is for the judge. A host can set out while it is looked at, as
+// when libvirt's daemon, just started, puts taps back: then it has the time
+// that this takes, too.
 func (e *env) gatherSettled(ctx context.Context, timeout time.Duration) gathered {
+	end := time.Now().Add(timeout)
 	g := gather(ctx, e.uri)
-	if wait, moving := verify.Unsettled(g.Snapshot); moving {
-		wait = min(wait, timeout)
-		if !e.quiet && e.format == "table" {
-			fmt.Fprintf(e.err, "waiting up to %s for the host to settle\n", wait)
+	for range confirm {
+		wait, moving := verify.Unsettled(g.Snapshot)
+		if moving {
+			wait = min(wait, time.Until(end))
+			if !e.quiet && e.format == "table" {
+				fmt.Fprintf(e.err, "waiting up to %s for the host to settle\n", wait.Round(100*time.Millisecond))
+			}
+			g = e.gatherUntil(ctx, g, time.After(wait))
+			_, moving = verify.Unsettled(g.Snapshot)
 		}
-		g = e.gatherUntil(ctx, g, time.After(wait))
+		g = e.gatherTwice(ctx, g)
+		if _, setOut := verify.Unsettled(g.Snapshot); moving || !setOut || ctx.Err() != nil || time.Now().After(end) {
+			break
+		}
 	}
-	return e.gatherTwice(ctx, g)
+	return g
 }
 
 func (e *env) gatherUntil(ctx context.Context, g gathered, end <-chan time.Time) gathered {
