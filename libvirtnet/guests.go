@@ -110,7 +110,7 @@ func (c *Conn) findGuest(key string) (*libvirt.Domain, error) {
 			names = append(names, name)
 		}
 		freeGuests(handles)
-		missing.Near = near(key, names)
+		missing.Near = Near(key, names)
 	}
 	return nil, missing
 }

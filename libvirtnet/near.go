@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// near returns those of names that look like name, nearest first, at most
+// Near returns those of names that look like name, nearest first, at most
 // five: same letters in another case, one the start of the other, or a few
 // edits apart.
-func near(name string, names []string) []string {
+func Near(name string, names []string) []string {
 	type hit struct {
 		name string
 		away int
@@ -17,7 +17,7 @@ func near(name string, names []string) []string {
 	want := strings.ToLower(name)
 	for _, n := range names {
 		have := strings.ToLower(n)
-		limit := max(1, min(len(want), len(have))/3)
+		limit := max(1, min(len(want)/3, len(have)/3, 3))
 		switch {
 		case n == "" || want == "":
 		case have == want:

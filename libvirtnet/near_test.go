@@ -23,12 +23,12 @@ func TestNear(t *testing.T) {
 		{strings.Repeat("default", 2000), nil},
 	}
 	for _, tt := range tests {
-		if have := near(tt.name, names); !slices.Equal(have, tt.want) {
-			t.Errorf("near(%.20q): have %q, want %q", tt.name, have, tt.want)
+		if have := Near(tt.name, names); !slices.Equal(have, tt.want) {
+			t.Errorf("Near(%.20q): have %q, want %q", tt.name, have, tt.want)
 		}
 	}
 	many := []string{"vm1", "vm2", "vm3", "vm4", "vm5", "vm6", "vm7"}
-	if have := near("vm", many); len(have) != 5 {
+	if have := Near("vm", many); len(have) != 5 {
 		t.Errorf("have %d names, want no more than 5", len(have))
 	}
 }

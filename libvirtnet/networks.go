@@ -112,7 +112,7 @@ func (c *Conn) findNetwork(key string) (*libvirt.Network, error) {
 		for _, n := range list {
 			names = append(names, n.Name)
 		}
-		missing.Near = near(key, names)
+		missing.Near = Near(key, names)
 	}
 	return nil, missing
 }

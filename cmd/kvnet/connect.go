@@ -3,17 +3,36 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
 )
 
+// answerTime is how long a daemon may take to answer before it is taken for
+// hung; a connection over ssh may have to ask for a password first.
+const answerTime = time.Minute
+
 // connect opens the connection that the command line asks for. The caller
 // closes it.
 func (e *env) connect(ctx context.Context) (*libvirtnet.Conn, error) {
-	return libvirtnet.OpenContext(ctx, e.uri)
+	return connectTo(ctx, e.uri)
 }
+
+func connectTo(ctx context.Context, uri string) (*libvirtnet.Conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errHung)
+	defer cancel()
+	conn, err := libvirtnet.OpenContext(ctx, uri)
+	if err != nil && errors.Is(context.Cause(ctx), errHung) {
+		return nil, &failure{op: "connect to", object: clean(libvirtnet.DefaultURI(uri)), err: errHung, hint: "is the daemon hung, or waiting for somebody? systemctl status libvirtd"}
+	}
+	return conn, err
+}
+
+// errHung is a daemon that does not answer in time.
+var errHung = fmt.Errorf("no answer within %s: %w", answerTime, libvirtnet.ErrTimeout)
 
 // partly keeps an answer that lacks something: what is missing becomes a
 // note, unless the connection or the context is gone.

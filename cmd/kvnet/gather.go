@@ -67,11 +67,13 @@ func (g *gathered) proveNamespace(ctx context.Context) {
 
 // askLibvirt is libvirt's half; an error means that there is none.
 func askLibvirt(ctx context.Context, uri string) (libvirtnet.State, error) {
-	conn, err := libvirtnet.OpenContext(ctx, uri)
+	conn, err := connectTo(ctx, uri)
 	if err != nil {
 		return noLibvirt(uri, err), err
 	}
 	defer conn.Close()
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	state, err := conn.State(ctx)
 	if err != nil && len(state.Gaps) == 0 {
 		state.Gaps = append(state.Gaps, libvirtnet.Gap{Source: "connection", Message: err.Error()})

@@ -54,14 +54,3 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
-
-func TestDistance(t *testing.T) {
-	for _, tt := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"abc", "abc", 0}, {"abc", "acb", 1}, {"abc", "ab", 1}, {"abc", "abcd", 1}, {"abc", "xbc", 1}, {"abc", "cab", 2}, {"abc", "xyz", 3}, {"abcdefgh", "a", 4}} {
-		if have := distance(tt.a, tt.b, 3); have != tt.want {
-			t.Errorf("%q to %q: %d, want %d", tt.a, tt.b, have, tt.want)
-		}
-	}
-}
