@@ -12,7 +12,21 @@ type cause struct {
 	chain    *chain
 	rule     int // -1: the policy
 	rejected bool
+	unsure   bool // it may not match; one that does takes its place
 	why      string
+}
+
+// better is the cause to name when there are two.
+func better(have, other *cause, doubtful bool) *cause {
+	if other == nil || have != nil && (!have.unsure || doubtful || other.unsure) {
+		return have
+	}
+	if doubtful && !other.unsure {
+		c := *other
+		c.unsure = true
+		return &c
+	}
+	return other
 }
 
 func (c *cause) ref() Reference {
@@ -38,12 +52,8 @@ type outcome struct {
 
 // add merges what a verdict leads to. A doubtful one is remembered.
 func (o *outcome) add(other outcome, doubtful *cause) {
-	if o.accept == nil {
-		o.accept = other.accept
-	}
-	if o.drop == nil {
-		o.drop = other.drop
-	}
+	o.accept = better(o.accept, other.accept, doubtful != nil)
+	o.drop = better(o.drop, other.drop, doubtful != nil)
 	o.nat = append(o.nat, other.nat...)
 	matters := other.accept != nil || other.drop != nil || other.nat != nil
 	if o.doubt == nil && matters {

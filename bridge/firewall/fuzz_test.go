@@ -152,6 +152,7 @@ const manyExpressions = `table inet many {
     ip saddr . tcp dport @pairs counter accept
     ct state established,related accept
     ct mark 1 ct mark set meta mark
+    meta mark 1-5 drop
     meta mark set meta mark and 0xff or 1
     limit rate 5/second burst 7 packets accept
     limit name slow drop

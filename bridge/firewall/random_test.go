@@ -230,7 +230,7 @@ func (g *generator) nftMatch(hook string) string {
 	case 10:
 		return "ct state " + neg + pick(g, "new", "established,related", "invalid", "{ new, untracked }", "{ established, related }")
 	case 11:
-		return "meta mark " + pick(g, "0x1", "and 0x3 == 0x2", "!= 0x0", "{ 1, 2 }")
+		return "meta mark " + pick(g, "0x1", "and 0x3 == 0x2", "!= 0x0", "{ 1, 2 }", "1-2", "> 1")
 	case 12:
 		return "meta l4proto " + neg + pick(g, "tcp", "udp", "{ tcp, "+g.icmp()+" }")
 	case 13:
@@ -248,7 +248,7 @@ func (g *generator) nftMatch(hook string) string {
 	case 16:
 		return "iifname . " + f + " saddr " + pick(g, "", "!= ") + `{ "c0" . ` + g.host() + `, "s0" . ` + g.host() + ` }`
 	}
-	return pick(g, "ct mark 0x1", "meta pkttype host", "ct direction original", "tcp flags & (syn|ack) == syn", "ct original "+f+" daddr "+g.host())
+	return pick(g, "ct mark 0x1", "meta pkttype host", "ether saddr 02:00:00:00:00:01", "ct direction original", "tcp flags & (syn|ack) == syn", "ct original "+f+" daddr "+g.host())
 }
 
 func (g *generator) host() string {

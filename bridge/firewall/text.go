@@ -2,6 +2,8 @@ package firewall
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -109,23 +111,10 @@ func (w *writer) rule(c *Chain, r *Rule) (text string, compat bool) {
 func withoutDependencies(list []clause) []clause {
 	out := make([]clause, 0, len(list))
 	for i, c := range list {
-		var implied string
-		switch {
-		case c.op != "":
-		case c.left == "meta l4proto" || c.left == "ip protocol" || c.left == "ip6 nexthdr":
-			implied = c.right + " "
-			if c.right == "ipv6-icmp" {
-				implied = "icmpv6 "
-			}
-		case c.left == "meta nfproto":
-			implied = map[string]string{"ipv4": "ip ", "ipv6": "ip6 "}[c.right]
-		case c.left == "meta protocol" || c.left == "ether type":
-			implied = c.right + " "
-		}
-		named := false
-		for _, later := range list[i+1:] {
-			named = named || implied != "" && strings.HasPrefix(later.left, implied)
-		}
+		implied := impliedBy(c)
+		named := slices.ContainsFunc(list[i+1:], func(later clause) bool {
+			return slices.ContainsFunc(implied, func(p string) bool { return strings.HasPrefix(later.left, p+" ") })
+		})
 		if !named {
 			out = append(out, c)
 		}
@@ -133,30 +122,57 @@ func withoutDependencies(list []clause) []clause {
 	return out
 }
 
+// impliedBy are the words that a later clause begins with when this one needs
+// not be said.
+func impliedBy(c clause) []string {
+	switch {
+	case c.op != "":
+		return nil
+	case c.left == "meta l4proto" || c.left == "ip protocol" || c.left == "ip6 nexthdr":
+		if c.right == "ipv6-icmp" {
+			return []string{"icmpv6"}
+		}
+		return []string{c.right}
+	case c.left == "meta nfproto" && c.right == "ipv4":
+		return []string{"ip", "icmp"}
+	case c.left == "meta nfproto" && c.right == "ipv6":
+		return []string{"ip6", "icmpv6"}
+	case c.left == "meta protocol" || c.left == "ether type":
+		return []string{c.right}
+	case c.left == "meta iiftype":
+		return []string{"ether"}
+	}
+	return nil
+}
+
 // iptablesText is the rule as `iptables -S` prints it, and false for one that
 // iptables has no words for.
 func iptablesText(c *Chain, list []clause) (string, bool) {
-	var b strings.Builder
-	b.WriteString("-A " + c.Name)
+	basic := map[string]string{} // iptables has an order for these
+	var rest strings.Builder
 	proto := ""
 	for _, cl := range list {
 		switch {
 		case cl.left == "counter":
 		case cl.xt != nil && cl.xt.Kind == "match":
-			fmt.Fprintf(&b, " -m %s%s", cl.xt.Key, optionText(cl.xt.Options))
+			fmt.Fprintf(&rest, " -m %s%s", cl.xt.Key, optionText(cl.xt.Options))
 		case cl.xt != nil:
-			fmt.Fprintf(&b, " -j %s%s", cl.xt.Key, optionText(cl.xt.Options))
+			fmt.Fprintf(&rest, " -j %s%s", cl.xt.Key, optionText(cl.xt.Options))
 		case cl.verdict != nil:
-			b.WriteString(iptablesVerdict(cl.verdict))
+			rest.WriteString(iptablesVerdict(cl.verdict))
 		default:
-			s, ok := iptablesClause(cl, &proto)
-			if !ok {
+			flag, text, ok := iptablesClause(cl, &proto)
+			if !ok || flag != "" && basic[flag] != "" {
 				return "", false
 			}
-			b.WriteString(s)
+			if flag == "" {
+				rest.WriteString(text)
+			} else {
+				basic[flag] = text
+			}
 		}
 	}
-	return b.String(), true
+	return "-A " + c.Name + basic["-s"] + basic["-d"] + basic["-i"] + basic["-o"] + basic["-p"] + rest.String(), true
 }
 
 func iptablesVerdict(j *Jump) string {
@@ -171,47 +187,58 @@ func iptablesVerdict(j *Jump) string {
 
 var iptablesFlags = map[string]string{
 	"iifname": "-i", "oifname": "-o", "ip saddr": "-s", "ip daddr": "-d", "ip6 saddr": "-s", "ip6 daddr": "-d",
-	"meta l4proto": "-p", "ip protocol": "-p", "meta mark": "-m mark --mark",
+	"meta l4proto": "-p", "ip protocol": "-p",
 }
 
-func iptablesClause(cl clause, proto *string) (string, bool) {
+// iptablesClause writes one comparison; flag is set for those that stand
+// before all matches.
+func iptablesClause(cl clause, proto *string) (flag, text string, ok bool) {
 	not := ""
 	switch cl.op {
 	case "":
 	case "!=":
 		not = " !"
 	default:
-		return "", false
+		return "", "", false
 	}
-	flag, ok := iptablesFlags[cl.left]
 	right := strings.Trim(cl.right, `"`)
-	switch {
-	case flag == "-p":
-		*proto = right
-	case flag == "-i" || flag == "-o":
-		if strings.HasSuffix(right, "*") {
-			right = strings.TrimSuffix(right, "*") + "+"
-		}
-	case strings.HasPrefix(cl.left, "limit rate "):
-		return " -m limit --limit " + strings.TrimPrefix(cl.left, "limit rate "), true
-	case !ok:
-		// udp dport 53, after -p udp
-		p, what, cut := strings.Cut(cl.left, " ")
-		if !cut || p != *proto || what != "dport" && what != "sport" {
-			return "", false
-		}
-		flag = "-m " + p + " --" + what
-		right = strings.Replace(right, "-", ":", 1)
-		if strings.ContainsAny(right, "{@") {
-			return "", false
-		}
-		return strings.Replace(" "+flag+" "+right, " --", not+" --", 1), true
-	}
 	if strings.ContainsAny(right, "{@&") || strings.Contains(cl.left, "&") {
-		return "", false
+		return "", "", false
 	}
-	if flag == "-m mark --mark" {
+	flag = iptablesFlags[cl.left]
+	switch flag {
+	case "":
+		text, ok = iptablesMatchText(cl, not, right, *proto)
+		return "", text, ok
+	case "-p":
+		*proto = right
+	case "-i", "-o":
+		if prefix, wild := strings.CutSuffix(right, "*"); wild {
+			right = prefix + "+"
+		}
+	case "-s", "-d":
+		if a, err := netip.ParseAddr(right); err == nil {
+			right = netip.PrefixFrom(a, a.BitLen()).String()
+		}
+	}
+	return flag, not + " " + flag + " " + right, true
+}
+
+// iptablesMatchText writes what iptables-nft turns into nftables' own
+// expressions and its users know as a match.
+func iptablesMatchText(cl clause, not, right, proto string) (string, bool) {
+	if rate, ok := strings.CutPrefix(cl.left, "limit rate "); ok {
+		return " -m limit --limit " + strings.NewReplacer("second", "sec", "minute", "min").Replace(rate), true
+	}
+	p, what, _ := strings.Cut(cl.left, " ")
+	switch {
+	case cl.left == "meta mark":
 		return " -m mark" + not + " --mark " + right, true
+	case what == "flags" && p == proto:
+		want, mask, _ := strings.Cut(strings.ToUpper(right), " / ")
+		return " -m tcp" + not + " --tcp-flags " + mask + " " + want, true
+	case p == proto && (what == "dport" || what == "sport") && !strings.ContainsAny(right, "<>"):
+		return " -m " + p + not + " --" + what + " " + strings.Replace(right, "-", ":", 1), true
 	}
-	return not + " " + flag + " " + right, true
+	return "", false
 }

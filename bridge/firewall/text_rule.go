@@ -52,12 +52,7 @@ func (d *decompiler) expr(e *Expr) {
 	}
 	switch e.Kind {
 	case "bitwise":
-		v := d.regs[slot(e.Sreg)]
-		v.mask = e.Mask
-		if e.Op != "mask-xor" || strings.Trim(string(e.Data), "\x00") != "" {
-			v.text = fmt.Sprintf("%s %s 0x%x", v.text, e.Op, []byte(e.Data))
-		}
-		d.regs[slot(e.Dreg)] = v
+		d.regs[slot(e.Dreg)] = d.bitwise(d.regs[slot(e.Sreg)], e)
 	case "byteorder":
 		v := d.regs[slot(e.Sreg)]
 		if v.format == asHost || v.format == asHex {
@@ -84,6 +79,26 @@ func (d *decompiler) expr(e *Expr) {
 	}
 }
 
+// bitwise writes what is done to a value: bits kept, set or toggled.
+func (d *decompiler) bitwise(v described, e *Expr) described {
+	zero := strings.Trim(string(e.Data), "\x00") == ""
+	sets := len(e.Mask) == len(e.Data)
+	for i := range e.Data {
+		sets = sets && e.Mask[i] == ^e.Data[i]
+	}
+	switch {
+	case e.Op != "mask-xor":
+		v.text += " " + e.Op + " " + d.value(v.format, e.Data)
+	case zero:
+		v.mask = e.Mask
+	case sets:
+		v.text += " | " + d.value(v.format, e.Data)
+	default:
+		v.text += " & " + d.value(v.format, e.Mask) + " ^ " + d.value(v.format, e.Data)
+	}
+	return v
+}
+
 var opTexts = map[string]string{"neq": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
 func opText(op string) string { return opTexts[op] }
@@ -95,7 +110,7 @@ func (d *decompiler) load(e *Expr) bool {
 	case "meta":
 		v = metaText(e)
 	case "ct":
-		v = described{text: strings.TrimSpace("ct " + e.Op + " " + e.Key), format: ctFormat(e.Key)}
+		v = described{text: strings.Join(strings.Fields("ct "+e.Op+" "+e.Key), " "), format: ctFormat(e.Key)}
 	case "payload":
 		v = d.payload(e)
 	case "fib":
@@ -207,7 +222,7 @@ func (d *decompiler) payload(e *Expr) described {
 	case e.Key == "transport" && at(1, 1):
 		return described{text: d.transport() + " code"}
 	case e.Key == "transport" && at(13, 1) && d.proto == "tcp":
-		return described{text: "tcp flags", format: asHost}
+		return described{text: "tcp flags", format: asTCPFlags}
 	}
 	base := map[string]string{"link": "ll", "network": "nh", "transport": "th", "inner": "ih"}[e.Key]
 	return described{text: fmt.Sprintf("@%s,%d,%d", base, uint64(e.Offset)*8, uint64(e.Len)*8), format: asBytes}

@@ -27,6 +27,7 @@ const (
 	asNFProto
 	asPktType
 	asAddrType
+	asTCPFlags
 	asBytes
 )
 
@@ -61,6 +62,8 @@ func (w *writer) value(f format, b Bytes) string {
 		return nameIn(map[uint64]string{0: "host", 1: "broadcast", 2: "multicast", 3: "other"}, n, "%d")
 	case asAddrType:
 		return nameIn(map[uint64]string{1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast"}, host, "%d")
+	case asTCPFlags:
+		return strings.ToLower(tcpFlagNames(byte(n)))
 	case asCTState:
 		return bitText(map[uint64]string{1: "invalid", 2: "established", 4: "related", 8: "new", 64: "untracked"}, host)
 	case asCTStatus:
@@ -142,11 +145,13 @@ func (w *writer) masked(d described, op string, value Bytes) clause {
 		if n, ok := prefixLen(d.mask); ok {
 			return clause{left: d.text, op: op, right: w.value(asAddress, value) + "/" + strconv.Itoa(n)}
 		}
+	case d.format == asTCPFlags:
+		return clause{left: d.text, op: op, right: w.value(d.format, value) + " / " + w.value(d.format, d.mask)}
 	case zero && op == "!=":
 		return clause{left: d.text, right: w.value(d.format, d.mask)}
 	case zero && op == "" && (d.format == asCTState || d.format == asCTStatus):
 		return clause{left: d.text, op: "!=", right: w.value(d.format, d.mask)}
-	case d.format == asHex && op == "" || op == "!=":
+	case d.format == asHex && (op == "" || op == "!="):
 		return clause{left: d.text, op: op, right: w.value(asHex, value) + "/" + w.value(asHex, d.mask)}
 	}
 	if op == "" {

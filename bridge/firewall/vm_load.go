@@ -2,6 +2,8 @@ package firewall
 
 import (
 	"net/netip"
+
+	"golang.org/x/sys/unix"
 )
 
 // number is a value of 1, 2 or 4 bytes in host order.
@@ -104,12 +106,21 @@ func (m *machine) metaValue(e *Expr) (bits, tri) {
 		if m.at.in == nil {
 			return bits{}, no
 		}
+		if e.Key == "iiftype" && m.ethernet(m.at.in) {
+			return m.number(unix.ARPHRD_ETHER, 2), yes
+		}
 	case "oiftype", "oifgroup", "oifkind":
 		if m.at.out == nil {
 			return bits{}, no
 		}
 	}
 	return unknownBits(16), maybe
+}
+
+// ethernet: the packet came with a MAC address, or by a bridge.
+func (m *machine) ethernet(in *Interface) bool {
+	f := m.flow
+	return f.SrcMAC != "" || f.DstMAC != "" || f.Path == PathBridge || f.PhysIn != (Interface{}) && (same(in, &f.PhysIn) || same(in, &f.IIF))
 }
 
 func (m *machine) bridgeName(port *Interface, bridge Interface) (bits, tri) {

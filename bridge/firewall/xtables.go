@@ -3,6 +3,7 @@ package firewall
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -141,6 +142,18 @@ func xtChecksum(xtData) ([]Option, bool) {
 // ctStates are the bits of XT_CONNTRACK_STATE_* (linux/netfilter/xt_conntrack.h).
 var ctStates = []string{"INVALID", "ESTABLISHED", "RELATED", "NEW", "", "", "SNAT", "DNAT", "UNTRACKED"}
 
+// stateNames writes states in the order of iptables.
+func stateNames(names []string, bits uint32) (string, bool) {
+	_, ok := bitNames(names, bits)
+	var out []string
+	for _, n := range []string{"INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT"} {
+		if i := slices.Index(names, n); i >= 0 && bits&(1<<i) != 0 {
+			out = append(out, n)
+		}
+	}
+	return strings.Join(out, ","), ok
+}
+
 func bitNames(names []string, bits uint32) (string, bool) {
 	var out []string
 	for i, n := range names {
@@ -162,7 +175,7 @@ func xtState(x xtData) ([]Option, bool) {
 	}
 	names := append([]string{}, ctStates...)
 	names[6], names[7] = "UNTRACKED", "" // XT_STATE_UNTRACKED
-	v, ok := bitNames(names, native.Uint32(x.info))
+	v, ok := stateNames(names, native.Uint32(x.info))
 	return []Option{{Name: "--state", Value: v}}, ok
 }
 
@@ -181,7 +194,7 @@ func xtConntrack(x xtData) ([]Option, bool) {
 	}
 	var out []Option
 	if match&stateFlag != 0 {
-		v, ok := bitNames(ctStates, uint32(states))
+		v, ok := stateNames(ctStates, uint32(states))
 		if !ok {
 			return nil, false
 		}
