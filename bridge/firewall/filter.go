@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// ErrNewer: a ruleset was written in a format that this version does not know.
+// ErrNewer is a ruleset in a format that this version does not know.
 var ErrNewer = errors.New("ruleset of a newer format")
 
 func errRuleset(err error) error { return fmt.Errorf("read ruleset: %w", err) }
@@ -46,10 +46,8 @@ type chain struct {
 	table *table
 }
 
-type baseChain struct {
-	*chain
-	order int // of registration
-}
+// baseChain is a chain with a Base.
+type baseChain struct{ *chain }
 
 // New prepares a ruleset. The host answers what some matches ask of it; an
 // empty one makes them maybe.
@@ -82,7 +80,7 @@ func (f *Filter) add(t *Table) {
 		}
 		for _, family := range hookFamilies(t.Family, c.Base.Hook) {
 			key := hookKey{family, c.Base.Hook}
-			f.hooks[key] = append(f.hooks[key], &baseChain{chain: c})
+			f.hooks[key] = append(f.hooks[key], &baseChain{c})
 		}
 	}
 }

@@ -138,9 +138,7 @@ func (g *generator) iptablesRule(chain, hook, table string, jumps []string) stri
 	if table == "raw" {
 		targets = append(targets, "CT --notrack")
 	}
-	for _, j := range jumps {
-		targets = append(targets, j)
-	}
+	targets = append(targets, jumps...)
 	target := targets[g.IntN(len(targets))]
 	if target == "DROP" && table != "filter" && !g.chance(3) {
 		target = "RETURN"

@@ -77,38 +77,52 @@ func (h *Host) addrType(b bits, dev *Interface) (typ uint32, known bool) {
 	if !ok || len(h.Addresses) == 0 {
 		return 0, false
 	}
-	for special, t := range specialRanges {
-		if special.Addr().BitLen() == p.Addr().BitLen() && special.Overlaps(p) {
-			if p.Bits() < special.Bits() {
-				return 0, false
-			}
-			if dev != nil && t == rtnLocal && dev.Name != "lo" {
-				t = rtnUnicast
-			}
-			return t, true
-		}
+	if typ, known, found := specialType(p, dev); found {
+		return typ, known
 	}
+	if typ, known, found := h.ownType(p, dev); found {
+		return typ, known
+	}
+	if p.Addr().Is6() {
+		r, known := h.route(b, nil)
+		if known && r == nil {
+			return rtnUnreachable, true
+		}
+		return rtnUnicast, known
+	}
+	return rtnUnicast, true
+}
+
+// specialType is that of a range whose type does not depend on the host.
+func specialType(p netip.Prefix, dev *Interface) (typ uint32, known, found bool) {
+	for special, t := range specialRanges {
+		if special.Addr().BitLen() != p.Addr().BitLen() || !special.Overlaps(p) {
+			continue
+		}
+		if dev != nil && t == rtnLocal && dev.Name != "lo" {
+			t = rtnUnicast
+		}
+		return t, p.Bits() >= special.Bits(), true
+	}
+	return 0, false, false
+}
+
+// ownType is that of the host's own addresses.
+func (h *Host) ownType(p netip.Prefix, dev *Interface) (typ uint32, known, found bool) {
 	for _, a := range h.Addresses {
 		for addr, t := range a.locals() {
 			if !p.Contains(addr) {
 				continue
 			}
 			if !p.IsSingleIP() {
-				return 0, false
+				return 0, false, true
 			}
 			if dev == nil || same(dev, &a.Interface) {
-				return t, t != 0
+				return t, t != 0, true
 			}
 		}
 	}
-	if p.Addr().Is6() {
-		if r, known := h.route(b, nil); !known {
-			return 0, false
-		} else if r == nil {
-			return rtnUnreachable, true
-		}
-	}
-	return rtnUnicast, true
+	return 0, false, false
 }
 
 // specialRanges are those whose type does not depend on the host.
