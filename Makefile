@@ -11,9 +11,10 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # No git, or a checkout that belongs to somebody else: Go must not ask either.
 BUILDVCS := $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo true || echo false)
 
-# libvirt_dlopen: no libvirt to build or to start. The other two leave out
-# connections that kvnet never opens, and their libraries.
-TAGS    := libvirt_dlopen,libvirt_without_qemu,libvirt_without_lxc
+# libvirt_dlopen: no libvirt to build or to start. The next two leave out
+# connections that kvnet never opens, and their libraries; the last the flag
+# library's own manual page, which costs a millisecond at every start.
+TAGS    := libvirt_dlopen,libvirt_without_qemu,libvirt_without_lxc,urfave_cli_no_docs
 GOFLAGS_KVNET := -trimpath -buildvcs=$(BUILDVCS) -ldflags '-s -w -X main.version=$(VERSION)'
 
 # golangci-lint's release is part of the rules: another one finds other things.

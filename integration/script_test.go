@@ -14,7 +14,7 @@ import (
 )
 
 // tags are the build tags of the program, as in the Makefile.
-const tags = "libvirt_dlopen,libvirt_without_qemu,libvirt_without_lxc"
+const tags = "libvirt_dlopen,libvirt_without_qemu,libvirt_without_lxc,urfave_cli_no_docs"
 
 // programs is the folder of the kvnet that is tested.
 var programs string

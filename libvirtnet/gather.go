@@ -30,7 +30,7 @@ func (c *Conn) State(ctx context.Context) (State, error) {
 			g.add("version", toError(opRead, "version of "+show(c.uri), err))
 		}
 		s.Networks = c.gatherNetworks(ctx, &g)
-		s.Guests = c.gatherGuests(ctx, &g)
+		s.Guests = c.gatherGuests(ctx, &g, true)
 		s.Gaps = g.sorted()
 		return s, g.broken
 	})
@@ -53,9 +53,10 @@ func (c *Conn) gatherNetworks(ctx context.Context, g *gaps) []Network {
 	return without(list, gone)
 }
 
-// gatherGuests reads every guest with its interfaces.
-func (c *Conn) gatherGuests(ctx context.Context, g *gaps) []Guest {
-	handles, list, err := c.listGuests()
+// gatherGuests reads every guest with its interfaces, and with the reason for
+// which it is paused where reasons are wanted.
+func (c *Conn) gatherGuests(ctx context.Context, g *gaps, reasons bool) []Guest {
+	handles, list, err := c.listGuests(reasons)
 	if err != nil {
 		g.add("guests", err)
 		return []Guest{}

@@ -13,13 +13,13 @@ import (
 	"github.com/kvnet/kvnet/xml"
 )
 
-// Guests lists the guests with their interfaces, sorted by name. What one of
-// them does not tell is in the joined error; the others are there all the
-// same.
+// Guests lists the guests with their interfaces, sorted by name, without the
+// reason of a paused one, which would be a call for each. What one of them does
+// not tell is in the joined error; the others are there all the same.
 func (c *Conn) Guests(ctx context.Context) ([]Guest, error) {
 	return ask(ctx, c, func() ([]Guest, error) {
 		var g gaps
-		list := c.gatherGuests(ctx, &g)
+		list := c.gatherGuests(ctx, &g, false)
 		return list, g.joined()
 	})
 }
@@ -115,12 +115,13 @@ func (c *Conn) findGuest(key string) (*libvirt.Domain, error) {
 	return nil, missing
 }
 
-// listGuests asks for all guests and for three of their subsets, and returns
+// listGuests asks for all guests and for some of their subsets, and returns
 // a handle for each of the list; the caller frees them. An active guest that
-// is not running has its state asked by fillGuest: virConnectGetAllDomainStats
+// is not running, nor paused for a reason that is not wanted, has its state
+// asked by fillGuest: virConnectGetAllDomainStats
 // would tell all of them at once, but the binding then asks each guest for its
 // processors behind the scenes, which is no less.
-func (c *Conn) listGuests() ([]libvirt.Domain, []Guest, error) {
+func (c *Conn) listGuests(reasons bool) ([]libvirt.Domain, []Guest, error) {
 	handles, err := c.raw.ListAllDomains(0)
 	if err != nil {
 		return nil, []Guest{}, toError(opList, "guests", err)
@@ -142,7 +143,12 @@ func (c *Conn) listGuests() ([]libvirt.Domain, []Guest, error) {
 	running, err1 := subset(libvirt.CONNECT_LIST_DOMAINS_RUNNING)
 	transient, err2 := subset(libvirt.CONNECT_LIST_DOMAINS_TRANSIENT)
 	auto, err3 := subset(libvirt.CONNECT_LIST_DOMAINS_AUTOSTART)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	var paused map[string]bool
+	var err4 error
+	if !reasons {
+		paused, err4 = subset(libvirt.CONNECT_LIST_DOMAINS_PAUSED)
+	}
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		freeGuests(handles)
 		return nil, []Guest{}, err
 	}
@@ -155,6 +161,8 @@ func (c *Conn) listGuests() ([]libvirt.Domain, []Guest, error) {
 			g.State = ShutOff
 		case running[g.UUID]:
 			g.State = Running
+		case paused[g.UUID]:
+			g.State = Paused
 		}
 		list[i] = g
 	}

@@ -224,7 +224,7 @@ func TestRoomsHaveNames(t *testing.T) {
 }
 
 // tags are those of the Makefile.
-const tags = "libvirt_dlopen,libvirt_without_qemu,libvirt_without_lxc"
+const tags = "libvirt_dlopen,libvirt_without_qemu,libvirt_without_lxc,urfave_cli_no_docs"
 
 func goList(t *testing.T, cgo string, args ...string) []listed {
 	t.Helper()
