@@ -69,8 +69,10 @@ func OpenContext(ctx context.Context, uri string) (*Conn, error) {
 			return nil, openError(uri, a.err)
 		}
 		c := &Conn{raw: a.raw, uri: uri}
-		if full, err := a.raw.GetURI(); err == nil {
-			c.uri = full // an alias of libvirt.conf in full
+		if !strings.Contains(uri, ":") { // an alias of libvirt.conf
+			if full, err := a.raw.GetURI(); err == nil {
+				c.uri = full
+			}
 		}
 		return c, nil
 	}

@@ -424,7 +424,7 @@ func TestClose(t *testing.T) {
 		gone <- do(context.Background(), c, func() error {
 			close(under)
 			<-release
-			handles, _, err := c.listNetworks()
+			handles, _, err := c.listNetworks(false)
 			freeNetworks(handles)
 			return err
 		})

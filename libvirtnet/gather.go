@@ -43,7 +43,7 @@ const workers = 4
 
 // gatherNetworks reads every network in full.
 func (c *Conn) gatherNetworks(ctx context.Context, g *gaps) []Network {
-	handles, list, err := c.listNetworks()
+	handles, list, err := c.listNetworks(false)
 	if err != nil {
 		g.add("networks", err)
 		return []Network{}
@@ -56,13 +56,16 @@ func (c *Conn) gatherNetworks(ctx context.Context, g *gaps) []Network {
 // gatherGuests reads every guest with its interfaces, and with the reason for
 // which it is paused where reasons are wanted.
 func (c *Conn) gatherGuests(ctx context.Context, g *gaps, reasons bool) []Guest {
-	handles, list, err := c.listGuests(reasons)
+	handles, list, err := c.listGuests()
 	if err != nil {
 		g.add("guests", err)
 		return []Guest{}
 	}
 	defer freeGuests(handles)
 	gone := each(ctx, len(list), func(i int) bool { return fillGuest(&handles[i], &list[i], g) })
+	if reasons {
+		fillReasons(ctx, handles, list, g)
+	}
 	return without(list, gone)
 }
 

@@ -5,6 +5,7 @@ package libvirtnet
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -117,11 +118,11 @@ func (c *Conn) findGuest(key string) (*libvirt.Domain, error) {
 
 // listGuests asks for all guests and for some of their subsets, and returns
 // a handle for each of the list; the caller frees them. An active guest that
-// is not running, nor paused for a reason that is not wanted, has its state
-// asked by fillGuest: virConnectGetAllDomainStats
+// is neither running nor paused has its state asked by fillGuest:
+// virConnectGetAllDomainStats
 // would tell all of them at once, but the binding then asks each guest for its
 // processors behind the scenes, which is no less.
-func (c *Conn) listGuests(reasons bool) ([]libvirt.Domain, []Guest, error) {
+func (c *Conn) listGuests() ([]libvirt.Domain, []Guest, error) {
 	handles, err := c.raw.ListAllDomains(0)
 	if err != nil {
 		return nil, []Guest{}, toError(opList, "guests", err)
@@ -143,11 +144,7 @@ func (c *Conn) listGuests(reasons bool) ([]libvirt.Domain, []Guest, error) {
 	running, err1 := subset(libvirt.CONNECT_LIST_DOMAINS_RUNNING)
 	transient, err2 := subset(libvirt.CONNECT_LIST_DOMAINS_TRANSIENT)
 	auto, err3 := subset(libvirt.CONNECT_LIST_DOMAINS_AUTOSTART)
-	var paused map[string]bool
-	var err4 error
-	if !reasons {
-		paused, err4 = subset(libvirt.CONNECT_LIST_DOMAINS_PAUSED)
-	}
+	paused, err4 := subset(libvirt.CONNECT_LIST_DOMAINS_PAUSED)
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		freeGuests(handles)
 		return nil, []Guest{}, err
@@ -210,22 +207,55 @@ func guestFlags(h *libvirt.Domain) (Guest, error) {
 	return g, nil
 }
 
+// crowd is how many paused guests are asked for the reason before it is taken
+// for one and the same: a call for each is half of the work on a host where
+// all guests are paused.
+const crowd = 16
+
+// fillReasons asks paused guests why they are. Of a crowd that gives one reason
+// as far as it was asked, the rest is left without any.
+func fillReasons(ctx context.Context, handles []libvirt.Domain, list []Guest, gap *gaps) {
+	var paused []int
+	for i := range list {
+		if list[i].State == Paused {
+			paused = append(paused, i)
+		}
+	}
+	ask := func(some []int) {
+		each(ctx, len(some), func(i int) bool { fillState(&handles[some[i]], &list[some[i]], gap); return false })
+	}
+	first := paused[:min(crowd, len(paused))]
+	ask(first)
+	differs := func(i int) bool { return list[i].State != Paused || list[i].Reason != list[first[0]].Reason }
+	if len(paused) > crowd && slices.ContainsFunc(first, differs) {
+		ask(paused[crowd:])
+	}
+}
+
+// fillState reads a guest's state and its reason. It is true when the guest is
+// gone. The call does not wait for a job of the guest.
+func fillState(h *libvirt.Domain, g *Guest, gap *gaps) (gone bool) {
+	object := "guest " + show(g.Name)
+	state, reason, err := h.GetState()
+	switch {
+	case isCode(err, codeNoDomain):
+		return true
+	case err != nil:
+		g.State = NoState
+		gap.add(object, toError(opRead, object, err))
+	default:
+		g.State, g.Reason = stateWords(int(state), reason)
+	}
+	return false
+}
+
 // fillGuest reads a guest's interfaces, and its state where that is not known
 // yet. It is true when the guest is gone. Neither call waits for a job of the
 // guest.
 func fillGuest(h *libvirt.Domain, g *Guest, gap *gaps) (gone bool) {
 	object := "guest " + show(g.Name)
-	if g.State == "" {
-		state, reason, err := h.GetState()
-		switch {
-		case isCode(err, codeNoDomain):
-			return true
-		case err != nil:
-			g.State = NoState
-			gap.add(object, toError(opRead, object, err))
-		default:
-			g.State, g.Reason = stateWords(int(state), reason)
-		}
+	if g.State == "" && fillState(h, g, gap) {
+		return true
 	}
 	doc, err := h.GetXMLDesc(0)
 	switch {

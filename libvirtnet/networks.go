@@ -17,7 +17,16 @@ import (
 // many there are. They are sorted by name.
 func (c *Conn) Networks(ctx context.Context) ([]Network, error) {
 	return ask(ctx, c, func() ([]Network, error) {
-		handles, list, err := c.listNetworks()
+		handles, list, err := c.listNetworks(false)
+		freeNetworks(handles)
+		return list, err
+	})
+}
+
+// ActiveNetworks is Networks without those that are not active: three calls.
+func (c *Conn) ActiveNetworks(ctx context.Context) ([]Network, error) {
+	return ask(ctx, c, func() ([]Network, error) {
+		handles, list, err := c.listNetworks(true)
 		freeNetworks(handles)
 		return list, err
 	})
@@ -106,7 +115,7 @@ func (c *Conn) findNetwork(key string) (*libvirt.Network, error) {
 		}
 	}
 	missing := &NotFoundError{Kind: "network", Name: key}
-	if handles, list, err := c.listNetworks(); err == nil {
+	if handles, list, err := c.listNetworks(false); err == nil {
 		freeNetworks(handles)
 		var names []string
 		for _, n := range list {
@@ -117,10 +126,14 @@ func (c *Conn) findNetwork(key string) (*libvirt.Network, error) {
 	return nil, missing
 }
 
-// listNetworks asks for all networks and for three of their subsets, and
-// returns a handle for each of the list; the caller frees them.
-func (c *Conn) listNetworks() ([]libvirt.Network, []Network, error) {
-	handles, err := c.raw.ListAllNetworks(0)
+// listNetworks asks for all networks, or for the active ones, and for their
+// subsets, and returns a handle for each of the list; the caller frees them.
+func (c *Conn) listNetworks(active bool) ([]libvirt.Network, []Network, error) {
+	var which libvirt.ConnectListAllNetworksFlags
+	if active {
+		which = libvirt.CONNECT_LIST_NETWORKS_ACTIVE
+	}
+	handles, err := c.raw.ListAllNetworks(which)
 	if err != nil {
 		return nil, []Network{}, toError(opList, "networks", err)
 	}
@@ -138,7 +151,11 @@ func (c *Conn) listNetworks() ([]libvirt.Network, []Network, error) {
 		}
 		return set, nil
 	}
-	active, err1 := subset(libvirt.CONNECT_LIST_NETWORKS_ACTIVE)
+	var up map[string]bool
+	var err1 error
+	if !active {
+		up, err1 = subset(libvirt.CONNECT_LIST_NETWORKS_ACTIVE)
+	}
 	transient, err2 := subset(libvirt.CONNECT_LIST_NETWORKS_TRANSIENT)
 	auto, err3 := subset(libvirt.CONNECT_LIST_NETWORKS_AUTOSTART)
 	if err := errors.Join(err1, err2, err3); err != nil {
@@ -149,7 +166,7 @@ func (c *Conn) listNetworks() ([]libvirt.Network, []Network, error) {
 	for i := range handles {
 		name, _ := handles[i].GetName()     // both are in the handle and
 		id, _ := handles[i].GetUUIDString() // cannot fail on a valid one
-		list[i] = Network{Name: name, UUID: id, Active: active[id], Persistent: !transient[id], Autostart: auto[id], Ports: []string{}}
+		list[i] = Network{Name: name, UUID: id, Active: active || up[id], Persistent: !transient[id], Autostart: auto[id], Ports: []string{}}
 	}
 	// A transient network that is not active is just vanishing.
 	handles, list = keep(handles, list, func(n Network) bool { return n.Active || n.Persistent }, freeNetworks)

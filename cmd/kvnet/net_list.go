@@ -74,7 +74,7 @@ func runNetList(ctx context.Context, e *env, o netListOptions) error {
 		return err
 	}
 	defer conn.Close()
-	rows, err := netRows(ctx, e, conn, o.wide || e.format != "table")
+	rows, err := netRows(ctx, e, conn, o)
 	if err != nil {
 		return err
 	}
@@ -84,11 +84,16 @@ func runNetList(ctx context.Context, e *env, o netListOptions) error {
 	return e.print(rows, func(w io.Writer) { printNetList(w, rows, o, e.quiet) })
 }
 
-// netRows lists networks in virsh's order. Only wide rows take the documents.
-func netRows(ctx context.Context, e *env, conn *libvirtnet.Conn, wide bool) ([]netRow, error) {
+// netRows lists networks in virsh's order, with no more calls than the wanted
+// ones take: only wide rows take the documents.
+func netRows(ctx context.Context, e *env, conn *libvirtnet.Conn, o netListOptions) ([]netRow, error) {
 	var guests []libvirtnet.Guest
 	var err error
-	list := conn.Networks
+	list := conn.ActiveNetworks
+	if o.all || o.inactive {
+		list = conn.Networks
+	}
+	wide := o.wide || e.format != "table"
 	if wide {
 		list = conn.NetworksFull
 		if guests, err = conn.Guests(ctx); e.partly(err) != nil {
