@@ -141,7 +141,7 @@ func (c *Conn) listGuests() ([]libvirt.Domain, []Guest, error) {
 		}
 		return set, nil
 	}
-	running, err1 := subset(libvirt.CONNECT_LIST_DOMAINS_RUNNING)
+	other, err1 := subset(libvirt.CONNECT_LIST_DOMAINS_OTHER) // neither running, paused nor shut off: few
 	transient, err2 := subset(libvirt.CONNECT_LIST_DOMAINS_TRANSIENT)
 	auto, err3 := subset(libvirt.CONNECT_LIST_DOMAINS_AUTOSTART)
 	paused, err4 := subset(libvirt.CONNECT_LIST_DOMAINS_PAUSED)
@@ -156,10 +156,10 @@ func (c *Conn) listGuests() ([]libvirt.Domain, []Guest, error) {
 		switch {
 		case !g.Active():
 			g.State = ShutOff
-		case running[g.UUID]:
-			g.State = Running
 		case paused[g.UUID]:
 			g.State = Paused
+		case !other[g.UUID]:
+			g.State = Running
 		}
 		list[i] = g
 	}
@@ -210,7 +210,7 @@ func guestFlags(h *libvirt.Domain) (Guest, error) {
 // crowd is how many paused guests are asked for the reason before it is taken
 // for one and the same: a call for each is half of the work on a host where
 // all guests are paused.
-const crowd = 16
+const crowd = 4
 
 // fillReasons asks paused guests why they are. Of a crowd that gives one reason
 // as far as it was asked, the rest is left without any.
