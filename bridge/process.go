@@ -22,53 +22,60 @@ type process struct {
 
 func (p process) path(rest string) string { return "/proc/" + strconv.Itoa(p.pid) + "/" + rest }
 
-// processes lists what /proc has, those whose command begins with first before
-// the others, each part by process id. A /proc that was mounted for another
-// pid namespace is an error: its ids would name other processes here.
-func processes(first string) ([]process, error) {
+// eachProcess calls f with what /proc has, by process id, until f returns
+// false. A /proc that was mounted for another pid namespace is an error: its
+// ids would name other processes here.
+func eachProcess(f func(process) bool) error {
 	self, err := os.Readlink("/proc/self")
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errOtherProc, err)
+		return fmt.Errorf("%w: %w", errOtherProc, err)
 	}
 	if self != strconv.Itoa(os.Getpid()) {
-		return nil, errOtherProc
+		return errOtherProc
 	}
 	dir, err := os.Open("/proc")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer dir.Close()
 	entries, err := dir.Readdirnames(-1)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	list := make([]process, 0, len(entries))
+	pids := make([]int, 0, len(entries))
 	for _, e := range entries {
-		pid, err := strconv.Atoi(e)
-		if err != nil {
-			continue
+		if pid, err := strconv.Atoi(e); err == nil {
+			pids = append(pids, pid)
 		}
+	}
+	slices.Sort(pids)
+	for _, pid := range pids {
 		p := process{pid: pid}
 		comm, err := readProc(p.path("comm"))
 		if err != nil {
 			continue // it ended
 		}
 		p.command = strings.TrimSuffix(string(comm), "\n")
-		list = append(list, p)
+		if !f(p) {
+			return nil
+		}
 	}
-	rank := func(p process) int {
+	return nil
+}
+
+// processes lists what /proc has, those whose command begins with first before
+// the others, each part by process id.
+func processes(first string) ([]process, error) {
+	var front, rest []process
+	err := eachProcess(func(p process) bool {
 		if strings.HasPrefix(p.command, first) {
-			return 0
+			front = append(front, p)
+		} else {
+			rest = append(rest, p)
 		}
-		return 1
-	}
-	slices.SortFunc(list, func(a, b process) int {
-		if d := rank(a) - rank(b); d != 0 {
-			return d
-		}
-		return a.pid - b.pid
+		return true
 	})
-	return list, nil
+	return append(front, rest...), err
 }
 
 // files calls f with every open file of a process: its number and what its
@@ -126,12 +133,8 @@ func findOwners(sockets []socketMsg) error {
 	if len(want) == 0 {
 		return nil
 	}
-	list, err := processes("dnsmasq")
-	if err != nil {
-		return err
-	}
 	var denied error
-	for _, p := range list {
+	look := func(p process) {
 		err := p.files(func(_, target string) bool {
 			for _, s := range want[target] {
 				s.PID, s.Command, s.Args = p.pid, p.command, p.args()
@@ -142,11 +145,31 @@ func findOwners(sockets []socketMsg) error {
 		if errors.Is(err, fs.ErrPermission) {
 			denied = err
 		}
-		if len(want) == 0 {
-			return nil
-		}
 	}
-	if denied != nil {
+	// Most hosts need no look at any other process, and the rest of /proc is not read
+	// then: a host has a process for each guest.
+	var others []process
+	err := eachProcess(func(p process) bool {
+		if strings.HasPrefix(p.command, "dnsmasq") {
+			look(p)
+		} else {
+			others = append(others, p)
+		}
+		return len(want) > 0
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range others {
+		if len(want) == 0 {
+			break
+		}
+		look(p)
+	}
+	switch {
+	case len(want) == 0:
+		return nil
+	case denied != nil:
 		return fmt.Errorf("%d sockets have an owner that may not be looked at: %w", len(want), denied)
 	}
 	return fmt.Errorf("%d sockets have no owner among the processes in /proc", len(want))
