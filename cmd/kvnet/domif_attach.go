@@ -164,16 +164,9 @@ func runDomifAttach(ctx context.Context, e *env, o domifAttachOptions) error {
 	if o.stops() {
 		return e.printPlan(plan, o.changeOptions)
 	}
-	own := func(f verify.Finding) bool { return f.Domain == t.have.Name && !slices.Contains(chosen, f.Check) }
-	var asked []string
-	if o.want.Link == "down" {
-		asked = []string{"guest-link-down", "port-not-forwarding"} // nothing to wait for without a cable
-	}
-	err = e.carryOut(ctx, t.conn, change{
-		op: "attach to", object: src.String(), plan: plan, world: t.world, subjects: []string{t.have.Name}, own: own, asked: asked,
-		settle: func(ctx context.Context) error { return t.attached(ctx, o.want, src, live, config) },
-	}, o.changeOptions)
-	if err != nil {
+	c := t.attachChange(o.want, src, plan)
+	c.settle = func(ctx context.Context) error { return t.attached(ctx, o.want, src, live, config) }
+	if err := e.carryOut(ctx, t.conn, c, o.changeOptions); err != nil {
 		return err
 	}
 	r.Result, r.MAC, r.Disturbs = "attached", o.want.MAC, plan.Disturbs
@@ -184,6 +177,18 @@ func runDomifAttach(ctx context.Context, e *env, o domifAttachOptions) error {
 		return err
 	}
 	return e.printAttached(t, src, r)
+}
+
+// attachChange is the change that an attaching makes, but for what it waits for.
+func (t guestTarget) attachChange(want xml.NewInterface, src source, plan libvirtnet.Plan) change {
+	c := change{
+		op: "attach to", object: src.String(), plan: plan, world: t.world, subjects: []string{t.have.Name},
+		own: func(f verify.Finding) bool { return f.Domain == t.have.Name && !slices.Contains(chosen, f.Check) },
+	}
+	if want.Link == "down" {
+		c.asked = []string{"guest-link-down", "port-not-forwarding"} // nothing to wait for without a cable
+	}
+	return c
 }
 
 // attachPlan is the plan, and what others feel of it.

@@ -25,7 +25,7 @@ func takeTurn(ctx context.Context, conn *libvirtnet.Conn, timeout time.Duration)
 	}
 	f, err := os.OpenFile(turnFile, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return func() {}, nil //nolint:nilerr // the lock spares others an error, no more
+		return func() {}, nil // the lock spares others an error, no more
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
