@@ -105,7 +105,7 @@ func parseExpr(b []byte, family string) (Expr, error) {
 		parseXtables(&e, raw, family)
 	}
 	if e.Unknown {
-		e.Size = uint32(len(raw)) //nolint:gosec // of one netlink message
+		e.Size = uint32(len(raw)) // of one netlink message
 	}
 	return e, err
 }
@@ -198,8 +198,8 @@ func direction(e *Expr, v []byte) bool {
 // not the absence of a register.
 func mapDreg(e *Expr, v []byte) bool { e.Op = "map"; return dreg(e, v) }
 
-func rate(e *Expr, v []byte) bool { e.Offset = uint32(be64(v)); return true } //nolint:gosec // shown only
-func unit(e *Expr, v []byte) bool { e.Len = uint32(be64(v)); return true }    //nolint:gosec // shown only
+func rate(e *Expr, v []byte) bool { e.Offset = uint32(be64(v)); return true } // shown only
+func unit(e *Expr, v []byte) bool { e.Len = uint32(be64(v)); return true }    // shown only
 
 func named(names []string) field {
 	return func(e *Expr, v []byte) (ok bool) { e.Key, ok = nameOf(names, v); return ok }
@@ -256,7 +256,7 @@ func parseVerdict(b []byte) (*Jump, error) {
 	err := walk(b, func(typ uint16, v []byte) error {
 		switch typ {
 		case 1: // NFTA_VERDICT_CODE
-			j.Code = verdictName(int32(be32(v))) //nolint:gosec // the kernel's s32
+			j.Code = verdictName(int32(be32(v))) // the kernel's s32
 		case 2: // NFTA_VERDICT_CHAIN
 			j.Chain = cString(v)
 		}
@@ -301,7 +301,7 @@ func natKind(e *Expr, v []byte) (ok bool) {
 }
 
 func natFamily(e *Expr, v []byte) bool {
-	e.NAT.Family = familyName(uint8(be32(v))) //nolint:gosec // NFPROTO_*
+	e.NAT.Family = familyName(uint8(be32(v))) // NFPROTO_*
 	return e.NAT.Family == "ip" || e.NAT.Family == "ip6"
 }
 

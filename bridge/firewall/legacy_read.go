@@ -56,7 +56,7 @@ func (f legacyFamily) read(ctx context.Context) ([]Table, error) {
 		return nil, err
 	}
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, tool[0], tool[1:]...) //nolint:gosec // one of three fixed commands
+	cmd := exec.CommandContext(ctx, tool[0], tool[1:]...) // one of three fixed commands
 	cmd.Stderr = &stderr
 	text, err := cmd.Output()
 	if err != nil {
@@ -74,7 +74,7 @@ func (f legacyFamily) tool(ctx context.Context) ([]string, error) {
 			continue
 		}
 		if t[0] == "iptables-save" || t[0] == "ip6tables-save" {
-			version, err := exec.CommandContext(ctx, path, "--version").Output() //nolint:gosec // a fixed command
+			version, err := exec.CommandContext(ctx, path, "--version").Output() // a fixed command
 			if err != nil || bytes.Contains(version, []byte("nf_tables")) {
 				continue
 			}

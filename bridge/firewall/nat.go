@@ -217,7 +217,7 @@ func (t Translation) applied(addr, port bits) (bits, bits) {
 	case t.Kind == "snat" || t.Kind == "masquerade":
 		newPort = unknownBits(2)
 	case t.PortMin > 0 && t.PortMin == t.PortMax:
-		newPort = knownBits(binary.BigEndian.AppendUint16(nil, uint16(t.PortMin))) //nolint:gosec // a port
+		newPort = knownBits(binary.BigEndian.AppendUint16(nil, uint16(t.PortMin))) // a port
 	case t.PortMin > 0:
 		newPort = unknownBits(2)
 	}

@@ -99,7 +99,7 @@ func parseHook(base *Base, family string, b []byte) error {
 		case 1: // NFTA_HOOK_HOOKNUM
 			base.Hook = hookName(family, be32(v))
 		case 2: // NFTA_HOOK_PRIORITY
-			base.Priority = int(int32(be32(v))) //nolint:gosec // the kernel's s32
+			base.Priority = int(int32(be32(v))) // the kernel's s32
 		case 3: // NFTA_HOOK_DEV
 			if !slices.Contains(base.Devices, cString(v)) {
 				base.Devices = append(base.Devices, cString(v))

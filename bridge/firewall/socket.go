@@ -97,7 +97,7 @@ func elementsRequest(family, table, set string) []byte {
 }
 
 func appendString(b []byte, typ uint16, s string) []byte {
-	b = binary.NativeEndian.AppendUint16(b, uint16(4+len(s)+1)) //nolint:gosec // names are at most 256 bytes
+	b = binary.NativeEndian.AppendUint16(b, uint16(4+len(s)+1)) // names are at most 256 bytes
 	b = binary.NativeEndian.AppendUint16(b, typ)
 	b = append(append(b, s...), 0)
 	for len(b)%4 != 0 {

@@ -53,7 +53,7 @@ func (w *writer) value(f format, b Bytes) string {
 	case asMAC:
 		return hexMAC(b)
 	case asProtocol:
-		return protocolName(uint8(n)) //nolint:gosec // one byte
+		return protocolName(uint8(n)) // one byte
 	case asEtherType:
 		return nameIn(map[uint64]string{0x800: "ip", 0x86dd: "ip6", 0x806: "arp", 0x8100: "vlan"}, n, "0x%04x")
 	case asNFProto:

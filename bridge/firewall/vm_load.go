@@ -13,7 +13,7 @@ func (m *machine) number(n uint32, size int) bits {
 	case 1:
 		return knownBits([]byte{byte(n)})
 	case 2:
-		m.order.PutUint16(b, uint16(n)) //nolint:gosec // fits by its meaning
+		m.order.PutUint16(b, uint16(n)) // fits by its meaning
 	default:
 		m.order.PutUint32(b, n)
 	}
@@ -42,7 +42,7 @@ func (m *machine) ifIndex(i *Interface) bits {
 	if i.Index <= 0 {
 		return unknownBits(4)
 	}
-	return m.number(uint32(i.Index), 4) //nolint:gosec // an interface index
+	return m.number(uint32(i.Index), 4) // an interface index
 }
 
 // nfproto is the family that the hook is of (NFPROTO_*).
