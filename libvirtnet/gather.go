@@ -29,8 +29,10 @@ func (c *Conn) State(ctx context.Context) (State, error) {
 		} else {
 			g.add("version", toError(opRead, "version of "+show(c.uri), err))
 		}
-		s.Networks = c.gatherNetworks(ctx, &g)
+		var wg sync.WaitGroup
+		wg.Go(func() { s.Networks = c.gatherNetworks(ctx, &g) })
 		s.Guests = c.gatherGuests(ctx, &g, true)
+		wg.Wait()
 		s.Gaps = g.sorted()
 		return s, g.broken
 	})
