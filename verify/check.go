@@ -9,6 +9,12 @@ type Check struct {
 	Title string // what is wrong, in a few words
 	// Severity is the worst with which the check fires.
 	Severity Severity
+	// Class is that of the most disturbing cure that the check may print.
+	Class Class
+	// Recorded: no sealed host can show this fault (hardware, or a service
+	// that a namespace cannot hold); the check is tested with recorded
+	// snapshots only.
+	Recorded bool
 	Doc      Doc
 	// Needs are the parts of the snapshot without which the check answers
 	// unknown.

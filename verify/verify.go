@@ -50,7 +50,7 @@ func (s Severity) AtLeast(limit Severity) bool { return s.rank() <= limit.rank()
 // Finding is one fault, or one check that could not be made.
 //
 // Subject, Network and Domain are the names as libvirt and the kernel have
-// them, whatever characters they hold; Message, Want, Have and Fix.Say are one
+// them, whatever characters they hold; Message, Evidence, Want, Have and Fix.Say are one
 // line each and printable.
 type Finding struct {
 	Check    string   `json:"check"`
@@ -59,9 +59,11 @@ type Finding struct {
 	Network  string   `json:"network"`
 	Domain   string   `json:"domain"`
 	Message  string   `json:"message"` // one line: what is wrong and its cause
-	Want     string   `json:"want"`
-	Have     string   `json:"have"`
-	Fix      Fix      `json:"fix"`
+	// Evidence is what was looked at: the attribute, sysctl, rule or process.
+	Evidence string `json:"evidence"`
+	Want     string `json:"want"`
+	Have     string `json:"have"`
+	Fix      Fix    `json:"fix"`
 }
 
 // Class says how much a fix may disturb.
