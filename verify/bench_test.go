@@ -40,6 +40,7 @@ func generate(guests, networks int) Snapshot {
 		s.Kernel.Links = append(s.Kernel.Links, l)
 		s.Kernel.Ports = append(s.Kernel.Ports, s.forwarding(nic.Target, nic.Bridge))
 	}
+	s.Firewall = iptablesRules(&s, "")
 	return s
 }
 

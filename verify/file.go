@@ -25,18 +25,25 @@ var (
 
 // Load reads a snapshot that Save wrote. It refuses what is larger than
 // MaxSize, cut off, followed by something else, no snapshot, or of a version
-// after [Version]. Fields that it does not know are left out.
-func Load(r io.Reader) (Snapshot, error) { return load(r, MaxSize) }
+// after [Version], the ruleset included. Fields that it does not know are left out.
+// An error wraps its cause once: "read snapshot: CAUSE".
+func Load(r io.Reader) (Snapshot, error) {
+	s, err := load(r, MaxSize)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("read snapshot: %w", err)
+	}
+	return s, nil
+}
 
 func load(r io.Reader, limit int64) (Snapshot, error) {
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	switch {
 	case err != nil:
-		return Snapshot{}, fmt.Errorf("read snapshot: %w", err)
+		return Snapshot{}, err
 	case int64(len(data)) > limit:
-		return Snapshot{}, fmt.Errorf("read snapshot: %w", ErrTooBig)
+		return Snapshot{}, ErrTooBig
 	case len(bytes.TrimSpace(data)) == 0:
-		return Snapshot{}, fmt.Errorf("read snapshot: empty: %w", ErrNotOne)
+		return Snapshot{}, fmt.Errorf("empty: %w", ErrNotOne)
 	}
 	var head struct {
 		Version *int             `json:"version"`
@@ -44,19 +51,19 @@ func load(r io.Reader, limit int64) (Snapshot, error) {
 		Kernel  *json.RawMessage `json:"kernel"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return Snapshot{}, fmt.Errorf("read snapshot: %w", explain(err))
+		return Snapshot{}, explain(err)
 	}
 	switch {
 	case head.Version == nil || *head.Version < 1:
-		return Snapshot{}, fmt.Errorf("read snapshot: no version: %w", ErrNotOne)
+		return Snapshot{}, fmt.Errorf("no version: %w", ErrNotOne)
 	case *head.Version > Version:
-		return Snapshot{}, fmt.Errorf("read snapshot: version %d, this kvnet reads up to %d: %w", *head.Version, Version, ErrNewer)
+		return Snapshot{}, fmt.Errorf("version %d, this kvnet reads up to %d: %w", *head.Version, Version, ErrNewer)
 	case head.Libvirt == nil || head.Kernel == nil:
-		return Snapshot{}, fmt.Errorf("read snapshot: needs libvirt and kernel: %w", ErrNotOne)
+		return Snapshot{}, fmt.Errorf("needs libvirt and kernel: %w", ErrNotOne)
 	}
 	var s Snapshot
 	if err := json.Unmarshal(data, &s); err != nil {
-		return Snapshot{}, fmt.Errorf("read snapshot: %w", explain(err))
+		return Snapshot{}, explain(err)
 	}
 	s.fill()
 	return s, nil

@@ -14,11 +14,12 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
 )
 
 func TestSaveAndLoad(t *testing.T) {
-	want := healthyHost()
+	want := withRules(healthyHost())
 	var b bytes.Buffer
 	if err := Save(&b, want); err != nil {
 		t.Fatal(err)
@@ -41,6 +42,11 @@ func TestLoadRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := good.String()
+	var filtered bytes.Buffer
+	if err := Save(&filtered, withRules(healthyHost())); err != nil {
+		t.Fatal(err)
+	}
+	ruled := filtered.String()
 	for _, test := range []struct {
 		name, text string
 		want       error  // nil: any
@@ -60,6 +66,13 @@ func TestLoadRefuses(t *testing.T) {
 		{"newer", strings.Replace(whole, `"version": 1`, `"version": 2`, 1), ErrNewer, "version 2"},
 		{"wrong type", `{"version":1,"libvirt":{"guests":"many"},"kernel":{}}`, nil, "guests"},
 		{"bad prefix", `{"version":1,"libvirt":{},"kernel":{"addresses":[{"prefix":"10.0.0.1/99"}]}}`, nil, "99"},
+		{"newer ruleset", `{"version":1,"libvirt":{},"kernel":{},"firewall":{"version":7,"tables":[]}}`, firewall.ErrNewer, "7"},
+		{"no ruleset", `{"version":1,"libvirt":{},"kernel":{},"firewall":{}}`, nil, "not a ruleset"},
+		{"ruleset of the wrong type", `{"version":1,"libvirt":{},"kernel":{},"firewall":{"version":1,"tables":"all"}}`, nil, "tables"},
+		{"ruleset with bad bytes", `{"version":1,"libvirt":{},"kernel":{},"firewall":{"version":1,"tables":[{"chains":[{"rules":[{"exprs":[{"data":"xyz"}]}]}]}]}}`, nil, "bytes"},
+		{"cut off in the ruleset", ruled[:strings.Index(ruled, "LIBVIRT_FWI")], nil, "cut off"},
+		{"more elements than a reading holds", `{"version":1,"libvirt":{},"kernel":{},"firewall":{"version":1,"tables":[{"sets":[{"elements":[` +
+			strings.Repeat("{},", firewall.MaxElements) + `{}]}]}]}}`, nil, "more than"},
 		{"deep", strings.Repeat("[", 100000), nil, "depth"},
 	} {
 		_, err := Load(strings.NewReader(test.text))

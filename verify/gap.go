@@ -32,6 +32,9 @@ const (
 	Sockets    Need = "kernel sockets"
 )
 
+// PacketFilter is the whole ruleset: a part of it decides nothing.
+const PacketFilter Need = "kernel firewall"
+
 // lack is a need that is not met, or not fully.
 type lack struct {
 	source string // as in Report.Gaps
@@ -55,14 +58,18 @@ func findGaps(s *Snapshot) gaps {
 	for _, gap := range s.Libvirt.Gaps {
 		g.libvirt(gap.Source, oneLine(gap.Message))
 	}
-	if why := notTheKernel(s); why != "" {
+	why := notTheKernel(s)
+	if why != "" {
 		g.add("kernel", why)
-		for _, n := range []Need{Links, Addresses, Routes, Rules, Forwarding, Sysctls, Sockets} {
+		for _, n := range []Need{Links, Addresses, Routes, Rules, Forwarding, Sysctls, Sockets, PacketFilter} {
 			g.lacks[n] = append(g.lacks[n], lack{source: "kernel", why: why})
 		}
 	}
 	for _, gap := range s.Kernel.Gaps {
 		g.kernel(gap.Source, oneLine(gap.Message))
+	}
+	if s.Firewall == nil && len(g.lacks[PacketFilter]) == 0 {
+		g.kernel(FirewallGap, "firewall was not read")
 	}
 	return g
 }
@@ -140,6 +147,8 @@ func (g *gaps) kernel(source, message string) {
 		g.lacks[Forwarding] = append(g.lacks[Forwarding], missing)
 	case "sysctl":
 		g.lacks[Sysctls] = append(g.lacks[Sysctls], missing)
+	case FirewallGap:
+		g.lacks[PacketFilter] = append(g.lacks[PacketFilter], missing)
 	case "socket":
 		g.lacks[Sockets] = append(g.lacks[Sockets], missing)
 	}

@@ -94,7 +94,7 @@ func needing(needs ...Need) []string {
 // TestGapsAnswerUnknown takes parts of a healthy host away, one at a time: the
 // checks that need them say so, and nothing else is said.
 func TestGapsAnswerUnknown(t *testing.T) {
-	kernel := []Need{Links, Addresses, Routes, Rules, Forwarding, Sysctls, Sockets}
+	kernel := []Need{Links, Addresses, Routes, Rules, Forwarding, Sysctls, Sockets, PacketFilter}
 	for _, test := range []struct {
 		name   string
 		change func(*Snapshot)
@@ -107,6 +107,8 @@ func TestGapsAnswerUnknown(t *testing.T) {
 		{"forwarding", func(s *Snapshot) { s.Kernel.Forwarding = nil; kernelGap(s, "forwarding") }, needing(Forwarding)},
 		{"sysctls", func(s *Snapshot) { s.Kernel.Sysctls = nil; kernelGap(s, "sysctls") }, needing(Sysctls)},
 		{"sockets", func(s *Snapshot) { s.Kernel.Sockets = nil; kernelGap(s, "sockets") }, needing(Sockets)},
+		{"firewall", func(s *Snapshot) { kernelGap(s, FirewallGap+" (nftables)") }, needing(PacketFilter)},
+		{"firewall of before it was read", func(s *Snapshot) { s.Firewall = nil }, needing(PacketFilter)},
 		{"neighbours are not needed", func(s *Snapshot) { kernelGap(s, "neighbours") }, nil},
 		{"owners are not needed", func(s *Snapshot) { kernelGap(s, "socket owners"); kernelGap(s, "holders") }, nil},
 		{"a sysctl without a gap", func(s *Snapshot) { delete(s.Kernel.Sysctls, ipForward) }, []string{"ip-forward-off"}},
@@ -132,7 +134,7 @@ func TestGapsAnswerUnknown(t *testing.T) {
 		{"both unknown", func(s *Snapshot) { s.Kernel.Namespace, s.Libvirt.Daemon.Namespace = 0, 0 }, needing(kernel...)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := healthyHost()
+			s := withRules(healthyHost())
 			test.change(&s)
 			r := Judge(s)
 			if diff := cmp.Diff(test.want, unknownChecks(t, r)); diff != "" {
@@ -161,7 +163,7 @@ func TestPartialGapJudgesTheRest(t *testing.T) {
 	s.Libvirt.Guests = s.Libvirt.Guests[1:]
 	libvirtGap(&s, "guest centos")
 	found := false
-	for _, f := range Judge(s).Findings {
+	for _, f := range judge(s).Findings {
 		found = found || f.Check == "tap-not-enslaved" && f.Severity == Error && f.Subject == "vnet3"
 	}
 	if !found {
@@ -219,7 +221,7 @@ func TestFollowersAreSilent(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := healthyHost()
 			test.change(&s)
-			if diff := cmp.Diff(test.want, names(Judge(s))); diff != "" {
+			if diff := cmp.Diff(test.want, names(judge(s))); diff != "" {
 				t.Errorf("findings (-want +have):\n%s", diff)
 			}
 		})
@@ -252,7 +254,7 @@ func TestOrder(t *testing.T) {
 		"tap-not-enslaved vnet1", "tap-not-enslaved vnet3", "dnsmasq-dead default",
 		"guest-link-down vnet0", "net-no-autostart default", "ip-forward-per-if-off kernel forwarding",
 	}
-	first := Judge(s)
+	first := judge(s)
 	if diff := cmp.Diff(want, names(first)); diff != "" {
 		t.Errorf("order (-want +have):\n%s", diff)
 	}
@@ -260,7 +262,7 @@ func TestOrder(t *testing.T) {
 		t.Errorf("worst %q, want error", first.Worst())
 	}
 	for range 20 {
-		if string(encode(t, Judge(s))) != string(encode(t, first)) {
+		if string(encode(t, judge(s))) != string(encode(t, first)) {
 			t.Fatal("two judgements of one snapshot differ")
 		}
 	}
@@ -269,7 +271,7 @@ func TestOrder(t *testing.T) {
 func TestJudgeLeavesTheSnapshotAlone(t *testing.T) {
 	for name, s := range goldenHosts() {
 		before := encode(t, s)
-		Judge(s)
+		judge(s)
 		Unsettled(s)
 		if string(before) != string(encode(t, s)) {
 			t.Errorf("%s was changed", name)
@@ -279,7 +281,7 @@ func TestJudgeLeavesTheSnapshotAlone(t *testing.T) {
 
 func TestReportRoundTrip(t *testing.T) {
 	for name, s := range goldenHosts() {
-		want := encode(t, Judge(s))
+		want := encode(t, judge(s))
 		var r Report
 		if err := json.Unmarshal(want, &r); err != nil {
 			t.Fatal(err)
@@ -308,7 +310,7 @@ func TestConflictOfAnInactiveNetwork(t *testing.T) {
 		s.guest("spare").Interfaces[0].Network = "lab"
 		s.Kernel.Sockets = append(s.Kernel.Sockets, bridge.Socket{Protocol: "udp", Address: n.Config.IPs[0].Address.Addr(), Port: 53, PID: 66, Command: "named"})
 		test.change(&s)
-		r := JudgeOnly(s, Options{Checks: []string{"dnsmasq-port-conflict"}})
+		r := judgeOnly(s, Options{Checks: []string{"dnsmasq-port-conflict"}})
 		if len(r.Findings) != 1 || r.Findings[0].Severity != test.want || r.Findings[0].Subject != "lab" {
 			t.Errorf("%s: %+v, want one %s on lab", test.name, r.Findings, test.want)
 		}
@@ -321,7 +323,7 @@ func TestNoConnectionIsTheReason(t *testing.T) {
 	s := healthyHost()
 	s.Libvirt = libvirtnet.State{Gaps: []libvirtnet.Gap{{Source: "connection", Message: "refused"}}}
 	want := Gap{Source: "kernel", Message: "without libvirt's answer there is nothing to hold the kernel against"}
-	if r := Judge(s); !slices.Contains(r.Gaps, want) {
+	if r := judge(s); !slices.Contains(r.Gaps, want) {
 		t.Errorf("have %v, want %v among them", r.Gaps, want)
 	}
 }

@@ -148,7 +148,7 @@ func TestBridgeMadeAnew(t *testing.T) {
 	s := healthyHost()
 	s.unplug("vnet0")
 	s.link("virbr0").MAC = "02:00:00:00:00:99"
-	for _, f := range Judge(s).Findings {
+	for _, f := range judge(s).Findings {
 		switch {
 		case f.Check == "bridge-mac-mismatch":
 		case f.Check != "tap-not-enslaved":

@@ -30,11 +30,11 @@ func TestJudgeOnlySubjects(t *testing.T) {
 		{"lan", []string{"port-isolated-unexpected eth0"}},
 		{"nothing of that name", nil},
 	} {
-		r := JudgeOnly(broken(), Options{Subjects: []string{test.subject}})
+		r := judgeOnly(broken(), Options{Subjects: []string{test.subject}})
 		if diff := cmp.Diff(test.want, names(r)); diff != "" {
 			t.Errorf("%s (-want +have):\n%s", test.subject, diff)
 		}
-		if whole := Judge(broken()); r.Checks >= whole.Checks {
+		if whole := judge(broken()); r.Checks >= whole.Checks {
 			t.Errorf("%s: %d verdicts, not fewer than the whole host's %d", test.subject, r.Checks, whole.Checks)
 		}
 	}
@@ -50,7 +50,7 @@ func TestJudgeOnlyCounts(t *testing.T) {
 		{Options{Subjects: []string{"default"}}, 1, 3, 3, 1},
 		{Options{Subjects: []string{"default", "br0"}}, 2, 3, 5, 2},
 	} {
-		r := JudgeOnly(healthyHost(), test.options)
+		r := judgeOnly(healthyHost(), test.options)
 		have := []int{r.Networks, r.Guests, r.Interfaces, r.Bridges}
 		if diff := cmp.Diff([]int{test.networks, test.guests, test.interfaces, test.bridges}, have); diff != "" {
 			t.Errorf("%v (-want +have):\n%s", test.options.Subjects, diff)
@@ -67,21 +67,21 @@ func TestJudgeOnlyChecks(t *testing.T) {
 	sum := 0
 	for _, c := range Checks() {
 		var want []string
-		for _, f := range Judge(s).Findings {
+		for _, f := range judge(s).Findings {
 			if f.Check == c.ID {
 				want = append(want, f.Check+" "+f.Subject)
 			}
 		}
-		r := JudgeOnly(s, Options{Checks: []string{c.ID}})
+		r := judgeOnly(s, Options{Checks: []string{c.ID}})
 		if diff := cmp.Diff(want, names(r)); diff != "" {
 			t.Errorf("%s (-want +have):\n%s", c.ID, diff)
 		}
 		sum += r.Checks
 	}
-	if whole := Judge(s).Checks; sum != whole {
+	if whole := judge(s).Checks; sum != whole {
 		t.Errorf("the checks one by one reach %d verdicts, together %d", sum, whole)
 	}
-	if r := JudgeOnly(s, Options{Checks: []string{"no-such-check"}}); len(r.Findings) != 0 || r.Checks != 0 {
+	if r := judgeOnly(s, Options{Checks: []string{"no-such-check"}}); len(r.Findings) != 0 || r.Checks != 0 {
 		t.Errorf("an unknown check: %+v", r)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
 )
 
@@ -17,7 +18,15 @@ type Snapshot struct {
 	URI     string           `json:"uri"`
 	Libvirt libvirtnet.State `json:"libvirt"`
 	Kernel  bridge.State     `json:"kernel"`
+	// Firewall is the packet filter of the kernel half; nil where it was not
+	// read. Gaps of the kernel half whose source begins with [FirewallGap] say
+	// why; a document of before it was read has none.
+	Firewall *firewall.Ruleset `json:"firewall,omitempty"`
 }
+
+// FirewallGap is the source of a gap of the kernel half that is one of the
+// packet filter.
+const FirewallGap = "firewall"
 
 // Severity of a finding.
 type Severity string

@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 )
 
@@ -160,7 +161,7 @@ type Translation struct {
 func ParseRuleset(b []byte) (Ruleset, error) {
 	var rs Ruleset
 	if err := json.Unmarshal(b, &rs); err != nil {
-		return rs, errRuleset(err)
+		return rs, fmt.Errorf("read ruleset: %w", err)
 	}
-	return rs, rs.check()
+	return rs, nil
 }

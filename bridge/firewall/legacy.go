@@ -42,7 +42,9 @@ func ParseSave(family string, text []byte) ([]Table, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("parse save: %w", err)
 	}
-	return p.tables, nil
+	rs := Ruleset{Tables: p.tables}
+	rs.finish()
+	return rs.Tables, nil
 }
 
 func (p *saveParser) line(line string) error {

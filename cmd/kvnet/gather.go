@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/verify"
 )
@@ -22,8 +23,8 @@ type gathered struct {
 // err says why the snapshot lacks one of its halves altogether.
 func (g gathered) err() error { return errors.Join(g.libvirtErr, g.kernelErr) }
 
-// gather asks libvirt and reads the kernel at the same time. It does not
-// fail: a half that cannot be had is a gap, and the other goes on. The kernel
+// gather asks libvirt, reads the kernel and its packet filter at the same
+// time. It does not fail: a half that cannot be had is a gap, and the other goes on. The kernel
 // half stays empty where libvirt works for another host.
 func gather(ctx context.Context, uri string) gathered {
 	g := gathered{Snapshot: verify.Snapshot{Version: verify.Version, Taken: time.Now().UTC(), URI: uri}}
@@ -32,7 +33,14 @@ func gather(ctx context.Context, uri string) gathered {
 		defer close(done)
 		g.Libvirt, g.libvirtErr = askLibvirt(ctx, uri)
 	}()
+	var filter packetFilter
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		filter = readFirewall(ctx)
+	}()
 	kernel, err := bridge.Read(ctx)
+	<-read
 	<-done
 	if g.Libvirt.URI != "" {
 		g.URI = g.Libvirt.URI
@@ -47,10 +55,35 @@ func gather(ctx context.Context, uri string) gathered {
 	if err != nil {
 		kernel.Gaps = append(kernel.Gaps, bridge.Gap{Source: "links", Message: err.Error()})
 	}
-	g.Kernel = completeKernel(kernel)
+	kernel.Gaps = append(kernel.Gaps, filter.gaps...)
+	g.Kernel, g.Firewall = completeKernel(kernel), filter.rules
 	g.proveNamespace(ctx)
 	g.findHolders()
 	return g
+}
+
+// packetFilter is the ruleset, nil if nothing of it could be read, and what is
+// missing in it.
+type packetFilter struct {
+	rules *firewall.Ruleset
+	gaps  []bridge.Gap
+}
+
+// readFirewall reads the packet filter. What is missing, all of it for a user
+// without CAP_NET_ADMIN, is a gap of the kernel half.
+func readFirewall(ctx context.Context) packetFilter {
+	var f packetFilter
+	rules, gaps, err := firewall.Read(ctx)
+	for _, g := range gaps {
+		f.gaps = append(f.gaps, bridge.Gap{Source: verify.FirewallGap + " (" + g.Source + ")", Message: g.Message})
+	}
+	switch {
+	case err == nil:
+		f.rules = &rules
+	case len(gaps) == 0:
+		f.gaps = append(f.gaps, bridge.Gap{Source: verify.FirewallGap, Message: err.Error()})
+	}
+	return f
 }
 
 // proveNamespace finds the daemon's namespace for a user who may not look at

@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -94,23 +92,19 @@ func writeFile(path string, data []byte) (err error) {
 
 // readSnapshot reads what snapshot wrote; "-" is standard input.
 func readSnapshot(e *env, path string) (verify.Snapshot, error) {
-	var s verify.Snapshot
-	var data []byte
-	var err error
-	if path == "-" {
-		data, err = io.ReadAll(e.in)
-	} else {
-		data, err = os.ReadFile(path)
+	var in io.Reader = e.in
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return verify.Snapshot{}, &failure{op: "read snapshot", object: path, err: bareCause(err)}
+		}
+		defer f.Close()
+		in = f
 	}
+	s, err := verify.Load(in)
 	if err != nil {
-		return s, &failure{op: "read snapshot", object: path, err: bareCause(err)}
-	}
-	if err := json.Unmarshal(data, &s); err != nil {
-		return s, &failure{op: "read snapshot", object: path, err: err, hint: "kvnet snapshot FILE writes one"}
-	}
-	if s.Version != verify.Version {
-		return s, &failure{op: "read snapshot", object: path, err: fmt.Errorf("document version %d, want %d", s.Version, verify.Version),
-			hint: "kvnet snapshot FILE writes one that this kvnet reads"}
+		cause := bareCause(errors.Unwrap(err)) // the words before it are said here
+		return s, &failure{op: "read snapshot", object: path, err: cause, hint: "kvnet snapshot FILE writes one that this kvnet reads"}
 	}
 	s.Libvirt, s.Kernel = completeLibvirt(s.Libvirt), completeKernel(s.Kernel)
 	return s, nil

@@ -29,8 +29,8 @@ var floors = map[string][]string{
 	"bridge":           nil,
 	"bridge/firewall":  nil,
 	"libvirtnet":       {"xml"},
-	"verify":           {"bridge", "libvirtnet", "xml"},
-	"cmd/kvnet":        {"bridge", "libvirtnet", "verify", "xml"},
+	"verify":           {"bridge", "bridge/firewall", "libvirtnet", "xml"},
+	"cmd/kvnet":        {"bridge", "bridge/firewall", "libvirtnet", "verify", "xml"},
 	"cmd/kvlab":        {"integration/host"},
 	"integration":      nil,
 	"integration/host": nil,
@@ -117,7 +117,7 @@ func TestJudgeBuildsWithoutCgo(t *testing.T) {
 			t.Errorf("verify reaches %s without cgo", p.ImportPath)
 		}
 	}
-	goTool(t, "0", "build", "./xml", "./bridge", "./libvirtnet", "./verify")
+	goTool(t, "0", "build", "./xml", "./bridge", "./bridge/firewall", "./libvirtnet", "./verify")
 }
 
 // go.mod and the table in docs/dependencies.md name the same modules: each
