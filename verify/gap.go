@@ -71,6 +71,7 @@ func findGaps(s *Snapshot) gaps {
 	if s.Firewall == nil && len(g.lacks[PacketFilter]) == 0 {
 		g.kernel(FirewallGap, "firewall was not read")
 	}
+	g.services(s)
 	return g
 }
 

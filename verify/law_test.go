@@ -134,7 +134,7 @@ func TestGapsAnswerUnknown(t *testing.T) {
 		{"both unknown", func(s *Snapshot) { s.Kernel.Namespace, s.Libvirt.Daemon.Namespace = 0, 0 }, needing(kernel...)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := withRules(healthyHost())
+			s := whole(healthyHost())
 			test.change(&s)
 			r := Judge(s)
 			if diff := cmp.Diff(test.want, unknownChecks(t, r)); diff != "" {

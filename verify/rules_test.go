@@ -13,10 +13,10 @@ import (
 )
 
 // judge and judgeOnly are Judge and JudgeOnly for a host whose document tells
-// nothing of its packet filter: it has libvirt's own rules then.
-func judge(s Snapshot) Report { return Judge(withRules(s)) }
+// nothing of its packet filter or services: it has healthy ones then.
+func judge(s Snapshot) Report { return Judge(whole(s)) }
 
-func judgeOnly(s Snapshot, o Options) Report { return JudgeOnly(withRules(s), o) }
+func judgeOnly(s Snapshot, o Options) Report { return JudgeOnly(whole(s), o) }
 
 // withRules gives a host without a ruleset the one that libvirt's iptables
 // backend makes for its active networks.

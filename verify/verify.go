@@ -6,6 +6,7 @@ import (
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/services"
 )
 
 // Version of the snapshot document that this package writes and reads.
@@ -22,6 +23,9 @@ type Snapshot struct {
 	// read. Gaps of the kernel half whose source begins with [FirewallGap] say
 	// why; a document of before it was read has none.
 	Firewall *firewall.Ruleset `json:"firewall,omitempty"`
+	// Services is what stands around libvirt and the kernel on the daemon's
+	// machine; nil where it was not read.
+	Services *services.State `json:"services,omitempty"`
 }
 
 // FirewallGap is the source of a gap of the kernel half that is one of the

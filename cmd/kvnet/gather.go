@@ -10,6 +10,7 @@ import (
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/services"
 	"github.com/kvnet/kvnet/verify"
 )
 
@@ -39,6 +40,8 @@ func gather(ctx context.Context, uri string) gathered {
 		defer close(read)
 		filter = readFirewall(ctx)
 	}()
+	around := make(chan *services.State, 1)
+	go func() { around <- readServices(ctx) }()
 	kernel, err := bridge.Read(ctx)
 	<-read
 	<-done
@@ -57,9 +60,31 @@ func gather(ctx context.Context, uri string) gathered {
 	}
 	kernel.Gaps = append(kernel.Gaps, filter.gaps...)
 	g.Kernel, g.Firewall = completeKernel(kernel), filter.rules
+	g.Services = <-around
 	g.proveNamespace(ctx)
+	g.proveFiles()
 	g.findHolders()
 	return g
+}
+
+// readServices reads what stands around libvirt and the kernel. Who answers
+// slowly there is a gap, and nobody waits for him longer.
+func readServices(ctx context.Context) *services.State {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	s := services.Read(ctx, services.Options{})
+	return &s
+}
+
+// proveFiles finds out whether libvirt's daemon has the files that were read.
+func (g *gathered) proveFiles() {
+	pid := g.Libvirt.Daemon.PID
+	if pid == 0 {
+		return
+	}
+	if same, err := services.SameFiles(services.Options{}, pid); err == nil && same {
+		g.Services.ProvenFor = pid
+	}
 }
 
 // packetFilter is the ruleset, nil if nothing of it could be read, and what is

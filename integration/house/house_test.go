@@ -29,8 +29,9 @@ var floors = map[string][]string{
 	"bridge":           nil,
 	"bridge/firewall":  nil,
 	"libvirtnet":       {"xml"},
-	"verify":           {"bridge", "bridge/firewall", "libvirtnet", "xml"},
-	"cmd/kvnet":        {"bridge", "bridge/firewall", "libvirtnet", "verify", "xml"},
+	"services":         nil,
+	"verify":           {"bridge", "bridge/firewall", "libvirtnet", "services", "xml"},
+	"cmd/kvnet":        {"bridge", "bridge/firewall", "libvirtnet", "services", "verify", "xml"},
 	"cmd/kvlab":        {"integration/host"},
 	"integration":      nil,
 	"integration/host": nil,
@@ -47,6 +48,7 @@ var strangers = map[string][]string{
 	"bridge":           {"libvirt.org/go/libvirt", "libvirt.org/go/libvirtxml", "github.com/beevik/etree"},
 	"bridge/firewall":  {"libvirt.org/go/libvirt", "libvirt.org/go/libvirtxml", "github.com/beevik/etree"},
 	"libvirtnet":       {"github.com/vishvananda/netlink"},
+	"services":         {"libvirt.org/go/libvirt", "libvirt.org/go/libvirtxml", "github.com/vishvananda/netlink"},
 	"integration/host": {"libvirt.org/go/libvirt"},
 	"cmd/kvlab":        {"libvirt.org/go/libvirt"},
 }
@@ -117,7 +119,7 @@ func TestJudgeBuildsWithoutCgo(t *testing.T) {
 			t.Errorf("verify reaches %s without cgo", p.ImportPath)
 		}
 	}
-	goTool(t, "0", "build", "./xml", "./bridge", "./bridge/firewall", "./libvirtnet", "./verify")
+	goTool(t, "0", "build", "./xml", "./bridge", "./bridge/firewall", "./libvirtnet", "./services", "./verify")
 }
 
 // go.mod and the table in docs/dependencies.md name the same modules: each
