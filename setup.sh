@@ -5,6 +5,7 @@
 #
 #   setup.sh tools    what building needs: a C compiler and Go
 #   setup.sh hosts    what sealed hosts need: libvirt, QEMU and their company
+#   setup.sh root     a root folder with a newer Debian's libvirt: .cache/trixie
 #   setup.sh lists    update the package lists
 #   setup.sh godir    print the folder of the go command to use
 #   setup.sh asroot CMD...   run CMD as root with this environment
@@ -29,6 +30,16 @@ host_packages=(
   iproute2 bridge-utils   # ip, bridge and brctl: second roads in tests
   busybox-static          # a guest's whole user land
   procps util-linux mount # sysctl, nsenter and mount inside a sealed host
+  mmdebstrap              # the root folder below
+)
+
+# A second Debian, in a folder: the tests run on its libvirt, too. Nothing of
+# it ever runs outside of a sealed host.
+root_suite=trixie
+root_packages=(
+  libvirt-daemon-system libvirt-clients qemu-system-x86 dnsmasq-base iptables nftables
+  iproute2 bridge-utils busybox-static procps
+  ethtool                 # stands in for what a kernel lacks: integration/host/firewall.go
 )
 
 # The toolchain to fetch where no Go is new enough for go.mod; at least go.mod's version.
@@ -38,6 +49,7 @@ any_go=1.16 # old enough for every Debian, new enough to fetch that one
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$top/.cache
 log=$cache/setup.log
+root=$cache/$root_suite
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -175,6 +187,47 @@ fetch_go() {
   rm -rf "$tmp"
 }
 
+# mirror prints where apt gets this Debian from; another release is beside it.
+# shellcheck disable=SC2016 # expanded by apt
+mirror() {
+  local from=${KVNET_MIRROR-}
+  [ -n "$from" ] || from=$(apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+    awk '$1 == "Debian" && $2 !~ /-/ { print $3; exit }')
+  printf '%s\n' "${from:-http://deb.debian.org/debian}"
+}
+
+# make_root is the part of ensure_root that runs as root. The folder is there
+# whole or not at all, and the stamp says of what.
+make_root() {
+  local stamp=$1 from new=$root.new
+  exec 8>"$root.lock"
+  flock 8
+  root_is "$stamp" && return
+  from=$(mirror)
+  say "making a root folder of Debian $root_suite for tests, once (about a minute)"
+  rm -rf "$new" "$root" "$root.stamp"
+  # The exclusions halve the time; unsafe-io is what a folder that can be made again may have.
+  mmdebstrap --mode=root --variant=minbase --components=main --include="${root_packages[*]}" \
+    --aptopt='Acquire::Retries "2"' --aptopt='Acquire::http::Timeout "20"' --aptopt='Acquire::https::Timeout "20"' \
+    --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' \
+    "$root_suite" "$new" "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $from $root_suite main" \
+    >"$root.log" 2>&1 8>&- || {
+    rm -rf "$new"
+    die "make the Debian $root_suite folder from $from: $(grep -m 1 '^E:' "$root.log" || tail -n 1 "$root.log") (is that mirror reachable? KVNET_MIRROR names another; $root.log has it all)"
+  }
+  mv "$new" "$root"
+  printf '%s\n' "$stamp" >"$root.stamp"
+}
+
+root_is() { [ -d "$root" ] && [ "$(cat "$root.stamp" 2>/dev/null)" = "$1" ]; }
+
+ensure_root() {
+  local stamp="$root_suite ${root_packages[*]}"
+  mkdir -p "$cache"
+  root_is "$stamp" || as_root bash "$top/setup.sh" make-root "$stamp"
+}
+
 ensure_tools() {
   # Made by the user, before sudo makes them root's.
   mkdir -p "$cache"
@@ -189,11 +242,13 @@ ensure_tools() {
 case ${1-} in
   tools) ensure_tools ;;
   hosts) ensure_packages "${host_packages[@]}" ;;
+  root) ensure_root ;;
   lists) as_root bash "$top/setup.sh" update ;;
   godir) find_go "$(go_wanted)" || die "no Go $(go_wanted) or newer here: run make setup" ;;
   asroot) shift && as_root "$@" ;;
-  # As root, for ensure_packages and lists:
+  # As root, for ensure_packages, ensure_root and lists:
   packages) shift && install_packages "$@" ;;
+  make-root) shift && make_root "$@" ;;
   update) update_lists ;;
-  *) die "want tools, hosts, lists, godir or asroot CMD" ;;
+  *) die "want tools, hosts, root, lists, godir or asroot CMD" ;;
 esac

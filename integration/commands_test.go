@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -40,6 +39,7 @@ func commands() map[string]command {
 
 // scene is what one script has made: its host, and the last finding.
 type scene struct {
+	road road
 	host *host.Host
 	cure []string
 }
@@ -59,9 +59,10 @@ func here(ts *testscript.TestScript) *scene {
 func startHost(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	h, err := host.Start(ctx, host.Options{Root: os.Getenv("KVNET_TEST_ROOT"), Bind: []string{programs, ts.Getenv("WORK")}})
+	s := ts.Value(sceneKey{}).(*scene)
+	h, err := host.Start(ctx, host.Options{Root: s.road.root, Firewall: s.road.firewall, Bind: []string{programs, ts.Getenv("WORK")}})
 	ts.Check(err)
-	ts.Value(sceneKey{}).(*scene).host = h
+	s.host = h
 	ts.Defer(func() { ts.Check(h.Close()) })
 	for _, arg := range args {
 		furnish, known := furniture[arg]

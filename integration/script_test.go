@@ -49,24 +49,25 @@ func withPrograms(run func() int) (code int, err error) {
 }
 
 // TestStory plays what a user does, from an empty host to a healed one.
-func TestStory(t *testing.T) { scripts(t, "testdata/story") }
+func TestStory(t *testing.T) { scripts(t, machineRoad(t), all(t, "testdata/story")) }
 
 // TestFaults breaks a host in every way that verify knows, one script a check.
-func TestFaults(t *testing.T) { scripts(t, "testdata/fault") }
+func TestFaults(t *testing.T) { scripts(t, machineRoad(t), all(t, "testdata/fault")) }
 
 // TestHealthy makes hosts that look odd and are well: verify says nothing.
-func TestHealthy(t *testing.T) { scripts(t, "testdata/healthy") }
+func TestHealthy(t *testing.T) { scripts(t, machineRoad(t), all(t, "testdata/healthy")) }
 
-func scripts(t *testing.T, dir string) {
+func scripts(t *testing.T, r road, files []string) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 dir,
+		Files:               files,
 		Cmds:                commands(),
+		Condition:           r.holds,
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 		ContinueOnError:     false,
 		Setup: func(env *testscript.Env) error {
-			env.Values[sceneKey{}] = &scene{}
-			env.Setenv("PATH", programs+":"+os.Getenv("PATH"))
+			env.Values[sceneKey{}] = &scene{road: r}
+			env.Setenv("PATH", programs+":/usr/local/sbin:"+os.Getenv("PATH"))
 			return nil
 		},
 	})

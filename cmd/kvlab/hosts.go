@@ -16,7 +16,13 @@ func startFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "root", Usage: "run libvirt from the root folder `DIR` (not written to)"},
 		&cli.StringSliceFlag{Name: "bind", Usage: "with --root: show the machine's `PATH` inside too (repeatable)"},
+		&cli.StringFlag{Name: "firewall", Usage: "let libvirt make its rules with `BACKEND` iptables or nftables (libvirt 10.4 and newer)"},
 	}
+}
+
+// options are what startFlags say.
+func options(c *cli.Context) host.Options {
+	return host.Options{Root: c.String("root"), Bind: c.StringSlice("bind"), Firewall: c.String("firewall")}
 }
 
 func (p *program) upCommand() *cli.Command {
@@ -28,7 +34,9 @@ func (p *program) upCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			h, err := host.Start(c.Context, host.Options{Name: args[0], Root: c.String("root"), Bind: c.StringSlice("bind")})
+			opt := options(c)
+			opt.Name = args[0]
+			h, err := host.Start(c.Context, opt)
 			if err != nil {
 				return err
 			}
@@ -125,7 +133,7 @@ func (p *program) runCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			h, err := host.Start(c.Context, host.Options{Root: c.String("root"), Bind: c.StringSlice("bind")})
+			h, err := host.Start(c.Context, options(c))
 			if err != nil {
 				return err
 			}

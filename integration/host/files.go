@@ -43,6 +43,9 @@ func privateFiles(s setup) error {
 	if err := keep.restore(root); err != nil {
 		return err
 	}
+	if err := chooseFirewall(root, s.Firewall); err != nil {
+		return err
+	}
 	if err := mountTmpfs(root+"/run", "mode=0755"); err != nil {
 		return err
 	}

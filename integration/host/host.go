@@ -30,6 +30,9 @@ type Options struct {
 	Name string   // generated when empty
 	Root string   // run everything from this root folder (never written to)
 	Bind []string // paths of the machine that are to be seen inside Root too
+	// Firewall is the backend with which libvirt makes its rules, IPTables or
+	// NFTables; libvirt's own choice when empty.
+	Firewall string
 }
 
 // Host is one running sealed host.
@@ -48,6 +51,7 @@ const bringUpLimit = 60 * time.Second
 type setup struct {
 	Name, Root   string
 	Bind         []string
+	Firewall     string
 	Capabilities string // folder with libvirt's knowledge of this QEMU, may be absent
 }
 
@@ -149,7 +153,7 @@ func launch(ctx context.Context, opt Options, socket *os.File) (_ *Host, err err
 
 // await tells the first process what to do and reads how that went.
 func (h *Host) await(ctx context.Context, opt Options, said *os.File) error {
-	word := setup{Name: opt.Name, Root: opt.Root, Bind: opt.Bind, Capabilities: capabilityCache(opt.Root)}
+	word := setup{Name: opt.Name, Root: opt.Root, Bind: opt.Bind, Firewall: opt.Firewall, Capabilities: capabilityCache(opt.Root)}
 	if err := json.NewEncoder(h.leash).Encode(word); err != nil {
 		return fmt.Errorf("tell first process: %w", err)
 	}
