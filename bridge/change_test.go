@@ -41,7 +41,7 @@ func facts(t *testing.T) State {
 	if len(s.Gaps) > 0 {
 		t.Fatalf("gaps: %+v", s.Gaps)
 	}
-	s.Neighbours, s.FDB, s.Gaps = nil, nil, nil
+	s.Neighbours, s.NeighbourTables, s.FDB, s.Gaps = nil, nil, nil, nil
 	for i := range s.Links {
 		s.Links[i].Oper, s.Links[i].Carrier = "", false
 	}

@@ -50,6 +50,7 @@ func parseNeighbour(b []byte) (neighbourMsg, bool, error) {
 				return errTruncated
 			}
 			n.Age = ticks(uint64(u32(v[cacheConfirmed:])))
+			n.Updated = ticks(uint64(u32(v[cacheUpdated:])))
 		}
 		return err
 	})

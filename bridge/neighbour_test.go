@@ -31,6 +31,8 @@ func TestNeighboursAgreeWithIP(t *testing.T) {
 		if confirmed, ok := w["confirmed"].(float64); ok { // seconds; a tick may pass between the roads
 			age := float64(n.Age) / 1000
 			check(t, n.IP.String()+" age", age > confirmed-0.1 && age < confirmed+1.1, true)
+			updated := w["updated"].(float64)
+			check(t, n.IP.String()+" updated", float64(n.Updated)/1000 > updated-0.1 && float64(n.Updated)/1000 < updated+1.1, true)
 			aged++
 		}
 		seen[n.State] = true

@@ -13,6 +13,8 @@ const (
 	netconfIfindex    = 1
 	netconfForwarding = 2
 	netconfRPFilter   = 3
+	netconfProxy      = 5
+	netconfLinkdown   = 6
 	netconfAll        = -1
 	netconfDefault    = -2
 )
@@ -45,6 +47,10 @@ func parseNetconf(b []byte) (forwardingMsg, bool, error) {
 			f.On = u32(v) != 0
 		case netconfRPFilter:
 			f.RPFilter = int(u32(v))
+		case netconfProxy:
+			f.Proxy = u32(v) != 0
+		case netconfLinkdown:
+			f.IgnoreLinkdown = u32(v) != 0
 		}
 		return nil
 	})

@@ -17,6 +17,8 @@ func TestForwardingAgreesWithProc(t *testing.T) {
 		sysctl -qw net.ipv4.conf.br0.rp_filter=2
 		sysctl -qw net.ipv4.conf.all.rp_filter=1
 		sysctl -qw net.ipv6.conf.br0.forwarding=1
+		sysctl -qw net.ipv4.conf.br0.proxy_arp=1
+		sysctl -qw net.ipv4.conf.br/1.ignore_routes_with_linkdown=1
 	`)
 	list := read(t).Forwarding
 	links := []string{"all", "default", "lo", "br0", "br.1"}
@@ -27,6 +29,8 @@ func TestForwardingAgreesWithProc(t *testing.T) {
 			dir := "/proc/sys/net/ipv" + strconv.Itoa(family) + "/conf/" + link
 			check(t, link+" forwarding", strconv.Itoa(number(f.On))+"\n", sh(t, "cat "+dir+"/forwarding"))
 			if family == 4 {
+				check(t, link+" proxy", strconv.Itoa(number(f.Proxy))+"\n", sh(t, "cat "+dir+"/proxy_arp"))
+				check(t, link+" linkdown", strconv.Itoa(number(f.IgnoreLinkdown))+"\n", sh(t, "cat "+dir+"/ignore_routes_with_linkdown"))
 				check(t, link+" rp_filter", strconv.Itoa(f.RPFilter)+"\n", sh(t, "cat "+dir+"/rp_filter"))
 			}
 		}

@@ -38,6 +38,7 @@ func Read(ctx context.Context) (State, error) {
 	r.part("routes", r.routes)
 	r.part("rules", r.rules)
 	r.part("neighbours", r.neighbours)
+	r.part("neighbour tables", r.neighbourTables)
 	r.part("fdb", r.fdb)
 	r.part("forwarding", r.forwarding)
 	r.part("sysctls", r.sysctls)
@@ -125,6 +126,7 @@ func (r *reader) routes() error {
 	for _, one := range list {
 		r.state.Routes = append(r.state.Routes, one.expand(r.names)...)
 	}
+	r.part("autoconfigured routes", r.markAutoconf)
 	return err
 }
 
@@ -140,6 +142,11 @@ func (r *reader) neighbours() error {
 		n.Link = r.names.of(n.index)
 		r.state.Neighbours = append(r.state.Neighbours, n.Neighbour)
 	}
+	return err
+}
+
+func (r *reader) neighbourTables() (err error) {
+	r.state.NeighbourTables, err = r.conn.neighbourTables(r.ctx)
 	return err
 }
 
@@ -161,7 +168,7 @@ func (r *reader) forwarding() error {
 }
 
 func (r *reader) sysctls() error {
-	values, err := readSysctls(r.state.Bridges)
+	values, err := readSysctls(r.state.Bridges, r.state.Routes)
 	r.state.Sysctls = values
 	return err
 }
@@ -202,6 +209,9 @@ func (s *State) sort() {
 	})
 	slices.SortStableFunc(s.Neighbours, func(a, b Neighbour) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), a.IP.Compare(b.IP))
+	})
+	slices.SortStableFunc(s.NeighbourTables, func(a, b NeighbourTable) int {
+		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Name, b.Name))
 	})
 	slices.SortStableFunc(s.FDB, func(a, b FDBEntry) int {
 		return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Port, b.Port), cmp.Compare(a.MAC, b.MAC),

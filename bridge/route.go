@@ -44,6 +44,9 @@ func parseRoute(b []byte) (routeMsg, bool, error) {
 		return r, false, nil
 	}
 	r.Table = int(b[4])
+	if family == afInet {
+		r.TOS = int(b[3])
+	}
 	r.Protocol, r.Scope, r.Type = routeProtocol(b[5]), scope(b[6]), routeType(b[7])
 	one := hop{down: flags&(unix.RTNH_F_DEAD|unix.RTNH_F_LINKDOWN) != 0}
 	var dst, from []byte

@@ -7,20 +7,22 @@ import "net/netip"
 type State struct {
 	// Namespace is the inode of the network namespace that was read; 0 when
 	// that is unknown.
-	Namespace  uint64            `json:"namespace"`
-	Links      []Link            `json:"links"`
-	Bridges    []Bridge          `json:"bridges"`
-	Ports      []Port            `json:"ports"`
-	Addresses  []Address         `json:"addresses"`
-	Routes     []Route           `json:"routes"`
-	Rules      []Rule            `json:"rules"`
-	Neighbours []Neighbour       `json:"neighbours"`
-	FDB        []FDBEntry        `json:"fdb"`
-	Forwarding []Forwarding      `json:"forwarding"`
-	Sysctls    map[string]string `json:"sysctls"` // dotted names, net.ipv4.ip_forward
-	Sockets    []Socket          `json:"sockets"`
-	Holders    []Holder          `json:"holders"` // filled by FindHolders, for the taps asked for
-	Gaps       []Gap             `json:"gaps"`
+	Namespace  uint64      `json:"namespace"`
+	Links      []Link      `json:"links"`
+	Bridges    []Bridge    `json:"bridges"`
+	Ports      []Port      `json:"ports"`
+	Addresses  []Address   `json:"addresses"`
+	Routes     []Route     `json:"routes"`
+	Rules      []Rule      `json:"rules"`
+	Neighbours []Neighbour `json:"neighbours"`
+	// NeighbourTables are the limits of the tables behind Neighbours.
+	NeighbourTables []NeighbourTable  `json:"neighbour_tables,omitempty"`
+	FDB             []FDBEntry        `json:"fdb"`
+	Forwarding      []Forwarding      `json:"forwarding"`
+	Sysctls         map[string]string `json:"sysctls"` // dotted names, net.ipv4.ip_forward
+	Sockets         []Socket          `json:"sockets"`
+	Holders         []Holder          `json:"holders"` // filled by FindHolders, for the taps asked for
+	Gaps            []Gap             `json:"gaps"`
 }
 
 // Gap is something that could not be read.
@@ -133,6 +135,11 @@ type Route struct {
 	MTU      int          `json:"mtu,omitempty"`
 	// From limits the route to packets from these sources (IPv6 only).
 	From netip.Prefix `json:"from,omitzero"`
+	// TOS limits the route to packets with this type of service (IPv4 only).
+	TOS int `json:"tos,omitempty"`
+	// Autoconf: the kernel made the route of a router advertisement
+	// (RTF_ADDRCONF), and no program did.
+	Autoconf bool `json:"autoconf,omitempty"`
 }
 
 // Rule is one policy routing rule (RTM_GETRULE).
@@ -168,6 +175,24 @@ type Neighbour struct {
 	// (NDA_CACHEINFO, ndm_confirmed). It says nothing of entries that never
 	// were: incomplete, failed, permanent.
 	Age int64 `json:"age_ms"`
+	// Updated is the time since the state last changed, in milliseconds
+	// (ndm_updated): of a failed entry, since it was given up.
+	Updated int64 `json:"updated_ms,omitempty"`
+}
+
+// NeighbourTable is the table behind the neighbours of a family, ARP's or
+// ND's (RTM_GETNEIGHTBL). The kernel has one for all namespaces together.
+type NeighbourTable struct {
+	Name    string `json:"name"`   // arp_cache, ndisc_cache
+	Family  int    `json:"family"` // 4 or 6
+	Entries int    `json:"entries"`
+	// Thresh1 to Thresh3 are gc_thresh1 to gc_thresh3: below the first nothing
+	// is collected, above the last nothing is added.
+	Thresh1 int `json:"thresh1"`
+	Thresh2 int `json:"thresh2"`
+	Thresh3 int `json:"thresh3"`
+	// Fulls counts the entries that were refused since the kernel started.
+	Fulls uint64 `json:"fulls,omitempty"`
 }
 
 // FDBEntry is an entry of a bridge's forwarding database (RTM_GETNEIGH of
@@ -192,6 +217,11 @@ type Forwarding struct {
 	On     bool   `json:"on"`
 	// RPFilter is 0 off, 1 strict, 2 loose (IPv4 only).
 	RPFilter int `json:"rp_filter,omitempty"`
+	// Proxy: the host answers ARP or ND for others (proxy_arp, proxy_ndp).
+	Proxy bool `json:"proxy,omitempty"`
+	// IgnoreLinkdown: routes over the link count only while it has a carrier
+	// (ignore_routes_with_linkdown).
+	IgnoreLinkdown bool `json:"ignore_linkdown,omitempty"`
 }
 
 // Socket is a listening TCP or bound UDP socket on one of the ports that

@@ -31,14 +31,28 @@ func sysctlNames() []string {
 // bridgeSysctlNames are those of one bridge that libvirt sets.
 func bridgeSysctlNames(bridge string) []string {
 	at := "net.ipv6.conf." + bridge + "."
-	return []string{at + "disable_ipv6", at + "accept_ra"}
+	return []string{at + "disable_ipv6", at + "autoconf", at + "accept_ra", at + "force_forwarding"}
+}
+
+// linkSysctlNames are those of links with routes that router advertisements
+// made.
+func linkSysctlNames(routes []Route) []string {
+	var names []string
+	seen := map[string]bool{}
+	for i := range routes {
+		if r := &routes[i]; r.Autoconf && !seen[r.Link] {
+			seen[r.Link] = true
+			names = append(names, "net.ipv6.conf."+r.Link+".accept_ra")
+		}
+	}
+	return names
 }
 
 // readSysctls reads the sysctls that matter. One that does not exist (no IPv6,
 // br_netfilter not loaded) is left out; one that cannot be read is an error,
 // and so is a /proc/sys that has nothing.
-func readSysctls(bridges []Bridge) (map[string]string, error) {
-	names := sysctlNames()
+func readSysctls(bridges []Bridge, routes []Route) (map[string]string, error) {
+	names := append(sysctlNames(), linkSysctlNames(routes)...)
 	for _, b := range bridges {
 		names = append(names, bridgeSysctlNames(b.Name)...)
 	}

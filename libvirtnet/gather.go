@@ -30,7 +30,7 @@ func (c *Conn) State(ctx context.Context) (State, error) {
 			g.add("version", toError(opRead, "version of "+show(c.uri), err))
 		}
 		var wg sync.WaitGroup
-		wg.Go(func() { s.Networks = c.gatherNetworks(ctx, &g) })
+		wg.Go(func() { s.Networks = c.gatherNetworks(ctx, &g, true) })
 		s.Guests = c.gatherGuests(ctx, &g, true)
 		wg.Wait()
 		s.Gaps = g.sorted()
@@ -43,15 +43,24 @@ func (c *Conn) State(ctx context.Context) (State, error) {
 // libvirtd.conf is 5).
 const workers = 4
 
-// gatherNetworks reads every network in full.
-func (c *Conn) gatherNetworks(ctx context.Context, g *gaps) []Network {
+// gatherNetworks reads every network in full, with its leases where they are
+// wanted.
+func (c *Conn) gatherNetworks(ctx context.Context, g *gaps, wanted bool) []Network {
 	handles, list, err := c.listNetworks(false)
 	if err != nil {
 		g.add("networks", err)
 		return []Network{}
 	}
 	defer freeNetworks(handles)
-	gone := each(ctx, len(list), func(i int) bool { return fillNetwork(&handles[i], &list[i], g) })
+	gone := each(ctx, len(list), func(i int) bool {
+		if fillNetwork(&handles[i], &list[i], g) {
+			return true
+		}
+		if wanted {
+			fillLeases(&handles[i], &list[i], g)
+		}
+		return false
+	})
 	return without(list, gone)
 }
 

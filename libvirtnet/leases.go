@@ -3,12 +3,15 @@
 package libvirtnet
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"libvirt.org/go/libvirt"
+
+	"github.com/kvnet/kvnet/xml"
 )
 
 // Leases lists the DHCP leases of a network, by address. ErrNotSupported says
@@ -21,21 +24,50 @@ func (c *Conn) Leases(ctx context.Context, key string) ([]Lease, error) {
 			return list, err
 		}
 		defer h.Free()
-		raw, err := h.GetDHCPLeases()
+		list, err = leases(h)
 		if err != nil {
 			return list, toError(opLeases, "network "+show(key), err)
 		}
-		for _, l := range raw {
-			one := Lease{MAC: strings.ToLower(l.Mac), IP: parseAddr(l.IPaddr), Prefix: int(l.Prefix),
-				Hostname: l.Hostname, ClientID: l.Clientid, IAID: l.Iaid, Interface: l.Iface}
-			if l.ExpiryTime.Unix() > 0 {
-				one.Expires = l.ExpiryTime.UTC()
-			}
-			list = append(list, one)
-		}
-		slices.SortStableFunc(list, func(a, b Lease) int { return a.IP.Compare(b.IP) })
 		return list, nil
 	})
+}
+
+// leases asks for the leases of a network, by address. The error is libvirt's.
+func leases(h *libvirt.Network) ([]Lease, error) {
+	list := []Lease{}
+	raw, err := h.GetDHCPLeases()
+	if err != nil {
+		return list, err
+	}
+	for _, l := range raw {
+		one := Lease{MAC: strings.ToLower(l.Mac), IP: parseAddr(l.IPaddr), Prefix: int(l.Prefix),
+			Hostname: l.Hostname, ClientID: l.Clientid, IAID: l.Iaid, Interface: l.Iface}
+		if l.ExpiryTime.Unix() > 0 {
+			one.Expires = l.ExpiryTime.UTC()
+		}
+		list = append(list, one)
+	}
+	slices.SortStableFunc(list, func(a, b Lease) int {
+		return cmp.Or(a.IP.Compare(b.IP), cmp.Compare(a.MAC, b.MAC), cmp.Compare(a.ClientID, b.ClientID))
+	})
+	return list, nil
+}
+
+// fillLeases reads the leases of a network that is active and serves
+// addresses.
+func fillLeases(h *libvirt.Network, n *Network, g *gaps) {
+	if n.Live == nil || !n.Live.Managed() || !slices.ContainsFunc(n.Live.IPs, xml.IP.DHCP) {
+		return
+	}
+	list, err := leases(h)
+	switch {
+	case err == nil:
+		n.Leases, n.LeasesKnown = list, true
+	case isCode(err, codeNoSupport), isCode(err, codeNoNetwork), isCode(err, codeOpInvalid):
+		// No leases in this driver, or the network went since it was listed.
+	default:
+		g.add("leases of "+show(n.Name), toError(opLeases, "network "+show(n.Name), err))
+	}
 }
 
 // Addresses lists the addresses of an active guest from one source,

@@ -38,7 +38,7 @@ func (c *Conn) ActiveNetworks(ctx context.Context) ([]Network, error) {
 func (c *Conn) NetworksFull(ctx context.Context) ([]Network, error) {
 	return ask(ctx, c, func() ([]Network, error) {
 		var g gaps
-		list := c.gatherNetworks(ctx, &g)
+		list := c.gatherNetworks(ctx, &g, false)
 		return list, g.joined()
 	})
 }

@@ -51,6 +51,11 @@ type Network struct {
 	// driver or the daemon (before 5.5) has none to tell.
 	Ports      []string `json:"ports"`
 	PortsKnown bool     `json:"ports_known"`
+	// Leases are the DHCP leases that have not run out, by address.
+	// LeasesKnown is false when they were not asked for: the network is not
+	// active, serves no addresses, or its driver has none to tell.
+	Leases      []Lease `json:"leases,omitempty"`
+	LeasesKnown bool    `json:"leases_known,omitempty"`
 }
 
 // Def is the definition in force: live when active, else the configuration.
