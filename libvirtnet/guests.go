@@ -270,6 +270,6 @@ func fillGuest(h *libvirt.Domain, g *Guest, gap *gaps) (gone bool) {
 		gap.add(object, err)
 		return false
 	}
-	g.Interfaces = told.Interfaces
+	g.Virt, g.Interfaces = told.Virt, told.Interfaces
 	return false
 }

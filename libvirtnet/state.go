@@ -83,10 +83,12 @@ const (
 
 // Guest is a libvirt domain as far as networking goes.
 type Guest struct {
-	Name       string `json:"name"`
-	UUID       string `json:"uuid"`
-	ID         int    `json:"id"` // -1 when inactive
-	State      string `json:"state"`
+	Name  string `json:"name"`
+	UUID  string `json:"uuid"`
+	ID    int    `json:"id"` // -1 when inactive
+	State string `json:"state"`
+	// Virt is how it is run: kvm, qemu (emulated), lxc, ...; "" when unknown.
+	Virt       string `json:"virt,omitempty"`
 	Reason     string `json:"reason,omitempty"` // of a paused or crashed guest, in virsh's words
 	Persistent bool   `json:"persistent"`
 	Autostart  bool   `json:"autostart"`

@@ -10,6 +10,7 @@ import (
 // Guest is what a domain document says about networking.
 type Guest struct {
 	Name       string      `json:"name"`
+	Virt       string      `json:"virt,omitempty"` // <domain type>: kvm, qemu, lxc, ...
 	UUID       string      `json:"uuid"`
 	Interfaces []Interface `json:"interfaces"`
 }
@@ -88,7 +89,11 @@ func (w *guestReader) rootTag() error {
 	if w.name != "domain" {
 		return fmt.Errorf("document is a <%s>, want <domain>", clip(w.name))
 	}
-	return nil
+	return w.attrs(func(key, value string) {
+		if key == "type" {
+			w.guest.Virt = value
+		}
+	})
 }
 
 func (w *guestReader) enter() error {
@@ -96,8 +101,11 @@ func (w *guestReader) enter() error {
 	w.at = &w.guest.Interfaces[len(w.guest.Interfaces)-1]
 	w.hasSource = false
 	return w.attrs(func(key, value string) {
-		if key == "type" {
+		switch key {
+		case "type":
 			w.at.Type = value
+		case "trustGuestRxFilters":
+			w.at.TrustRxFilters = value == "yes"
 		}
 	})
 }
@@ -126,10 +134,22 @@ func (w *guestReader) setting() error {
 			}
 		})
 	}
+	if len(w.open) == 5 && w.open[3] == "bandwidth" {
+		return w.rate(w.name)
+	}
 	if len(w.open) != 4 {
 		return nil
 	}
 	switch w.name {
+	case "mac":
+		return w.attrs(func(key, value string) {
+			switch key {
+			case "address":
+				i.MAC = value
+			case "currentAddress":
+				i.CurrentMAC = strings.ToLower(value)
+			}
+		})
 	case "source":
 		return w.attrs(w.source)
 	case "target":
@@ -161,6 +181,31 @@ func (w *guestReader) setting() error {
 	})
 }
 
+// rate takes <inbound> or <outbound> below <bandwidth>.
+func (w *guestReader) rate(direction string) error {
+	var into *Rate
+	switch direction {
+	case "inbound":
+		into = &w.at.Bandwidth.Inbound
+	case "outbound":
+		into = &w.at.Bandwidth.Outbound
+	default:
+		return nil
+	}
+	return w.attrs(func(key, value string) {
+		switch key {
+		case "average":
+			into.Average = count(value)
+		case "peak":
+			into.Peak = count(value)
+		case "burst":
+			into.Burst = count(value)
+		case "floor":
+			w.at.Floor = count(value)
+		}
+	})
+}
+
 // place is where one attribute of an element below <interface> goes.
 type place struct {
 	key   string
@@ -171,8 +216,6 @@ type place struct {
 
 func (i *Interface) single(element string) (place, bool) {
 	switch element {
-	case "mac":
-		return place{key: "address", text: &i.MAC}, true
 	case "model":
 		return place{key: "type", text: &i.Model}, true
 	case "alias":
@@ -185,6 +228,8 @@ func (i *Interface) single(element string) (place, bool) {
 		return place{key: "type", text: &i.VirtualPort}, true
 	case "mtu":
 		return place{key: "size", count: &i.MTU}, true
+	case "driver":
+		return place{key: "name", text: &i.Driver}, true
 	case "port":
 		return place{key: "isolated", flag: &i.Isolated}, true
 	}

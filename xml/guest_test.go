@@ -70,6 +70,15 @@ func TestParseGuest(t *testing.T) {
 			}},
 		},
 		{
+			"what the kernel has to follow",
+			`<interface type='direct' trustGuestRxFilters='yes'><mac address='52:54:00:00:00:01' currentAddress='02:AA:00:00:00:01'/>
+			<driver name='qemu' queues='2'/><bandwidth><inbound average='1000' peak='5000' burst='5120' floor='200'/><outbound average='128'/></bandwidth></interface>`,
+			[]Interface{{
+				Type: "direct", MAC: "52:54:00:00:00:01", CurrentMAC: "02:aa:00:00:00:01", Driver: "qemu", TrustRxFilters: true, Managed: true,
+				Bandwidth: Bandwidth{Inbound: Rate{Average: 1000, Peak: 5000, Burst: 5120}, Outbound: Rate{Average: 128}}, Floor: 200,
+			}},
+		},
+		{
 			"nested elements of the same names count for nothing",
 			`<interface type='bridge'><source bridge='br0'><source bridge='no'/><mac address='no'/></source>
 			<backend><interface type='network'/><target dev='no'/></backend></interface>
@@ -82,7 +91,7 @@ func TestParseGuest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := Guest{Name: "a <b>", UUID: "5DC8AE5B-a6fe-4750-bdbe-bac6a6c603d2", Interfaces: test.want}
+			want := Guest{Name: "a <b>", Virt: "qemu", UUID: "5DC8AE5B-a6fe-4750-bdbe-bac6a6c603d2", Interfaces: test.want}
 			if diff := cmp.Diff(want, g); diff != "" {
 				t.Error(diff)
 			}

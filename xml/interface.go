@@ -14,14 +14,23 @@ type Interface struct {
 	PortID    string `json:"port_id,omitempty"`    // source/@portid
 	PortGroup string `json:"port_group,omitempty"` // source/@portgroup
 	MAC       string `json:"mac,omitempty"`        // lower case
-	Model     string `json:"model,omitempty"`
-	Alias     string `json:"alias,omitempty"`
-	Link      string `json:"link,omitempty"` // "down", "up", or "" where the document is silent
-	MTU       int    `json:"mtu,omitempty"`
-	Isolated  bool   `json:"isolated,omitempty"` // <port isolated='yes'/>
+	// CurrentMAC is the MAC that the guest gave the interface itself, lower
+	// case: mac/@currentAddress of a live document (libvirt 11.2 and later).
+	CurrentMAC string `json:"current_mac,omitempty"`
+	Model      string `json:"model,omitempty"`
+	Alias      string `json:"alias,omitempty"`
+	Link       string `json:"link,omitempty"` // "down", "up", or "" where the document is silent
+	MTU        int    `json:"mtu,omitempty"`
+	Isolated   bool   `json:"isolated,omitempty"` // <port isolated='yes'/>
 	// VirtualPort is <virtualport type>, such as openvswitch.
 	VirtualPort string `json:"virtual_port,omitempty"`
 	VLANs       []int  `json:"vlans,omitempty"`
 	Filter      string `json:"filter,omitempty"`  // <filterref filter>
 	Managed     bool   `json:"managed,omitempty"` // <target managed>, true unless 'no'
+	Driver      string `json:"driver,omitempty"`  // <driver name>: vhost or qemu
+	// TrustRxFilters is trustGuestRxFilters: a macvtap follows the MAC and the
+	// multicast groups that the guest sets.
+	TrustRxFilters bool      `json:"trust_rx_filters,omitempty"`
+	Bandwidth      Bandwidth `json:"bandwidth,omitzero"`
+	Floor          int       `json:"floor,omitempty"` // bandwidth/inbound/@floor in KiB/s
 }
