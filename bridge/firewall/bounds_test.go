@@ -71,7 +71,10 @@ func measured(t *testing.T) *Ruleset {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	begin := time.Now()
-	rs := read(t)
+	rs, _, err := Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	took := time.Since(begin)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
@@ -81,11 +84,10 @@ func measured(t *testing.T) *Ruleset {
 	if held > memoryBound/2 {
 		t.Errorf("%d MiB held, want at most %d", held>>20, memoryBound/2>>20)
 	}
-	runtime.KeepAlive(rs)
-	if _, err := json.Marshal(rs); err != nil {
+	if _, err := json.Marshal(&rs); err != nil {
 		t.Error(err)
 	}
-	return rs
+	return &rs
 }
 
 // jumpsTwice is a ladder of chains, each of which jumps to the next one twice,
@@ -103,7 +105,7 @@ func jumpsTwice(depth int, loop bool) *Ruleset {
 				next.Jump = &Jump{Code: "jump", Chain: "0"}
 			}
 		}
-		c := Chain{Name: fmt.Sprint(i), Rules: []Rule{{Exprs: []Expr{unknown, next}}, {Exprs: change}, {Exprs: []Expr{unknown, next}}}}
+		c := Chain{Name: fmt.Sprint(i), Rules: []Rule{ruleOf(unknown, next), ruleOf(change...), ruleOf(unknown, next)}}
 		if i == 0 {
 			c.Base = &Base{Type: "filter", Hook: "forward", Policy: "drop"}
 		}
@@ -124,7 +126,7 @@ func TestLoopsAndLadders(t *testing.T) {
 }
 
 func TestNewerAndBrokenRulesets(t *testing.T) {
-	for _, text := range []string{`{"version":2,"tables":[]}`, `{}`, `{"version":1,"tables":[{"family"`, `[]`, `{"version":1,"tables":[{"chains":[{"rules":[{"exprs":[{"kind":"cmp","data":"xyz"}]}]}]}]}`} {
+	for _, text := range []string{`{"version":2,"tables":[]}`, `{}`, `{"version":1,"tables":[{"family"`, `[]`, `{"version":1,"tables":[{"chains":[{"rules":[{"exprs":[null]}]}]}]}`, `{"version":1,"tables":[{"chains":[{"rules":[{"exprs":[{"kind":"cmp","data":"xyz"}]}]}]}]}`} {
 		if _, err := ParseRuleset([]byte(text)); err == nil {
 			t.Errorf("%s: no error", text)
 		}

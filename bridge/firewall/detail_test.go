@@ -11,7 +11,7 @@ func chainOf(family, hook string, priority int, rules ...Rule) Table {
 	return Table{Family: family, Name: family + hook, Chains: []Chain{{Name: hook, Rules: rules, Base: &Base{Type: "filter", Hook: hook, Priority: priority, Policy: "accept"}}}}
 }
 
-func ruleOf(exprs ...Expr) Rule { return Rule{Exprs: exprs, Text: "rule"} }
+func ruleOf(exprs ...Expr) Rule { return Rule{Exprs: newExprPool().shareAll(exprs), Text: "rule"} }
 
 var (
 	dropExpr = Expr{Kind: "immediate", Jump: &Jump{Code: "drop"}}

@@ -72,24 +72,30 @@ var (
 	exthdrOps    = []string{"ip6", "tcp", "ip", "sctp", "dccp"}
 )
 
-// parseExpr reads one NFTA_LIST_ELEM: a name and the attributes that belong
-// to it. What it does not understand is kept by name and size. The family is
-// that of the table.
-func parseExpr(b []byte, family string) (Expr, error) {
-	var e Expr
-	var raw []byte
-	err := walk(b, func(typ uint16, v []byte) error {
+// splitExpr takes one NFTA_LIST_ELEM apart: a name and the attributes that
+// belong to it.
+func splitExpr(b []byte) (name, raw []byte, err error) {
+	err = walk(b, func(typ uint16, v []byte) error {
 		switch typ {
 		case 1: // NFTA_EXPR_NAME
-			e.Kind = shared(v)
+			name = v
 		case 2: // NFTA_EXPR_DATA
 			raw = v
 		}
 		return nil
 	})
+	return name, raw, err
+}
+
+// parseExpr reads one NFTA_LIST_ELEM. What it does not understand is kept by
+// name and size. v6: the table is one of IPv6.
+func parseExpr(b []byte, v6 bool) (Expr, error) {
+	var e Expr
+	name, raw, err := splitExpr(b)
 	if err != nil {
 		return e, err
 	}
+	e.Kind = shared(name)
 	layout, known := layouts[e.Kind]
 	e.Unknown = !known
 	defaults(&e)
@@ -102,7 +108,7 @@ func parseExpr(b []byte, family string) (Expr, error) {
 		})
 	}
 	if e.Kind == "match" || e.Kind == "target" {
-		parseXtables(&e, raw, family)
+		parseXtables(&e, raw, v6)
 	}
 	if e.Unknown {
 		e.Size = uint32(len(raw)) // of one netlink message

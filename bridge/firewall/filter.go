@@ -25,6 +25,11 @@ func (rs *Ruleset) check() error {
 		t := &rs.Tables[i]
 		for j := range t.Chains {
 			rules += len(t.Chains[j].Rules)
+			for k := range t.Chains[j].Rules {
+				if slices.Contains(t.Chains[j].Rules[k].Exprs, nil) {
+					return errors.New("a rule with an expression that is null")
+				}
+			}
 		}
 		for j := range t.Sets {
 			elements += len(t.Sets[j].Elements)
@@ -62,6 +67,7 @@ type table struct {
 	*Table
 	chains map[string]*chain
 	sets   map[string]*setIndex
+	writer *writer
 }
 
 type chain struct {
@@ -91,7 +97,7 @@ func New(rs *Ruleset, host Host) *Filter {
 }
 
 func (f *Filter) add(t *Table) {
-	prepared := &table{Table: t, chains: make(map[string]*chain, len(t.Chains)), sets: make(map[string]*setIndex, len(t.Sets))}
+	prepared := &table{Table: t, chains: make(map[string]*chain, len(t.Chains)), sets: make(map[string]*setIndex, len(t.Sets)), writer: newWriter(f.rs, t)}
 	for i := range t.Sets {
 		prepared.sets[t.Sets[i].Name] = newSetIndex(&t.Sets[i])
 	}
@@ -149,5 +155,8 @@ func (c *chain) ref(i int) Reference {
 		return r
 	}
 	r.Handle, r.Number, r.Text, r.Owner = c.Rules[i].Handle, i+1, c.Rules[i].Text, c.Rules[i].Owner
+	if r.Text == "" {
+		r.Text, _ = c.table.writer.rule(c.Chain, &c.Rules[i])
+	}
 	return r
 }

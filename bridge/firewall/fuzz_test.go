@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/netip"
 	"testing"
@@ -28,9 +29,9 @@ func seedRules(f *testing.F, msg int, add func([]byte)) {
 	defer c.close()
 	payload := make([]byte, nfgenmsgLen)
 	if msg == unix.NFT_MSG_GETSETELEM {
-		payload = elementsRequest("inet", "many", "pairs")
+		payload = listRequest("inet", "many", "pairs")
 	}
-	if err := c.request(msg, unix.NLM_F_DUMP, payload, func(b []byte) bool { add(b); return true }); err != nil {
+	if err := c.dump(f.Context(), msg, payload, func(b []byte) error { add(bytes.Clone(b)); return nil }); err != nil {
 		f.Fatal(err)
 	}
 }
@@ -42,12 +43,16 @@ func FuzzParseRule(f *testing.F) {
 		f.Add(b[:len(b)-1])
 	})
 	f.Fuzz(func(_ *testing.T, b []byte) {
-		at, r, err := parseRule(b)
+		raw, err := splitRule(b)
+		if err != nil {
+			return
+		}
+		r, err := parseRule(raw, newExprPool())
 		if err != nil && !r.Damaged {
 			panic("an error, and the rule does not say so")
 		}
 		rs := newRuleset()
-		rs.Tables = []Table{{Family: at.family, Name: at.table, Chains: []Chain{
+		rs.Tables = []Table{{Family: familyName(raw.family), Name: cString(raw.table), Chains: []Chain{
 			{Name: "c", Base: &Base{Type: "filter", Hook: "forward", Policy: "drop"}, Rules: []Rule{r}},
 			{Name: "n", Base: &Base{Type: "nat", Hook: "postrouting", Priority: 100, Policy: "accept"}, Rules: []Rule{r}},
 		}}}

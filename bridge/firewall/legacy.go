@@ -22,6 +22,7 @@ type saveParser struct {
 	tables []Table
 	chain  map[string]int // chains of the current table
 	rules  int
+	pool   *exprPool
 }
 
 // ParseSave reads the output of iptables-legacy-save or ip6tables-legacy-save
@@ -31,7 +32,7 @@ func ParseSave(family string, text []byte) ([]Table, error) {
 	if family != "ip" && family != "ip6" {
 		return nil, fmt.Errorf("parse save: family %q is neither ip nor ip6", family)
 	}
-	p := saveParser{family: family}
+	p := saveParser{family: family, pool: newExprPool()}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(nil, 1<<20)
 	for n := 1; lines.Scan(); n++ {
@@ -115,7 +116,7 @@ func (p *saveParser) rule(line string) error {
 	}
 	r := ruleParser{family: p.family, words: words[2:], chains: p.chain}
 	r.parse()
-	c.Rules = append(c.Rules, Rule{Exprs: r.exprs, Text: line, Comment: r.comment, Compat: true})
+	c.Rules = append(c.Rules, Rule{Exprs: p.pool.shareAll(r.exprs), Text: line, Comment: r.comment, Compat: true})
 	return nil
 }
 
@@ -195,9 +196,6 @@ func (r *ruleParser) parse() {
 			r.option(w, not)
 		}
 		not = false
-	}
-	if r.exprs == nil {
-		r.exprs = []Expr{}
 	}
 }
 

@@ -61,6 +61,7 @@ func read(t testing.TB) *Ruleset {
 	if err != nil || len(gaps) != 0 {
 		t.Fatalf("read: %v, gaps %v", err, gaps)
 	}
+	rs.Describe()
 	return &rs
 }
 

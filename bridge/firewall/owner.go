@@ -23,12 +23,11 @@ func ownerOf(name string) string {
 	return OwnerOther
 }
 
-// finish fills in what follows from the rest: guesses of owners and texts.
+// finish fills in what follows from the rest: guesses of owners.
 func (rs *Ruleset) finish() {
 	for i := range rs.Tables {
 		t := &rs.Tables[i]
 		t.Owner = ownerOf(t.Name)
-		w := newWriter(rs, t)
 		for j := range t.Chains {
 			c := &t.Chains[j]
 			c.Owner = t.Owner
@@ -38,7 +37,22 @@ func (rs *Ruleset) finish() {
 			for k := range c.Rules {
 				r := &c.Rules[k]
 				r.Owner = ruleOwner(c, r)
-				if r.Text == "" {
+			}
+		}
+	}
+}
+
+// Describe writes the texts of all rules that have none, and says which are an
+// iptables tool's. Reading leaves that out: it takes as long as the reading,
+// and a verdict writes the text of the rule that it names by itself.
+func (rs *Ruleset) Describe() {
+	for i := range rs.Tables {
+		t := &rs.Tables[i]
+		w := newWriter(rs, t)
+		for j := range t.Chains {
+			c := &t.Chains[j]
+			for k := range c.Rules {
+				if r := &c.Rules[k]; r.Text == "" {
 					r.Text, r.Compat = w.rule(c, r)
 				}
 			}
@@ -53,7 +67,7 @@ func ruleOwner(c *Chain, r *Rule) string {
 		return c.Owner
 	}
 	for i := range r.Exprs {
-		e := &r.Exprs[i]
+		e := r.Exprs[i]
 		if e.Jump != nil && e.Jump.Chain != "" {
 			if o := ownerOf(e.Jump.Chain); o != OwnerOther {
 				return o

@@ -59,6 +59,8 @@ func parseChain(b []byte) (at place, c Chain, err error) {
 			case 4: // NFTA_CHAIN_HOOK
 				c.Base = &base
 				err = parseHook(&base, family, v)
+			case 6: // NFTA_CHAIN_USE
+				c.use = be32(v)
 			case 5: // NFTA_CHAIN_POLICY
 				base.Policy = "drop"
 				if be32(v) == 1 {
@@ -116,43 +118,47 @@ func parseHook(base *Base, family string, b []byte) error {
 	})
 }
 
-func parseRule(b []byte) (at place, r Rule, err error) {
-	family, rest, err := header(b)
-	at.family = family
-	r.Exprs = []Expr{}
-	if err == nil {
-		err = walk(rest, func(typ uint16, v []byte) error {
-			switch typ {
-			case 1: // NFTA_RULE_TABLE
-				at.table = cString(v)
-			case 2: // NFTA_RULE_CHAIN
-				at.name = cString(v)
-			case 3: // NFTA_RULE_HANDLE
-				r.Handle = be64(v)
-			case 4: // NFTA_RULE_EXPRESSIONS
-				r.Exprs = make([]Expr, 0, count(v))
-				return walk(v, func(_ uint16, elem []byte) error {
-					e, err := parseExpr(elem, family)
-					r.Exprs = append(r.Exprs, e)
-					return err
-				})
-			case 7: // NFTA_RULE_USERDATA
-				r.Comment = userComment(v)
-			}
-			return nil
-		})
-	}
-	if err != nil {
-		r.Damaged = true
-		return at, r, fmt.Errorf("parse rule: %w", err)
-	}
-	return at, r, nil
+// rawRule is a rule's message taken apart as far as its place.
+type rawRule struct {
+	family          uint8 // NFPROTO_*
+	table, chain    []byte
+	handle          uint64
+	exprs, userdata []byte
 }
 
-// count is the number of attributes; room for them is made at once.
-func count(b []byte) (n int) {
-	_ = walk(b, func(uint16, []byte) error { n++; return nil })
-	return n
+func splitRule(b []byte) (r rawRule, err error) {
+	if len(b) < nfgenmsgLen {
+		return r, errTruncated
+	}
+	r.family = b[0]
+	err = walk(b[nfgenmsgLen:], func(typ uint16, v []byte) error {
+		switch typ {
+		case 1: // NFTA_RULE_TABLE
+			r.table = v
+		case 2: // NFTA_RULE_CHAIN
+			r.chain = v
+		case 3: // NFTA_RULE_HANDLE
+			r.handle = be64(v)
+		case 4: // NFTA_RULE_EXPRESSIONS
+			r.exprs = v
+		case 7: // NFTA_RULE_USERDATA
+			r.userdata = v
+		}
+		return nil
+	})
+	return r, err
+}
+
+// parseRule reads a rule's expressions; those that rules have in common are
+// taken from the pool. A rule that cannot be read whole is Damaged.
+func parseRule(raw rawRule, p *exprPool) (r Rule, err error) {
+	r = Rule{Handle: raw.handle, Comment: userComment(raw.userdata)}
+	r.Exprs, err = p.list(raw.exprs, raw.family)
+	if err != nil {
+		r.Damaged = true
+		return r, fmt.Errorf("parse rule: %w", err)
+	}
+	return r, nil
 }
 
 // userComment reads a comment out of user data: type, length, value in bytes;
@@ -296,12 +302,18 @@ func intervals(s *Set, raw []rawElement) []Element {
 		}
 		return out
 	}
-	slices.SortStableFunc(raw, func(a, b rawElement) int {
+	order := func(a, b rawElement) int {
 		if c := bytes.Compare(a.Key, b.Key); c != 0 {
 			return c
 		}
 		return bool2int(b.isEnd) - bool2int(a.isEnd) // one ends where the next begins
-	})
+	}
+	if len(raw) > 1 && order(raw[0], raw[1]) > 0 {
+		slices.Reverse(raw) // the kernel's trees begin with the last
+	}
+	if !slices.IsSortedFunc(raw, order) {
+		slices.SortStableFunc(raw, order)
+	}
 	open := false
 	for _, e := range raw {
 		switch {

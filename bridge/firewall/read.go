@@ -66,16 +66,19 @@ func readOnce(ctx context.Context) (Ruleset, error) {
 		return rs, err
 	}
 	defer c.close()
-	if rs.Generation, err = c.generation(); err != nil {
+	if rs.Generation, err = c.generation(ctx); err != nil {
 		return rs, explain(err)
 	}
-	r := reading{c: c, rs: &rs, tables: map[place]int{}, chains: map[place]*Chain{}}
+	r := reading{c: c, rs: &rs, tables: map[place]int{}}
 	for _, step := range []func(context.Context) error{r.readTables, r.readChains, r.readRules, r.readSets} {
 		if err := step(ctx); err != nil {
 			return newRuleset(), explain(err)
 		}
+		if len(rs.Tables) == 0 {
+			return rs, nil // nothing can be in them
+		}
 	}
-	after, err := c.generation()
+	after, err := c.generation(ctx)
 	if err == nil && after != rs.Generation {
 		err = errChanged
 	}
@@ -101,7 +104,6 @@ type reading struct {
 	c      *conn
 	rs     *Ruleset
 	tables map[place]int // index in rs.Tables
-	chains map[place]*Chain
 }
 
 func (r *reading) readTables(ctx context.Context) error {
@@ -124,7 +126,7 @@ func (r *reading) table(at place) (*Table, error) {
 }
 
 func (r *reading) readChains(ctx context.Context) error {
-	err := r.c.dump(ctx, unix.NFT_MSG_GETCHAIN, nil, func(b []byte) error {
+	return r.c.dump(ctx, unix.NFT_MSG_GETCHAIN, nil, func(b []byte) error {
 		at, c, err := parseChain(b)
 		if err != nil {
 			return err
@@ -134,33 +136,6 @@ func (r *reading) readChains(ctx context.Context) error {
 			t.Chains = append(t.Chains, c)
 		}
 		return err
-	})
-	for i := range r.rs.Tables {
-		t := &r.rs.Tables[i]
-		for j := range t.Chains {
-			r.chains[place{t.Family, t.Name, t.Chains[j].Name}] = &t.Chains[j]
-		}
-	}
-	return err
-}
-
-func (r *reading) readRules(ctx context.Context) error {
-	n := 0
-	return r.c.dump(ctx, unix.NFT_MSG_GETRULE, nil, func(b []byte) error {
-		at, rule, err := parseRule(b)
-		if err != nil && at.name == "" {
-			return err
-		}
-		c, ok := r.chains[at]
-		if !ok {
-			return errChanged
-		}
-		if n++; n > MaxRules {
-			c.Truncated = true
-			return nil
-		}
-		c.Rules = append(c.Rules, rule) // a damaged one as well: its place counts
-		return nil
 	})
 }
 
@@ -193,7 +168,7 @@ func (r *reading) readSets(ctx context.Context) error {
 
 func (r *reading) readElements(ctx context.Context, t *Table, s *Set, left *int) error {
 	var raw []rawElement
-	err := r.c.dump(ctx, unix.NFT_MSG_GETSETELEM, elementsRequest(t.Family, t.Name, s.Name), func(b []byte) error {
+	err := r.c.dump(ctx, unix.NFT_MSG_GETSETELEM, listRequest(t.Family, t.Name, s.Name), func(b []byte) error {
 		list, err := parseElements(b)
 		if len(list) > *left {
 			list, s.Truncated = list[:*left], true

@@ -54,6 +54,8 @@ type Chain struct {
 	Owner     string `json:"owner"`
 	Rules     []Rule `json:"rules"`
 	Truncated bool   `json:"truncated,omitempty"` // more rules than MaxRules: the rest is missing
+
+	use uint32 // the kernel's count of its rules and of the jumps to it
 }
 
 // Base is where a base chain hangs.
@@ -67,13 +69,13 @@ type Base struct {
 
 // Rule is a list of expressions; each is done while those before it match.
 type Rule struct {
-	Handle  uint64 `json:"handle,omitempty"` // 0 in legacy tables
-	Exprs   []Expr `json:"exprs"`
-	Text    string `json:"text"` // as nft, or for the tables of iptables as iptables -S, would print it
-	Comment string `json:"comment,omitempty"`
-	Owner   string `json:"owner"`
-	Compat  bool   `json:"compat,omitempty"` // written by an iptables tool
-	Damaged bool   `json:"damaged,omitempty"`
+	Handle  uint64  `json:"handle,omitempty"` // 0 in legacy tables
+	Exprs   []*Expr `json:"exprs"`            // rules share equal ones: not to be changed
+	Text    string  `json:"text"`             // as nft, or for the tables of iptables as iptables -S, would print it
+	Comment string  `json:"comment,omitempty"`
+	Owner   string  `json:"owner"`
+	Compat  bool    `json:"compat,omitempty"` // written by an iptables tool
+	Damaged bool    `json:"damaged,omitempty"`
 }
 
 // Bytes are raw bytes, hexadecimal in JSON.

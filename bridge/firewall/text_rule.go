@@ -33,7 +33,7 @@ func slot(reg uint8) int {
 func (w *writer) decompile(r *Rule) []clause {
 	d := &decompiler{writer: w, out: make([]clause, 0, len(r.Exprs))}
 	for i := range r.Exprs {
-		d.expr(&r.Exprs[i])
+		d.expr(r.Exprs[i])
 	}
 	return d.out
 }

@@ -84,7 +84,7 @@ func (m *machine) evaluate(r *Rule) ruleResult {
 		m.anything("a rule that could not be read whole")
 	}
 	for i := range r.Exprs {
-		e := &r.Exprs[i]
+		e := r.Exprs[i]
 		t := m.expr(e)
 		if t == no {
 			return ruleResult{match: no}

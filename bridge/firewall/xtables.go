@@ -71,8 +71,8 @@ var xtTargets = map[string]decoder{
 }
 
 // parseXtables reads NFTA_MATCH_* or NFTA_TARGET_* (linux/netfilter/nf_tables_compat.h).
-func parseXtables(e *Expr, raw []byte, family string) {
-	x := xtData{v6: family == "ip6"}
+func parseXtables(e *Expr, raw []byte, v6 bool) {
+	x := xtData{v6: v6}
 	err := walk(raw, func(typ uint16, v []byte) error {
 		switch typ {
 		case 1:
