@@ -23,8 +23,10 @@ type linkMsg struct {
 
 const (
 	ifinfomsgLen = unix.SizeofIfInfomsg
-	// RTEXT_FILTER_SKIP_STATS of linux/rtnetlink.h: counters are half of a
-	// link's message.
+	// RTEXT_FILTER_VF and RTEXT_FILTER_SKIP_STATS of linux/rtnetlink.h: a
+	// physical function lists its virtual ones, and counters, half of a link's
+	// message, are left out.
+	withVFs   = 1 << 0
 	skipStats = 1 << 3
 )
 
@@ -32,7 +34,7 @@ const (
 func linkRequest(index int) []byte {
 	msg := nl.NewIfInfomsg(afUnspec)
 	msg.Index = int32(index)
-	return append(msg.Serialize(), nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)).Serialize()...)
+	return append(msg.Serialize(), nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(withVFs|skipStats)).Serialize()...)
 }
 
 func (c *conn) links(ctx context.Context) ([]linkMsg, error) {
@@ -86,6 +88,10 @@ func parseLink(b []byte) (linkMsg, bool, error) {
 				}
 				return nil
 			})
+		case unix.IFLA_VFINFO_LIST:
+			var err error
+			l.VFs, err = parseVFs(v)
+			return err
 		case unix.IFLA_LINKINFO:
 			return l.parseInfo(v)
 		}
@@ -127,6 +133,9 @@ func (l *linkMsg) parseInfo(b []byte) error {
 			l.Tun = new(Tun)
 			err = l.Tun.parse(data)
 		}
+	case "bond":
+		l.Bond = new(Bond)
+		err = l.Bond.parse(data)
 	case "macvtap", "macvlan":
 		err = walk(data, func(typ uint16, v []byte) error {
 			if typ == nl.IFLA_MACVLAN_MODE {

@@ -34,6 +34,8 @@ func Read(ctx context.Context) (State, error) {
 	r := reader{ctx: ctx, conn: c, state: &s, names: make(names, len(links))}
 	r.takeLinks(links)
 	r.part("namespace", r.namespace)
+	r.part("devices", r.devices)
+	r.part("qdiscs", r.qdiscs)
 	r.part("addresses", r.addresses)
 	r.part("routes", r.routes)
 	r.part("rules", r.rules)
@@ -212,6 +214,9 @@ func (s *State) sort() {
 	})
 	slices.SortStableFunc(s.NeighbourTables, func(a, b NeighbourTable) int {
 		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Name, b.Name))
+	})
+	slices.SortStableFunc(s.Qdiscs, func(a, b Qdisc) int {
+		return cmp.Or(cmp.Compare(a.Link, b.Link), cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.Handle, b.Handle))
 	})
 	slices.SortStableFunc(s.FDB, func(a, b FDBEntry) int {
 		return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Port, b.Port), cmp.Compare(a.MAC, b.MAC),

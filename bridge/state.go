@@ -15,6 +15,8 @@ type State struct {
 	Routes     []Route     `json:"routes"`
 	Rules      []Rule      `json:"rules"`
 	Neighbours []Neighbour `json:"neighbours"`
+	// Qdiscs are those that somebody put on links; nil when they were not read.
+	Qdiscs []Qdisc `json:"qdiscs,omitzero"`
 	// NeighbourTables are the limits of the tables behind Neighbours.
 	NeighbourTables []NeighbourTable  `json:"neighbour_tables,omitempty"`
 	FDB             []FDBEntry        `json:"fdb"`
@@ -49,6 +51,13 @@ type Link struct {
 	Tun      *Tun     `json:"tun,omitempty"`
 	// ParentElsewhere: there is a lower device or peer, in another namespace.
 	ParentElsewhere bool `json:"parent_elsewhere,omitempty"`
+
+	Bond *Bond `json:"bond,omitempty"` // of kind bond
+	VFs  []VF  `json:"vfs,omitempty"`  // virtual functions of an SR-IOV NIC
+	// Wireless is nil for a link that is none, and where it could not be read.
+	Wireless *Wireless `json:"wireless,omitempty"`
+	// Offloads are nil where they were not asked for: taps, veths, bridges.
+	Offloads *Offloads `json:"offloads,omitempty"`
 }
 
 // Tun is what the kernel says of a tun or tap device (IFLA_INFO_DATA).
