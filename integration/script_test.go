@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,6 +35,10 @@ func TestMain(m *testing.M) {
 func withPrograms(run func() int) (code int, err error) {
 	if os.Geteuid() != 0 {
 		return 1, fmt.Errorf("run the scripts: sealed hosts need root")
+	}
+	// Scripts wait most of their time, for ports that listen and learn.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		return 1, err
 	}
 	programs, err = os.MkdirTemp("", "kvnet-programs-")
 	if err != nil {
