@@ -77,6 +77,12 @@ func bareDumps() error {
 	if err := ask(c, unix.RTM_GETLINK, linkRequest(0)); err != nil {
 		return err
 	}
+	if err := ask(c, unix.RTM_GETSTATS, counterRequest()); err != nil {
+		return err
+	}
+	if err := ask(c, unix.RTM_GETMDB, bridges[:mdbHeaderLen]); err != nil {
+		return err
+	}
 	d, err := dial(unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return err

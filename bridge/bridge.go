@@ -3,6 +3,7 @@ package bridge
 import (
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 
 	"github.com/vishvananda/netlink/nl"
 )
@@ -43,8 +44,49 @@ func (br *Bridge) parse(b []byte) error {
 			br.NFCallIP6Tables = u8(v) != 0
 		case nl.IFLA_BR_NF_CALL_ARPTABLES:
 			br.NFCallARPTables = u8(v) != 0
+		case nl.IFLA_BR_VLAN_DEFAULT_PVID:
+			id := int(u16(v))
+			br.DefaultPVID = &id
+		case nl.IFLA_BR_MCAST_HASH_MAX:
+			br.GroupMax = int(u32(v))
+		case brQuerierState:
+			return br.parseQuerier(v)
+		case brFDBLearned:
+			br.FDBLearned = int(u32(v))
+		case brFDBMax:
+			br.FDBMax = int(u32(v))
 		}
 		return nil
+	})
+}
+
+// Attributes of a bridge that the netlink module does not name yet
+// (linux/if_link.h), and those nested in IFLA_BR_MCAST_QUERIER_STATE
+// (BRIDGE_QUERIER_*, linux/if_bridge.h).
+const (
+	brQuerierState = 47 // IFLA_BR_MCAST_QUERIER_STATE
+	brFDBLearned   = 48 // IFLA_BR_FDB_N_LEARNED
+	brFDBMax       = 49 // IFLA_BR_FDB_MAX_LEARNED
+	querierIPv4    = 1
+	querierIPv6    = 5
+)
+
+// parseQuerier reads the addresses of the elected queriers. The kernel sends
+// one only while it knows one.
+func (br *Bridge) parseQuerier(b []byte) error {
+	return walk(b, func(typ uint16, v []byte) (err error) {
+		var addr netip.Addr
+		switch typ {
+		case querierIPv4:
+			if addr, err = ipAddr(v); err == nil && !addr.IsUnspecified() {
+				br.Querier4 = addr.String()
+			}
+		case querierIPv6:
+			if addr, err = ipAddr(v); err == nil && !addr.IsUnspecified() {
+				br.Querier6 = addr.String()
+			}
+		}
+		return err
 	})
 }
 

@@ -42,6 +42,7 @@ func facts(t *testing.T) State {
 		t.Fatalf("gaps: %+v", s.Gaps)
 	}
 	s.Neighbours, s.NeighbourTables, s.FDB, s.Gaps = nil, nil, nil, nil
+	s.Switching = Switching{}
 	for i := range s.Links {
 		s.Links[i].Oper, s.Links[i].Carrier = "", false
 	}
@@ -49,7 +50,7 @@ func facts(t *testing.T) State {
 		s.Ports[i].State, s.Ports[i].DesignatedRoot, s.Ports[i].Number = "", "", 0
 	}
 	for i := range s.Bridges {
-		s.Bridges[i].RootID = ""
+		s.Bridges[i].RootID, s.Bridges[i].FDBLearned = "", 0
 	}
 	var addresses []Address
 	for _, a := range s.Addresses { // the kernel's own come and go with carriers

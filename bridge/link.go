@@ -73,6 +73,9 @@ func parseLink(b []byte) (linkMsg, bool, error) {
 			l.MTU = int(u32(v))
 		case unix.IFLA_CARRIER:
 			l.Carrier = u8(v) != 0
+		case unix.IFLA_PROMISCUITY:
+			n := int(u32(v))
+			l.Promiscuity = &n
 		case unix.IFLA_OPERSTATE:
 			l.Oper = operState(u8(v))
 		case unix.IFLA_MASTER:

@@ -42,6 +42,9 @@ func Read(ctx context.Context) (State, error) {
 	r.part("neighbours", r.neighbours)
 	r.part("neighbour tables", r.neighbourTables)
 	r.part("fdb", r.fdb)
+	r.part("counters", r.counters)
+	r.part("vlans", r.vlans)
+	r.part("groups", r.groups)
 	r.part("forwarding", r.forwarding)
 	r.part("sysctls", r.sysctls)
 	r.part("sockets", r.sockets)
@@ -161,6 +164,18 @@ func (r *reader) fdb() error {
 	return err
 }
 
+func (r *reader) counters() (err error) {
+	if len(r.state.Ports) == 0 {
+		return nil
+	}
+	ports := make(map[string]bool, len(r.state.Ports))
+	for i := range r.state.Ports {
+		ports[r.state.Ports[i].Name] = true
+	}
+	r.state.Counters, err = r.conn.portCounters(r.ctx, r.names, ports)
+	return err
+}
+
 func (r *reader) forwarding() error {
 	list, err := r.conn.forwarding(r.ctx)
 	for _, f := range list {
@@ -221,6 +236,12 @@ func (s *State) sort() {
 	slices.SortStableFunc(s.FDB, func(a, b FDBEntry) int {
 		return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Port, b.Port), cmp.Compare(a.MAC, b.MAC),
 			cmp.Compare(a.VLAN, b.VLAN), cmp.Compare(a.State, b.State))
+	})
+	slices.SortStableFunc(s.Counters, func(a, b Counter) int { return cmp.Compare(a.Link, b.Link) })
+	// The VLANs of a port stay in the kernel's order, that of their ids.
+	slices.SortStableFunc(s.VLANs, func(a, b VLAN) int { return cmp.Compare(a.Port, b.Port) })
+	slices.SortStableFunc(s.Groups, func(a, b Groups) int {
+		return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Port, b.Port))
 	})
 	slices.SortStableFunc(s.Forwarding, func(a, b Forwarding) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), cmp.Compare(a.Family, b.Family))

@@ -5,6 +5,7 @@ import "net/netip"
 // State is what the kernel showed at one reading. Lists are sorted, so that
 // two readings of one state are equal.
 type State struct {
+	Switching
 	// Namespace is the inode of the network namespace that was read; 0 when
 	// that is unknown.
 	Namespace  uint64      `json:"namespace"`
@@ -49,6 +50,9 @@ type Link struct {
 	Parent   string   `json:"parent,omitempty"` // IFLA_LINK in this namespace: lower device of macvtap, vlan, ...; peer of a veth
 	Mode     string   `json:"mode,omitempty"`   // macvtap mode
 	Tun      *Tun     `json:"tun,omitempty"`
+	// Promiscuity counts who wants every frame (IFLA_PROMISCUITY); nil: not
+	// known.
+	Promiscuity *int `json:"promiscuity,omitempty"`
 	// ParentElsewhere: there is a lower device or peer, in another namespace.
 	ParentElsewhere bool `json:"parent_elsewhere,omitempty"`
 
@@ -85,6 +89,19 @@ type Bridge struct {
 	NFCallIPTables    bool   `json:"nf_call_iptables"`
 	NFCallIP6Tables   bool   `json:"nf_call_ip6tables"`
 	NFCallARPTables   bool   `json:"nf_call_arptables"`
+	// DefaultPVID is what a new port gets; nil: the kernel cannot filter VLANs.
+	DefaultPVID *int `json:"vlan_default_pvid,omitempty"`
+	// Querier4 and Querier6 say that another querier was heard, and where
+	// (IFLA_BR_MCAST_QUERIER_STATE).
+	Querier4 string `json:"multicast_querier_ipv4,omitempty"`
+	Querier6 string `json:"multicast_querier_ipv6,omitempty"`
+	// GroupMax is IFLA_BR_MCAST_HASH_MAX: how many multicast groups fit; 0 is
+	// not known. More switch the snooping off.
+	GroupMax int `json:"multicast_hash_max,omitempty"`
+	// FDBLearned and FDBMax are the entries that were learned, and how many
+	// may be; FDBMax 0 is no limit.
+	FDBLearned int `json:"fdb_learned,omitempty"`
+	FDBMax     int `json:"fdb_max_learned,omitempty"`
 }
 
 // Port states of linux/if_bridge.h in bridge(8)'s words.
