@@ -44,6 +44,7 @@ type host struct {
 	// taken and nextBridge serve freeBridgeName.
 	taken      map[string]bool
 	nextBridge int
+	fib *fib // filled by routing
 	// ways are the links of the best default routes, once looked for.
 	ways []string
 }
