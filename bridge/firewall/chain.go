@@ -97,7 +97,11 @@ func (m *machine) run(c *chain) outcome {
 func (m *machine) rules(c *chain) outcome {
 	var out outcome
 	m.table = c.table
-	for i := range c.Rules {
+	list := m.candidates(c)
+	for i := list.take(); i >= 0; i = list.take() {
+		if c.index != nil && c.index.tests[i].fail(m.st) {
+			continue
+		}
 		if m.steps++; m.steps > maxSteps {
 			here := &cause{chain: c, rule: i, why: "the ruleset is too complex to follow"}
 			out.add(outcome{accept: here, drop: here}, here)

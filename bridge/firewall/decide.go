@@ -40,12 +40,16 @@ func (f *Flow) problem() string {
 }
 
 func (f *Filter) decide(flow Flow, ct string) Verdict {
-	order := f.rs.hostOrder()
-	flow.CT = []string{ct}
-	j := journey{path: flow.Path, out: flow.OIF}
-	j.machine = &machine{f: f, flow: &flow, order: order, st: newState(&flow, ct, order)}
+	j := f.journey(flow, ct)
 	j.travel()
 	return j.result()
+}
+
+// journey is a packet at the beginning of its way.
+func (f *Filter) journey(flow Flow, ct string) *journey {
+	order := f.rs.hostOrder()
+	flow.CT = []string{ct}
+	return &journey{path: flow.Path, out: flow.OIF, machine: &machine{f: f, flow: &flow, order: order, st: newState(&flow, ct, order)}}
 }
 
 // merge is the verdict on flows of two connection states.

@@ -92,7 +92,7 @@ func TestIntervalsThatTouch(t *testing.T) {
 		{Element: Element{Key: Bytes{200}, Data: Bytes{3}}}}
 	s := Set{Interval: true, Map: true, KeyLen: 1}
 	s.Elements = intervals(&s, raw)
-	x := newSetIndex(&s)
+	x := newIndex(&s)
 	steps := 0
 	for key, want := range map[byte]byte{9: 0, 10: 1, 19: 1, 20: 2, 29: 2, 30: 0, 200: 3, 255: 3} {
 		answer, found := x.search(knownBits([]byte{key}), &steps)

@@ -171,7 +171,7 @@ func TestDifferential(t *testing.T) {
 		l.bridgeCall(bridgeCall)
 		kind := g.load(t)
 		rs := throughJSON(t, read(t))
-		filter := New(rs, host)
+		decide := bothWays(t, rs, host)
 		var trips []trip
 		for range 20 {
 			trips = append(trips, l.trip(g, bridgeCall))
@@ -180,7 +180,7 @@ func TestDifferential(t *testing.T) {
 		got := l.arrivals()
 		var back []trip
 		for _, tr := range trips {
-			v := filter.Decide(tr.flow)
+			v := decide(tr.flow)
 			count.add(v.Answer)
 			l.compare(rs, fmt.Sprintf("ruleset %d (%s)", n, kind), tr, v, got[tr.packet.id])
 			if as := got[tr.packet.id]; len(as) == 1 {
@@ -194,7 +194,7 @@ func TestDifferential(t *testing.T) {
 		}
 		got = l.arrivals()
 		for _, tr := range back {
-			v := filter.Decide(tr.flow)
+			v := decide(tr.flow)
 			count.add(v.Answer)
 			count.replies++
 			l.compare(rs, fmt.Sprintf("ruleset %d (%s), reply", n, kind), tr, v, got[tr.packet.id])

@@ -58,6 +58,8 @@ type Filter struct {
 	rs    *Ruleset
 	host  Host
 	hooks map[hookKey][]*baseChain
+	// indexFrom is the length from which a chain has an index.
+	indexFrom int
 }
 
 // hookKey is a hook of one layer: ip, ip6, arp, bridge or netdev.
@@ -73,6 +75,7 @@ type table struct {
 type chain struct {
 	*Chain
 	table *table
+	index *chainIndex // of a long chain, once it was met
 }
 
 // baseChain is a chain with a Base.
@@ -81,7 +84,7 @@ type baseChain struct{ *chain }
 // New prepares a ruleset. The host answers what some matches ask of it; an
 // empty one makes them maybe.
 func New(rs *Ruleset, host Host) *Filter {
-	f := &Filter{rs: rs, host: host, hooks: map[hookKey][]*baseChain{}}
+	f := &Filter{rs: rs, host: host, hooks: map[hookKey][]*baseChain{}, indexFrom: indexedFrom}
 	for i := range rs.Tables {
 		f.add(&rs.Tables[i])
 	}
@@ -99,10 +102,10 @@ func New(rs *Ruleset, host Host) *Filter {
 func (f *Filter) add(t *Table) {
 	prepared := &table{Table: t, chains: make(map[string]*chain, len(t.Chains)), sets: make(map[string]*setIndex, len(t.Sets)), writer: newWriter(f.rs, t)}
 	for i := range t.Sets {
-		prepared.sets[t.Sets[i].Name] = newSetIndex(&t.Sets[i])
+		prepared.sets[t.Sets[i].Name] = &setIndex{Set: &t.Sets[i]}
 	}
 	for i := range t.Chains {
-		c := &chain{&t.Chains[i], prepared}
+		c := &chain{Chain: &t.Chains[i], table: prepared}
 		prepared.chains[c.Name] = c
 		if c.Base == nil || t.Dormant {
 			continue

@@ -138,6 +138,7 @@ type Verdict struct {
 // Step is what one base chain said.
 type Step struct {
 	Hook     string    `json:"hook"`
+	Chain    string    `json:"chain"` // the base chain; By stands in it or in one that it jumps to
 	Priority int       `json:"priority"`
 	Answer   Answer    `json:"answer"`
 	By       Reference `json:"by"`

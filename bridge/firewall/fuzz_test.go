@@ -68,8 +68,9 @@ func FuzzParseElements(f *testing.F) {
 		for _, s := range []Set{{Interval: true}, {Interval: true, Fields: []int{4, 2}}, {}} {
 			s.Elements = intervals(&s, append([]rawElement{}, raw...))
 			steps := 0
-			newSetIndex(&s).search(unknownBits(8), &steps)
-			newSetIndex(&s).search(knownBits(make([]byte, 4)), &steps)
+			x := &setIndex{Set: &s}
+			x.search(unknownBits(8), &steps)
+			x.search(knownBits(make([]byte, 4)), &steps)
 		}
 	})
 }

@@ -140,9 +140,9 @@ func TestLibvirtsOwnRules(t *testing.T) {
 					sh(t, goldenHost)
 					loadLibvirt(t, backend, v6, n)
 					flows := newGoldenFlows(t, v6, n)
-					filter := New(throughJSON(t, read(t)), Host{})
+					decide := bothWays(t, throughJSON(t, read(t)), Host{})
 					for name, f := range flows.w("virbr0") {
-						v := filter.Decide(f)
+						v := decide(f)
 						if v.Answer != want.of(name) {
 							t.Errorf("%s: have %s by %+v (%s), want %s", name, v.Answer, v.By, v.Why, want.of(name))
 						}

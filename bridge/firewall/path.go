@@ -246,7 +246,7 @@ func (j *journey) settle(s stage, b *baseChain, o outcome) {
 			o.add(outcome{accept: end}, nil)
 		}
 	}
-	step := Step{Hook: s.hook, Priority: b.Base.Priority}
+	step := Step{Hook: s.hook, Chain: b.Name, Priority: b.Base.Priority}
 	switch {
 	case o.drop == nil:
 		step.Answer, step.By = Accept, o.accept.ref()

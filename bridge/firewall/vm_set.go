@@ -13,14 +13,17 @@ const candidatesKept = 64
 // setIndex is a set prepared for searching.
 type setIndex struct {
 	*Set
+	ready    bool                // once it was searched
 	exact    map[string]*Element // keys that are not intervals
+	sorted   []*Element          // the same in order, nil if they differ in length
 	ranges   []*Element          // intervals, sorted by their first key
 	fields   []*Element          // concatenations with intervals
 	catchAll *Element
 }
 
-func newSetIndex(s *Set) *setIndex {
-	x := &setIndex{Set: s, exact: make(map[string]*Element)}
+func (x *setIndex) prepare() {
+	s := x.Set
+	x.ready, x.exact = true, make(map[string]*Element)
 	for i := range s.Elements {
 		e := &s.Elements[i]
 		switch {
@@ -35,13 +38,24 @@ func newSetIndex(s *Set) *setIndex {
 		}
 	}
 	slices.SortStableFunc(x.ranges, func(a, b *Element) int { return bytes.Compare(a.Key, b.Key) })
-	return x
+	x.sorted = make([]*Element, 0, len(x.exact))
+	for _, e := range x.exact {
+		if len(x.sorted) > 0 && len(e.Key) != len(x.sorted[0].Key) {
+			x.sorted = nil // no kernel has such a set
+			return
+		}
+		x.sorted = append(x.sorted, e)
+	}
+	slices.SortFunc(x.sorted, func(a, b *Element) int { return bytes.Compare(a.Key, b.Key) })
 }
 
 // search looks for a key. With yes there is one element, unless several are
 // possible and one of them is certain to match; with maybe the elements are
 // those that may match. More than candidatesKept are cut to nil.
 func (x *setIndex) search(key bits, steps *int) (tri, []*Element) {
+	if !x.ready {
+		x.prepare()
+	}
 	answer, found := x.find(key, steps)
 	if answer != yes && x.catchAll != nil {
 		return yes, append(found, x.catchAll)
@@ -72,15 +86,35 @@ func (x *setIndex) find(key bits, steps *int) (tri, []*Element) {
 	return x.findRange(key, steps)
 }
 
-// scan compares with every single key.
+// scan compares with the single keys that are not less than the smallest and
+// not greater than the greatest value that the key can have.
 func (x *setIndex) scan(key bits, steps *int) (tri, []*Element) {
-	*steps += len(x.exact) / 16
 	var found []*Element
-	for k, e := range x.exact {
-		if key.equal([]byte(k)) != no {
+	list := x.sorted
+	low, high := key.min(), key.max()
+	if len(list) > 0 && len(list[0].Key) <= len(low) {
+		low, high = low[:len(list[0].Key)], high[:len(list[0].Key)]
+	} else {
+		list = nil
+	}
+	if list == nil {
+		*steps += len(x.exact) / 16
+		for k, e := range x.exact {
+			if key.equal([]byte(k)) != no {
+				found = append(found, e)
+			}
+		}
+	}
+	seen := 0
+	for _, e := range list[sort.Search(len(list), func(i int) bool { return bytes.Compare(list[i].Key, low) >= 0 }):] {
+		if seen++; bytes.Compare(e.Key, high) > 0 || len(found) > candidatesKept {
+			break
+		}
+		if key.equal(e.Key) != no {
 			found = append(found, e)
 		}
 	}
+	*steps += seen / 16
 	if len(found) == 0 {
 		return no, nil
 	}
