@@ -20,7 +20,9 @@ func newRule(v6 bool) *ruleWriter { return &ruleWriter{v6: v6} }
 
 func (w *ruleWriter) add(word string, exprs ...firewall.Expr) *ruleWriter {
 	w.words = append(w.words, word)
-	w.rule.Exprs = append(w.rule.Exprs, exprs...)
+	for i := range exprs {
+		w.rule.Exprs = append(w.rule.Exprs, &exprs[i])
+	}
 	return w
 }
 
