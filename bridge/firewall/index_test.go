@@ -134,3 +134,16 @@ func TestIndexAndUnusualRules(t *testing.T) {
 		}
 	}
 }
+
+func TestIndexAndInvertedPorts(t *testing.T) {
+	decide := bothWays(t, save(t, "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p tcp -m tcp ! --dport 22 -j DROP\n-A FORWARD -p udp -m udp --dport 53:54 -j DROP\nCOMMIT\n"), Host{})
+	for _, c := range []struct {
+		proto string
+		port  int
+		want  Answer
+	}{{"tcp", 22, Accept}, {"tcp", 80, Drop}, {"udp", 54, Drop}, {"udp", 55, Accept}} {
+		if v := decide(Flow{Family: "ip", Path: PathForward, IIF: bridgeOf(0), OIF: bridgeOf(1), Proto: c.proto, DstPort: c.port}); v.Answer != c.want {
+			t.Errorf("%s %d: have %s, want %s", c.proto, c.port, v.Answer, c.want)
+		}
+	}
+}
