@@ -128,11 +128,7 @@ func (w *guestReader) word() {
 func (w *guestReader) setting() error {
 	i := w.at
 	if len(w.open) == 5 && w.open[3] == "vlan" && w.name == "tag" {
-		return w.attrs(func(key, value string) {
-			if key == "id" {
-				i.VLANs = append(i.VLANs, count(value))
-			}
-		})
+		return w.tag()
 	}
 	if len(w.open) == 5 && w.open[3] == "bandwidth" {
 		return w.rate(w.name)
@@ -141,6 +137,12 @@ func (w *guestReader) setting() error {
 		return nil
 	}
 	switch w.name {
+	case "vlan":
+		return w.attrs(func(key, value string) {
+			if key == "trunk" {
+				i.Trunk = value == "yes"
+			}
+		})
 	case "mac":
 		return w.attrs(func(key, value string) {
 			switch key {
@@ -179,6 +181,28 @@ func (w *guestReader) setting() error {
 			*into.flag = value == "yes"
 		}
 	})
+}
+
+// tag takes a <tag> below <vlan>. One with a native mode is the VLAN of frames
+// without a tag.
+func (w *guestReader) tag() error {
+	id, mode, found := 0, "", false
+	err := w.attrs(func(key, value string) {
+		switch key {
+		case "id":
+			id, found = count(value), true
+		case "nativeMode":
+			mode = value
+		}
+	})
+	if !found {
+		return err
+	}
+	w.at.VLANs = append(w.at.VLANs, id)
+	if mode != "" {
+		w.at.NativeVLAN, w.at.NativeTagged = id, mode == "tagged"
+	}
+	return err
 }
 
 // rate takes <inbound> or <outbound> below <bandwidth>.

@@ -33,4 +33,10 @@ type Interface struct {
 	TrustRxFilters bool      `json:"trust_rx_filters,omitempty"`
 	Bandwidth      Bandwidth `json:"bandwidth,omitzero"`
 	Floor          int       `json:"floor,omitempty"` // bandwidth/inbound/@floor in KiB/s
+	// Trunk is <vlan trunk='yes'>: the VLANs stay tagged. NativeVLAN is the one
+	// for frames without a tag (<tag nativeMode>), and NativeTagged says that
+	// its frames leave with one.
+	Trunk        bool `json:"vlan_trunk,omitempty"`
+	NativeVLAN   int  `json:"native_vlan,omitempty"`
+	NativeTagged bool `json:"native_tagged,omitempty"`
 }
