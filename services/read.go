@@ -49,6 +49,8 @@ func Read(ctx context.Context, o Options) State {
 	wg.Go(func() { r.managers(ctx, &s) })
 	wg.Go(func() { s.OpenVSwitch = r.openVSwitch(ctx) })
 	s.Kernel = r.kernel()
+	s.Machine = new(r.machine())
+	s.Ports = r.configuredPorts()
 	s.Daemons = r.daemons()
 	s.Programs = r.programs(s.Daemons)
 	s.Devices = r.devices(s.Kernel)
