@@ -37,18 +37,67 @@ func BenchmarkHundredGuests(b *testing.B) {
 	}
 	kvnet, floor := filepath.Join(programs, "kvnet"), filepath.Join(dir, "floor")
 	b.Logf("%s, %d cores, %d guests", runtime.GOARCH, runtime.NumCPU(), benchGuests)
-	for _, r := range []race{
+	races := []race{
 		{"verify-vs-floor", 15, []string{kvnet, "verify"}, []string{floor, "verify"}},
 		{"domif-list-vs-floor", 15, []string{kvnet, "domif-list", "--all"}, []string{floor, "domif-list"}},
 		{"net-list-vs-virsh", 41, []string{kvnet, "net-list"}, []string{"virsh", "net-list"}},
 		{"verify-vs-virsh-loop", 7, []string{kvnet, "verify"}, []string{loop}},
 		{"domif-list-vs-virsh-loop", 7, []string{kvnet, "domif-list", "--all"}, []string{loop}},
-	} {
+	}
+	run := func(r race) {
 		b.Run(r.name, func(b *testing.B) {
 			for b.Loop() {
 				r.run(b, h, filepath.Join(dir, "race"))
 			}
 		})
+	}
+	for _, r := range races {
+		run(r)
+	}
+	publishPorts(b, h, dir)
+	run(race{"verify-2000-rules-vs-floor", 15, []string{kvnet, "verify"}, []string{floor, "verify"}})
+}
+
+const benchContainers = 660
+
+// publishPorts adds the rules that Docker makes for containers with a published
+// port each: three a container, and the frame around them. What passes between
+// libvirt's bridge and the outside is accepted by libvirt's own rules before.
+func publishPorts(b *testing.B, h *host.Host, dir string) {
+	b.Helper()
+	var filter, nat strings.Builder
+	filter.WriteString("*filter\n:DOCKER - [0:0]\n:DOCKER-USER - [0:0]\n:DOCKER-ISOLATION-STAGE-1 - [0:0]\n:DOCKER-ISOLATION-STAGE-2 - [0:0]\n")
+	nat.WriteString("*nat\n:DOCKER - [0:0]\n")
+	for i := range benchContainers {
+		to := fmt.Sprintf("172.17.%d.%d", i/250, i%250+2)
+		fmt.Fprintf(&filter, "-A DOCKER -d %s/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT\n", to)
+		fmt.Fprintf(&nat, "-A POSTROUTING -s %s/32 -d %s/32 -p tcp -m tcp --dport 80 -j MASQUERADE\n", to, to)
+		fmt.Fprintf(&nat, "-A DOCKER ! -i docker0 -p tcp -m tcp --dport %d -j DNAT --to-destination %s:80\n", 20000+i, to)
+	}
+	filter.WriteString(`-A FORWARD -j DOCKER-USER
+-A FORWARD -j DOCKER-ISOLATION-STAGE-1
+-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A FORWARD -o docker0 -j DOCKER
+-A FORWARD -i docker0 ! -o docker0 -j ACCEPT
+-A FORWARD -i docker0 -o docker0 -j ACCEPT
+-A DOCKER-ISOLATION-STAGE-1 -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2
+-A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP
+-A DOCKER-USER -j RETURN
+COMMIT
+`)
+	nat.WriteString(`-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+COMMIT
+`)
+	file := filepath.Join(dir, "rules")
+	if err := os.WriteFile(file, []byte(filter.String()+nat.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for _, argv := range [][]string{{"iptables-restore", "--noflush", file}, {"iptables", "-P", "FORWARD", "DROP"}} {
+		if res, err := h.Exec(b.Context(), argv...); err != nil || res.Code != 0 {
+			b.Fatalf("%s: %v, exit code %d\n%s", argv[0], err, res.Code, res.Stderr)
+		}
 	}
 }
 

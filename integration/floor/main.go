@@ -4,6 +4,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 
@@ -112,5 +113,47 @@ func kernel() error {
 			return fmt.Errorf("dump %d of family %d: %w", d.message, d.family, err)
 		}
 	}
+	return packetFilter()
+}
+
+// packetFilter dumps the ruleset of nf_tables.
+func packetFilter() error {
+	s, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(s)
+	buf := make([]byte, 64<<10)
+	for _, message := range []int{unix.NFT_MSG_GETTABLE, unix.NFT_MSG_GETCHAIN, unix.NFT_MSG_GETRULE, unix.NFT_MSG_GETSET} {
+		req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|message, unix.NLM_F_DUMP)
+		req.AddRawData(make([]byte, 4)) // struct nfgenmsg of all families
+		if err := unix.Sendto(s, req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+			return err
+		}
+		for done := false; !done; {
+			n, err := unix.Read(s, buf)
+			if err != nil {
+				return fmt.Errorf("dump %d of nf_tables: %w", message, err)
+			}
+			if done, err = last(buf[:n]); err != nil {
+				return fmt.Errorf("dump %d of nf_tables: %w", message, err)
+			}
+		}
+	}
 	return nil
+}
+
+// last looks for the end of a dump in a datagram.
+func last(b []byte) (bool, error) {
+	for len(b) >= unix.NLMSG_HDRLEN {
+		size := int(binary.NativeEndian.Uint32(b))
+		switch binary.NativeEndian.Uint16(b[4:]) {
+		case unix.NLMSG_DONE:
+			return true, nil
+		case unix.NLMSG_ERROR:
+			return true, fmt.Errorf("refused: %x", b[unix.NLMSG_HDRLEN:])
+		}
+		b = b[min(max(size+3, unix.NLMSG_HDRLEN)&^3, len(b)):]
+	}
+	return false, nil
 }
