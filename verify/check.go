@@ -48,6 +48,7 @@ func Checks() []Check {
 		portChecks(),
 		uplinkChecks(),
 		routingChecks(),
+		routeChecks(),
 		dhcpChecks(),
 	)
 }

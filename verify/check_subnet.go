@@ -29,7 +29,7 @@ func subnetChecks() []Check {
 			Doc: Doc{
 				Symptom:  "The network does not start because it is in use, or guests do not reach the office, the VPN or the host.",
 				Cause:    "The host itself stands in that subnet (a guest that hosts guests), or a VPN or container network took it.",
-				Evidence: "Routes that lead to the subnet over another link, in the tables that packets of guests go through. Default routes do not count, nor the routes of libvirt's own bridges. An error when the route is as narrow as the subnet or narrower, a warning when it is wider or the network is not active.",
+				Evidence: "Routes that lead to the subnet over another link, in the tables that packets of guests go through. Default routes do not count, nor the routes of libvirt's own bridges. An error when the route is as narrow as the subnet, a warning when it is wider or the network is not active. A narrower route through an active network is route-shadow, unless the host itself stands in it.",
 				Cure:     "Move the network to a free subnet.",
 			},
 			run: netSubnetCollision,
@@ -176,7 +176,10 @@ func netSubnetCollision(p *pass) {
 	// first, and one finding per network is enough.
 	eachNested(spans, func(outer []span, inner span) {
 		if inner.route != nil {
-			p.collide(nearest(outer, func(s span) bool { return s.net != nil }), inner, reported)
+			subnet := nearest(outer, func(s span) bool { return s.net != nil })
+			if subnet.net == nil || !shadows(inner.route, subnet) {
+				p.collide(subnet, inner, reported)
+			}
 		}
 	})
 	eachNested(spans, func(outer []span, inner span) {
@@ -223,11 +226,20 @@ func (p *pass) collide(subnet, way span, reported map[*libvirtnet.Network]bool) 
 	})
 }
 
+// shadows says whether a route takes a part of an active network's subnet; that
+// is route-shadow's to tell. A part that the host itself stands in is a
+// collision.
+func shadows(r *bridge.Route, subnet span) bool {
+	connected := r.Protocol == "kernel" && !r.Gateway.IsValid()
+	return subnet.net.Active && plainPrefix(r.Dst).Bits() > subnet.prefix.Bits() && !connected
+}
+
 // foreign says whether a route can take a subnet's packets: default routes,
-// link-local and multicast ones do not.
+// link-local and multicast ones do not, nor one that sends the lookup on to the
+// next rule.
 func foreign(r *bridge.Route) bool {
 	dst := plainPrefix(r.Dst)
-	return dst.IsValid() && dst.Bits() > 1 && !dst.Addr().IsLinkLocalUnicast() && !dst.Addr().IsMulticast() && !dst.Addr().IsLoopback()
+	return r.Type != "throw" && dst.IsValid() && dst.Bits() > 1 && !dst.Addr().IsLinkLocalUnicast() && !dst.Addr().IsMulticast() && !dst.Addr().IsLoopback()
 }
 
 // usable says whether a route leads somewhere. A blackhole around a subnet is

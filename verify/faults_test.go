@@ -14,6 +14,7 @@ func goldenHosts() map[string]Snapshot {
 	hosts := map[string]Snapshot{}
 	for _, family := range []map[string]func(*Snapshot){
 		networkFaults(), bridgeFaults(), tapFaults(), guestFaults(), uplinkFaults(), hostFaults(), movedFaults(),
+		routeFaults(),
 	} {
 		for name, inject := range family {
 			s := healthyHost()
@@ -21,7 +22,10 @@ func goldenHosts() map[string]Snapshot {
 			hosts[name] = s
 		}
 	}
-	for _, family := range []map[string]func() Snapshot{healthyHosts(), movedHealthy()} {
+	for _, family := range []map[string]func() Snapshot{
+		healthyHosts(), movedHealthy(),
+		healthyRoutes(),
+	} {
 		for name, build := range family {
 			hosts[name] = build()
 		}
@@ -97,12 +101,6 @@ func networkFaults() map[string]func(*Snapshot) {
 		"net-subnet-collision": func(s *Snapshot) {
 			addLink(s, bridge.Link{Name: "eth1", MAC: "52:54:00:10:00:02", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
 			addAddress(s, "eth1", "192.168.122.50/24")
-		},
-		"net-subnet-collision+narrower-vpn": func(s *Snapshot) {
-			addLink(s, bridge.Link{Name: "tailscale0", Kind: "tun", MTU: 1280, Up: true, Carrier: true, Oper: "unknown", Tun: &bridge.Tun{}})
-			s.Kernel.Rules = append(s.Kernel.Rules, bridge.Rule{Family: 4, Priority: 5270, Table: 52, Action: "lookup", SuppressPrefixLength: -1})
-			addRoute(s, "192.168.122.0/25", "", "tailscale0")
-			s.Kernel.Routes[len(s.Kernel.Routes)-1].Table = 52
 		},
 		"net-subnet-collision+nested": func(s *Snapshot) { addNetwork(s, natNetwork("nested", "virbr7", "203.0.113.1/24")) },
 		"net-subnet-collision+wider":  func(s *Snapshot) { addRoute(s, "192.168.0.0/16", "203.0.113.7", "br0") },

@@ -79,6 +79,8 @@ const (
 	AddressDel   Action = "address-del"   // address with prefix length
 	RouteAdd     Action = "route-add"     // the link's own address with prefix length: its connected route
 	RouteDefault Action = "route-default" // gateway
+	RouteDel     Action = "route-del"     // On: the target; Args: what tells it from others
+	RuleAdd      Action = "rule-add"      // On: a subnet; priority; Args: "to" or "from": the main table is asked
 	BridgeAdd    Action = "bridge-add"    //
 	ForwardDelay Action = "forward-delay" // milliseconds
 	SetSTP       Action = "stp"           // 0 or 1
@@ -152,6 +154,10 @@ func (s Step) linkCommand() []string {
 			return []string{"ip", "-6", "route", "replace", "default", "via", s.With, "dev", s.On}
 		}
 		return []string{"ip", "route", "replace", "default", "via", s.With, "dev", s.On}
+	case RouteDel:
+		return routeDel(s.On, s.Args)
+	case RuleAdd:
+		return ruleAdd(s)
 	case BridgeAdd:
 		return []string{"ip", "link", "add", "name", s.On, "type", "bridge"}
 	case ForwardDelay:

@@ -288,7 +288,7 @@ func (f *fib) inTable(r *bridge.Rule, fl flow) answer {
 		}
 		short := bits <= r.SuppressPrefixLength
 		switch kind := best[0].Type; {
-		case kind == "throw", short && (usable(best[0]) || r.Family == 6):
+		case kind == "throw", short && usable(best[0]):
 			return answer{}
 		case usable(best[0]):
 			return answer{kind: toLink, routes: best}

@@ -94,3 +94,26 @@ func connectedRoute(link, address string) []string {
 	}
 	return []string{"ip", "route", "replace", to, "dev", link, "proto", "kernel", "scope", "link", "src", prefix.Addr().String()}
 }
+
+// ipTool is ip(8) for the family of an address.
+func ipTool(address string) []string {
+	if strings.Contains(address, ":") {
+		return []string{"ip", "-6"}
+	}
+	return []string{"ip"}
+}
+
+// routeDel deletes a route; the type of one that leads nowhere stands before
+// its target.
+func routeDel(to string, words []string) []string {
+	out := append(ipTool(to), "route", "del")
+	if len(words) > 0 && words[0] != "via" && words[0] != "dev" && words[0] != "table" && words[0] != "metric" {
+		out, words = append(out, words[0]), words[1:]
+	}
+	return append(append(out, to), words...)
+}
+
+// ruleAdd has the main table asked for packets to or from a subnet.
+func ruleAdd(s Step) []string {
+	return append(append(append(ipTool(s.On), "rule", "add"), s.Args...), s.On, "lookup", "main", "pref", s.With)
+}

@@ -1,0 +1,159 @@
+package verify
+
+import (
+	"net/netip"
+
+	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/xml"
+)
+
+// addRule adds a rule of IPv4 where the kernel would show it.
+func addRule(s *Snapshot, r bridge.Rule) {
+	r.Family = max(r.Family, 4)
+	if r.Action == "" {
+		r.Action = "lookup"
+	}
+	if r.SuppressPrefixLength == 0 {
+		r.SuppressPrefixLength = -1
+	}
+	at := 0
+	for at < len(s.Kernel.Rules) && (s.Kernel.Rules[at].Family < r.Family || s.Kernel.Rules[at].Family == r.Family && s.Kernel.Rules[at].Priority <= r.Priority) {
+		at++
+	}
+	s.Kernel.Rules = append(s.Kernel.Rules[:at:at], append([]bridge.Rule{r}, s.Kernel.Rules[at:]...)...)
+}
+
+// addTableRoute adds a route to a table.
+func addTableRoute(s *Snapshot, table int, dst, gateway, link string) {
+	addRoute(s, dst, gateway, link)
+	s.Kernel.Routes[len(s.Kernel.Routes)-1].Table = table
+}
+
+// refuse adds a route that turns packets away.
+func refuse(s *Snapshot, table int, kind, dst string) {
+	addTableRoute(s, table, dst, "", "")
+	s.Kernel.Routes[len(s.Kernel.Routes)-1].Type = kind
+}
+
+func addTunnel(s *Snapshot, name, kind string) {
+	addLink(s, bridge.Link{Name: name, Kind: kind, MTU: 1420, Up: true, Carrier: true, Oper: "unknown"})
+}
+
+// tailscale has an exit node: its table is asked before the main one, except
+// for its own packets, which are marked.
+func tailscale(s *Snapshot, routes ...string) {
+	addTunnel(s, "tailscale0", "tun")
+	s.link("tailscale0").Tun = &bridge.Tun{}
+	const mark, mask = 0x80000, 0xff0000
+	addRule(s, bridge.Rule{Priority: 5210, Table: tableMain, Mark: mark, Mask: mask})
+	addRule(s, bridge.Rule{Priority: 5230, Table: tableDefault, Mark: mark, Mask: mask})
+	addRule(s, bridge.Rule{Priority: 5250, Action: "unreachable", Mark: mark, Mask: mask})
+	addRule(s, bridge.Rule{Priority: 5270, Table: 52})
+	for _, dst := range routes {
+		addTableRoute(s, 52, dst, "", "tailscale0")
+	}
+}
+
+// wgQuick has a tunnel for everything, as wg-quick makes it.
+func wgQuick(s *Snapshot) {
+	addTunnel(s, "wg0", "wireguard")
+	addRule(s, bridge.Rule{Priority: 32764, Table: tableMain})
+	for i := range s.Kernel.Rules {
+		if s.Kernel.Rules[i].Priority == 32764 {
+			s.Kernel.Rules[i].SuppressPrefixLength = 0
+		}
+	}
+	addRule(s, bridge.Rule{Priority: 32765, Table: 51820, Mark: 0xca6c, Mask: 0xffffffff, Invert: true})
+	addTableRoute(s, 51820, "0.0.0.0/0", "", "wg0")
+}
+
+func routeFaults() map[string]func(*Snapshot) {
+	return map[string]func(*Snapshot){
+		"route-shadow": func(s *Snapshot) { addRoute(s, "192.168.122.0/25", "203.0.113.7", "br0") },
+		"route-shadow+vpn": func(s *Snapshot) {
+			tailscale(s, "192.168.122.0/25")
+		},
+		"route-shadow+unused-part": func(s *Snapshot) { addRoute(s, "192.168.122.200/32", "", "br0") },
+		"route-shadow+blackhole":   func(s *Snapshot) { refuse(s, tableMain, "blackhole", "192.168.122.0/30") },
+		"route-shadow+ipv6": func(s *Snapshot) {
+			dualStack(s)
+			addRoute(s, "fd00:6::/80", "fd00:99::1", "br0")
+		},
+		"route-shadow+isolated": func(s *Snapshot) {
+			s.network("default").Live.Mode, s.network("default").Config.Mode = xml.Isolated, xml.Isolated
+			addRoute(s, "192.168.122.2/32", "203.0.113.7", "br0")
+		},
+		"policy-route-steals": func(s *Snapshot) { tailscale(s, "0.0.0.0/0") },
+		"policy-route-steals+unmarked": func(s *Snapshot) {
+			addTunnel(s, "wg0", "wireguard")
+			addTableRoute(s, 51820, "0.0.0.0/0", "", "wg0")
+			addRule(s, bridge.Rule{Priority: 1000, Table: 51820, Dst: prefix("192.168.0.0/16")})
+		},
+		"policy-route-steals+same-subnet": func(s *Snapshot) {
+			addTunnel(s, "wg0", "wireguard")
+			addTableRoute(s, 77, "192.168.122.0/24", "", "wg0")
+			addRule(s, bridge.Rule{Priority: 1, Table: 77, IIF: "br0"})
+		},
+		"policy-route-steals+refused": func(s *Snapshot) {
+			addRule(s, bridge.Rule{Priority: 900, Action: "prohibit", Src: prefix("192.168.122.0/24")})
+		},
+		"policy-route-steals+blackhole-table": func(s *Snapshot) {
+			refuse(s, 66, "blackhole", "0.0.0.0/0")
+			addRule(s, bridge.Rule{Priority: 900, Table: 66, IIF: "virbr0"})
+			addRule(s, bridge.Rule{Priority: 800, Table: tableMain, Dst: prefix("192.168.122.0/24")})
+		},
+	}
+}
+
+// dualStack gives the default network an IPv6 subnet and the host a way out.
+func dualStack(s *Snapshot) {
+	ip := xml.IP{Address: prefix("fd00:6::1/64")}
+	n := s.network("default")
+	n.Config.IPs = append(n.Config.IPs, ip)
+	live := *n.Config
+	live.Connections = n.Live.Connections
+	n.Live = &live
+	addAddress(s, "virbr0", "fd00:6::1/64")
+	addDnsmasq(s, "default", "virbr0", ip)
+	addAddress(s, "br0", "fd00:99::2/64")
+	addRoute(s, "::/0", "fd00:99::1", "br0")
+	s.Kernel.Sysctls["net.ipv6.conf.all.forwarding"] = "1"
+}
+
+func healthyRoutes() map[string]func() Snapshot {
+	return map[string]func() Snapshot{
+		"ok-full-tunnel": with(wgQuick),
+		"ok-exit-node-allows-lan": with(func(s *Snapshot) {
+			tailscale(s, "0.0.0.0/0")
+			addRule(s, bridge.Rule{Priority: 2500, Table: tableMain, Dst: prefix("192.168.122.0/24")})
+		}),
+		"ok-split-vpn": with(func(s *Snapshot) { tailscale(s, "100.100.100.100/32", "10.9.0.0/16") }),
+		"ok-exit-node-throws": with(func(s *Snapshot) {
+			tailscale(s, "0.0.0.0/0")
+			refuse(s, 52, "throw", "192.168.122.0/24")
+		}),
+		"ok-marked-detour": with(func(s *Snapshot) {
+			addTunnel(s, "wg0", "wireguard")
+			addTableRoute(s, 88, "0.0.0.0/0", "", "wg0")
+			addRule(s, bridge.Rule{Priority: 50, Table: 88, Mark: 7, Mask: 0xff})
+			addRule(s, bridge.Rule{Priority: 60, Table: 88, Selectors: []string{"ipproto", "dport"}})
+			addRule(s, bridge.Rule{Priority: 70, Action: "prohibit", Src: prefix("192.168.99.0/24")})
+		}),
+		"ok-guests-by-vpn": with(func(s *Snapshot) {
+			addTunnel(s, "wg0", "wireguard")
+			addTableRoute(s, 88, "0.0.0.0/0", "", "wg0")
+			addRule(s, bridge.Rule{Priority: 50, Table: 88, Src: prefix("192.168.122.0/24")})
+			addRule(s, bridge.Rule{Priority: 40, Table: tableMain, Src: prefix("192.168.122.0/24"), SuppressPrefixLength: 1})
+		}),
+		"ok-route-by-a-guest": with(func(s *Snapshot) {
+			addRoute(s, "192.168.122.64/26", "192.168.122.2", "virbr0")
+			addRoute(s, "10.77.0.0/16", "192.168.122.2", "virbr0")
+		}),
+		"ok-locked-up": with(func(s *Snapshot) {
+			// A tunnel that is down, with a lock on everything else: the host is
+			// as cut off as its guests.
+			addRule(s, bridge.Rule{Priority: 900, Table: tableMain, Dst: prefix("192.168.0.0/16")})
+			addRule(s, bridge.Rule{Priority: 901, Action: "unreachable", Dst: netip.Prefix{}})
+		}),
+	}
+}
