@@ -30,7 +30,7 @@ func tapChecks() []Check {
 			Doc: Doc{
 				Symptom:  "The guest reaches nothing; virsh lists its interface as ever.",
 				Cause:    "Its network was stopped and started under it: the bridge was made anew and the taps were not put back. Or somebody took the tap out.",
-				Evidence: "The tap of an interface that belongs into a bridge has no master. Interfaces of type ethernet and on Open vSwitch belong into none.",
+				Evidence: "The tap of an interface that belongs into a bridge has no master. Interfaces of type ethernet and on Open vSwitch belong into none. The taps of a network that was restarted are told together.",
 				Cure:     "Put it back with the bridge's MTU, and where libvirt lost the network port, create that too.",
 			},
 			run: tapNotEnslaved,
@@ -107,31 +107,6 @@ func tapMissing(p *pass) {
 			Fix: p.withoutTap(n),
 		})
 	}
-}
-
-func tapNotEnslaved(p *pass) {
-	p.eachTap(func(n *nic, tap *bridge.Link) {
-		if !n.homely || !p.on(n.subject) || tap.Master != "" {
-			return
-		}
-		cause := "it was taken out behind libvirt's back"
-		switch {
-		case n.portLost:
-			cause = "network " + show(n.iface.Network) + " was restarted under the guest"
-		case n.iface.Network == "" && p.bounced(n.bridge):
-			cause = "network " + show(p.owners[n.bridge].Name) + ", which makes " + show(n.bridge) + ", was restarted under the guest"
-		case p.remade(n.bridge):
-			cause = "bridge " + show(n.bridge) + " was made anew by somebody, without its ports"
-		}
-		p.found(n.subject, Finding{
-			Message: fmt.Sprintf("%s is in no bridge: %s", n.title(), cause),
-			Want:    "master " + show(n.bridge), Have: "no master",
-			Fix: Fix{
-				Class: Safe, Say: "put " + show(tap.Name) + " back into " + show(n.bridge),
-				Steps: p.backIntoBridge(n),
-			},
-		})
-	})
 }
 
 func tapWrongBridge(p *pass) {

@@ -28,9 +28,8 @@ func ExampleJudge() {
 		}
 	}
 	// Output:
-	// error tap-not-enslaved vnet0 of guest centos is in no bridge: network default was restarted under the guest
+	// error tap-not-enslaved 2 taps of guests centos, debian are in no bridge: network default was restarted under them
 	//   safe: kvnet domif-replug centos vnet0
-	// error tap-not-enslaved vnet2 of guest debian is in no bridge: network default was restarted under the guest
 	//   safe: kvnet domif-replug debian vnet2
 }
 

@@ -168,12 +168,18 @@ var hostKey = key{theHost, ""}
 
 // found reports a fault. What is empty in f is taken from the scope and the
 // check. The fault becomes a cause for the checks that stand behind this one.
-func (p *pass) found(s scope, f Finding) {
-	if subject := s.subject(); subject == hostKey || subject.name != "" {
-		if p.fired[p.check.ID] == nil {
-			p.fired[p.check.ID] = map[key]bool{}
+func (p *pass) found(s scope, f Finding) { p.foundAll(s, []scope{s}, f) }
+
+// foundAll reports one fault that several things share: s is what the report
+// names, and each of the others is a cause for the checks that stand behind.
+func (p *pass) foundAll(s scope, causes []scope, f Finding) {
+	for _, c := range causes {
+		if subject := c.subject(); subject == hostKey || subject.name != "" {
+			if p.fired[p.check.ID] == nil {
+				p.fired[p.check.ID] = map[key]bool{}
+			}
+			p.fired[p.check.ID][subject] = true
 		}
-		p.fired[p.check.ID][subject] = true
 	}
 	if p.muted {
 		return

@@ -198,6 +198,20 @@ func TestFollowersAreSilent(t *testing.T) {
 			s.unplug("vnet0")
 			s.link("vnet0").Up, s.link("vnet0").Carrier = false, false
 		}, []string{"tap-not-enslaved vnet0"}},
+		{"network restarted, one of its taps down", func(s *Snapshot) {
+			s.unplug("vnet0")
+			s.unplug("vnet2")
+			s.network("default").Ports = []string{}
+			s.link("vnet2").Up = false
+		}, []string{"tap-not-enslaved default"}},
+		{"network restarted, and then a guest came whose tap is down", func(s *Snapshot) {
+			s.unplug("vnet0")
+			s.unplug("vnet2")
+			s.network("default").Ports = []string{}
+			addGuest(s, "late", libvirtnet.Running, onNetwork("default", "vnet7", "52:54:00:aa:00:09"))
+			s.link("vnet7").Up = false
+			s.port("vnet7").State = bridge.PortDisabled
+		}, []string{"tap-not-enslaved default", "tap-admin-down vnet7"}},
 		{"two taps, two causes", func(s *Snapshot) {
 			s.unplug("vnet0")
 			s.link("vnet2").Up = false
