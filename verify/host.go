@@ -23,7 +23,6 @@ type host struct {
 	addresses  map[string][]bridge.Address
 	forwarding map[string]bool // IPv4, by link
 	holders    map[string]*bridge.Holder
-	neighbours map[string][]*bridge.Neighbour // by link
 
 	networks map[string]*libvirtnet.Network
 	portIDs  map[*libvirtnet.Network]map[string]bool // where ports are known
@@ -45,9 +44,7 @@ type host struct {
 	// taken and nextBridge serve freeBridgeName.
 	taken      map[string]bool
 	nextBridge int
-	fib        *fib    // filled by routing
-	homeList   []home  // filled by homes
-	theftList  []theft // filled by thefts
+	lookups
 	// ways are the links of the best default routes, once looked for.
 	ways []string
 }
@@ -95,11 +92,6 @@ func (h *host) indexKernel(k *bridge.State) {
 		if f.Family == 4 {
 			h.forwarding[f.Link] = f.On
 		}
-	}
-	h.neighbours = map[string][]*bridge.Neighbour{}
-	for i := range k.Neighbours {
-		n := &k.Neighbours[i]
-		h.neighbours[n.Link] = append(h.neighbours[n.Link], n)
 	}
 	h.holders = map[string]*bridge.Holder{}
 	for i := range k.Holders {

@@ -9,6 +9,26 @@ import (
 	"github.com/kvnet/kvnet/xml"
 )
 
+// lookups is what the checks of routes and neighbours build once.
+type lookups struct {
+	fib       *fib                           // filled by routing
+	homeList  []home                         // filled by homes
+	theftList []theft                        // filled by thefts
+	around    map[string][]*bridge.Neighbour // by link, filled by neighboursOn
+}
+
+// neighboursOn are the neighbours on a link.
+func (h *host) neighboursOn(link string) []*bridge.Neighbour {
+	if h.around == nil {
+		h.around = map[string][]*bridge.Neighbour{}
+		for i := range h.snap.Kernel.Neighbours {
+			n := &h.snap.Kernel.Neighbours[i]
+			h.around[n.Link] = append(h.around[n.Link], n)
+		}
+	}
+	return h.around[link]
+}
+
 // home is a subnet of an active network with what its packets are looked up
 // by.
 type home struct {
@@ -72,7 +92,7 @@ func (h *host) sampleGuests(one *home, ip *xml.IP) []netip.Addr {
 		add(one.net.Leases[i].IP)
 	}
 	room = someGuests
-	for _, n := range h.neighbours[one.bridge] {
+	for _, n := range h.neighboursOn(one.bridge) {
 		if n.MAC != "" {
 			add(n.IP)
 		}
@@ -93,16 +113,16 @@ func (h *host) sampleGuests(one *home, ip *xml.IP) []netip.Addr {
 	return list
 }
 
-// outside are addresses of the internet, by family; one that the host has a
+// farAway are addresses of the internet, by family; one that the host has a
 // route of its own for stands for nothing beyond.
-var outside = map[int][]netip.Addr{
+var farAway = map[int][]netip.Addr{
 	4: {netip.MustParseAddr("1.1.1.1"), netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("198.41.0.4"), netip.MustParseAddr("93.184.216.34")},
 	6: {netip.MustParseAddr("2606:4700:4700::1111"), netip.MustParseAddr("2001:4860:4860::8888"), netip.MustParseAddr("2001:503:ba3e::2:30")},
 }
 
 // beyond is an address that the host knows nothing special of.
 func (f *fib) beyond(family int) netip.Addr {
-	for _, a := range outside[family] {
+	for _, a := range farAway[family] {
 		special := false
 		for t, routes := range f.routes {
 			for bits := 2; bits <= a.BitLen() && t.family == family; bits++ {
@@ -114,5 +134,5 @@ func (f *fib) beyond(family int) netip.Addr {
 			return a
 		}
 	}
-	return outside[family][0]
+	return farAway[family][0]
 }
