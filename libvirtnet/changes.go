@@ -160,6 +160,24 @@ func (c *Conn) HasPort(ctx context.Context, network, uuid string) (bool, error) 
 	return has && err == nil, err
 }
 
+// PortXML is the document of a network's port; ErrNotFound when there is none.
+func (c *Conn) PortXML(ctx context.Context, network, uuid string) (string, error) {
+	var doc string
+	err := c.onNetwork(ctx, opPorts, network, func(h *libvirt.Network) error {
+		port, err := h.LookupNetworkPortByUUIDString(uuid)
+		if isCode(err, codeNoPort) {
+			return &NotFoundError{Kind: "port", Name: uuid}
+		}
+		if err != nil {
+			return err
+		}
+		defer port.Free()
+		doc, err = port.GetXMLDesc(0)
+		return err
+	})
+	return doc, err
+}
+
 // AttachInterface plugs an interface into a guest: the running one, its
 // configuration, or both.
 func (c *Conn) AttachInterface(ctx context.Context, guest, doc string, live, config bool) error {

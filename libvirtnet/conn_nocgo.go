@@ -27,21 +27,22 @@ func (c *Conn) Daemon() Daemon  { return Daemon{} }
 func (c *Conn) Close() error    { return nil }
 func (c *Conn) Notes() []string { return []string{} }
 
-func (c *Conn) State(context.Context) (State, error)              { return State{}, c.refuse() }
-func (c *Conn) Networks(context.Context) ([]Network, error)       { return nil, c.refuse() }
-func (c *Conn) ActiveNetworks(context.Context) ([]Network, error) { return nil, c.refuse() }
-func (c *Conn) NetworksFull(context.Context) ([]Network, error)   { return nil, c.refuse() }
-func (c *Conn) Network(context.Context, string) (Network, error)  { return Network{}, c.refuse() }
-func (c *Conn) Guests(context.Context) ([]Guest, error)           { return nil, c.refuse() }
-func (c *Conn) Guest(context.Context, string) (Guest, error)      { return Guest{}, c.refuse() }
-func (c *Conn) Leases(context.Context, string) ([]Lease, error)   { return nil, c.refuse() }
-func (c *Conn) Define(context.Context, string, bool) error        { return c.refuse() }
-func (c *Conn) Create(context.Context, string, bool) error        { return c.refuse() }
-func (c *Conn) Start(context.Context, string) error               { return c.refuse() }
-func (c *Conn) Stop(context.Context, string) error                { return c.refuse() }
-func (c *Conn) Undefine(context.Context, string) error            { return c.refuse() }
-func (c *Conn) SetAutostart(context.Context, string, bool) error  { return c.refuse() }
-func (c *Conn) DeletePort(context.Context, string, string) error  { return c.refuse() }
+func (c *Conn) State(context.Context) (State, error)                    { return State{}, c.refuse() }
+func (c *Conn) Networks(context.Context) ([]Network, error)             { return nil, c.refuse() }
+func (c *Conn) ActiveNetworks(context.Context) ([]Network, error)       { return nil, c.refuse() }
+func (c *Conn) NetworksFull(context.Context) ([]Network, error)         { return nil, c.refuse() }
+func (c *Conn) Network(context.Context, string) (Network, error)        { return Network{}, c.refuse() }
+func (c *Conn) Guests(context.Context) ([]Guest, error)                 { return nil, c.refuse() }
+func (c *Conn) Guest(context.Context, string) (Guest, error)            { return Guest{}, c.refuse() }
+func (c *Conn) Leases(context.Context, string) ([]Lease, error)         { return nil, c.refuse() }
+func (c *Conn) PortXML(context.Context, string, string) (string, error) { return "", c.refuse() }
+func (c *Conn) Define(context.Context, string, bool) error              { return c.refuse() }
+func (c *Conn) Create(context.Context, string, bool) error              { return c.refuse() }
+func (c *Conn) Start(context.Context, string) error                     { return c.refuse() }
+func (c *Conn) Stop(context.Context, string) error                      { return c.refuse() }
+func (c *Conn) Undefine(context.Context, string) error                  { return c.refuse() }
+func (c *Conn) SetAutostart(context.Context, string, bool) error        { return c.refuse() }
+func (c *Conn) DeletePort(context.Context, string, string) error        { return c.refuse() }
 
 func (c *Conn) GuestConfig(context.Context, string) ([]Interface, error) { return nil, c.refuse() }
 

@@ -28,6 +28,21 @@ func interfaceElement(doc, mac string) (string, error) {
 	return "", nil
 }
 
+// InterfaceXML is the interface with a MAC of the running guest, or with
+// inactive of its configuration, as it can be attached again; "" when there
+// is none.
+func (c *Conn) InterfaceXML(ctx context.Context, guest, mac string, inactive bool) (string, error) {
+	doc, err := c.GuestXML(ctx, guest, inactive)
+	if err != nil {
+		return "", err
+	}
+	element, err := interfaceElement(doc, mac)
+	if err != nil || element == "" || inactive {
+		return element, err
+	}
+	return pluggable(element)
+}
+
 // pluggable turns an interface as the live document shows it into one that
 // can be attached again: what libvirt filled in when it plugged it (alias,
 // name of the tap, port, the network's bridge) goes, so that it is filled in

@@ -38,6 +38,7 @@ type Doc struct {
 // bridges, taps, guests, ports, uplinks, routing and the DHCP and DNS server.
 func Checks() []Check {
 	return slices.Concat(
+		changeChecks(),
 		networkChecks(),
 		subnetChecks(),
 		bridgeChecks(),

@@ -3,6 +3,7 @@ package verify
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
@@ -349,6 +350,12 @@ func uplinkFaults() map[string]func(*Snapshot) {
 
 func hostFaults() map[string]func(*Snapshot) {
 	return map[string]func(*Snapshot){
+		"change-half-done": func(s *Snapshot) {
+			s.Unfinished = []Unfinished{{
+				Number: 12, Began: s.Taken.Add(-time.Minute), Change: "define network default",
+				Networks: []string{"default"}, Guests: []string{},
+			}}
+		},
 		"ip-forward-off": func(s *Snapshot) {
 			s.Kernel.Sysctls["net.ipv4.ip_forward"] = "0"
 			for i := range s.Kernel.Forwarding {

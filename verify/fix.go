@@ -91,6 +91,7 @@ const (
 
 // Actions on libvirt's objects and on processes. With is named behind each.
 const (
+	UndoChange   Action = "undo"       // number of the change, as its name
 	NetDefine    Action = "net-define" // Args: flags
 	NetStart     Action = "net-start"
 	NetStopForce Action = "net-stop-force"
@@ -113,13 +114,19 @@ const (
 // POSIX shell (names with control characters in the $'...' of bash and zsh).
 // An action that is not known gives an empty command.
 func (s Step) Command() string {
-	if args := s.linkCommand(); args != nil {
-		return shellJoin(args)
-	}
-	if args := s.objectCommand(); args != nil {
+	if args := s.Argv(); args != nil {
 		return shellJoin(args)
 	}
 	return ""
+}
+
+// Argv is the program and the arguments of that command, for who runs it
+// without a shell; nil for an action that is not known.
+func (s Step) Argv() []string {
+	if args := s.linkCommand(); args != nil {
+		return args
+	}
+	return s.objectCommand()
 }
 
 // linkCommand is the command of an action on a link, bridge or sysctl.
@@ -177,6 +184,8 @@ func (s Step) linkCommand() []string {
 // objectCommand is the command of an action on a libvirt object or a process.
 func (s Step) objectCommand() []string {
 	switch s.Do {
+	case UndoChange:
+		return words([]string{"kvnet", "undo"}, nil, s.On)
 	case NetDefine:
 		return words([]string{"kvnet", "net-define"}, s.Args, s.On)
 	case NetStart:

@@ -15,6 +15,7 @@ import (
 func TestChecksAreComplete(t *testing.T) {
 	want := strings.Fields(`
 		route-shadow policy-route-steals
+		change-half-done
 		net-undefined net-inactive net-no-autostart net-live-config-drift net-bridge-name-dup net-subnet-overlap
 		net-subnet-collision net-ports-stale if-source-not-a-bridge bridge-missing bridge-leftover bridge-admin-down
 		bridge-ip-missing bridge-ip-mismatch bridge-mac-mismatch bridge-stp-mismatch bridge-delay-mismatch

@@ -26,11 +26,24 @@ type Snapshot struct {
 	// Services is what stands around libvirt and the kernel on the daemon's
 	// machine; nil where it was not read.
 	Services *services.State `json:"services,omitempty"`
+	// Unfinished are the changes by kvnet that were cut off half-way.
+	Unfinished []Unfinished `json:"unfinished,omitempty"`
 }
 
 // FirewallGap is the source of a gap of the kernel half that is one of the
 // packet filter.
 const FirewallGap = "firewall"
+
+// Unfinished is a change that began and never ended: its process was killed,
+// or the host stopped.
+type Unfinished struct {
+	Number int       `json:"number"` // as kvnet history and undo have it
+	Began  time.Time `json:"began"`
+	Change string    `json:"change"` // "start network default"
+	// Networks and Guests are what it touches.
+	Networks []string `json:"networks"`
+	Guests   []string `json:"guests"`
+}
 
 // Severity of a finding.
 type Severity string

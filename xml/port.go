@@ -72,6 +72,20 @@ func BuildPort(p Port) (string, error) {
 	return write(tree)
 }
 
+// Unplugged is a port's document without its plug, which libvirt works out
+// when the port is made again; all else stays.
+func Unplugged(doc string) (string, error) {
+	tree, err := load(doc, "networkport")
+	if err != nil {
+		return "", fmt.Errorf("read port: %w", err)
+	}
+	root := tree.Root()
+	for _, plug := range root.SelectElements("plug") {
+		root.RemoveChild(plug)
+	}
+	return write(tree)
+}
+
 func checkPort(p Port) error {
 	c := &checker{}
 	_, err := ParseUUID(p.UUID)

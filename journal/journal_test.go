@@ -1,0 +1,197 @@
+package journal_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kvnet/kvnet/journal"
+)
+
+func open(t *testing.T) (*journal.Journal, string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "state", "kvnet")
+	j, err := journal.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j, dir
+}
+
+func begin(t *testing.T, j *journal.Journal, object string) journal.Entry {
+	t.Helper()
+	e, err := j.Begin(journal.Entry{
+		Time: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), Command: []string{"net-start", object}, URI: "qemu:///system",
+		Op: "start", Object: object, Before: journal.Image{Networks: []journal.Network{{Name: object, Persistent: true, Config: "<network/>"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestEntriesComeBack(t *testing.T) {
+	j, dir := open(t)
+	one, two := begin(t, j, "network a"), begin(t, j, "network b")
+	one.Outcome = journal.Done
+	if err := j.End(one); err != nil {
+		t.Fatal(err)
+	}
+	have, err := j.Entries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]journal.Entry{one, two}, have); diff != "" {
+		t.Errorf("entries (-want +have):\n%s", diff)
+	}
+	if cut := journal.CutOff(have); len(cut) != 1 || cut[0].ID != 2 {
+		t.Errorf("cut off: %v, want entry 2", cut)
+	}
+	two.BackedBy = 3
+	if err := j.End(two); err != nil {
+		t.Fatal(err)
+	}
+	if have, err = j.Entries(); err != nil || len(journal.CutOff(have)) != 0 {
+		t.Errorf("an entry that was taken back is still cut off (%v)", err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 2 {
+		t.Errorf("%d files in the journal, want 2 (%v)", len(files), err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v, want 0600 (%v)", f.Name(), info.Mode(), err)
+		}
+	}
+}
+
+func TestCorruptedEntries(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty":         "",
+		"cut off":       `{"version": 1, "id": 2, "outc`,
+		"of another":    `{"version": 1, "id": 3, "outcome": "done"}`,
+		"no outcome":    `{"version": 1, "id": 2}`,
+		"not an object": `[]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			j, dir := open(t)
+			begin(t, j, "network a")
+			if err := os.WriteFile(filepath.Join(dir, "000002.json"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			have, err := j.Entries()
+			if !errors.Is(err, journal.ErrCorrupted) || !strings.Contains(err.Error(), "000002.json") {
+				t.Errorf("error %v, want one that names the file", err)
+			}
+			if len(have) != 1 {
+				t.Errorf("%d entries can be read, want 1", len(have))
+			}
+		})
+	}
+	j, dir := open(t)
+	if err := os.WriteFile(filepath.Join(dir, "000007.json"), []byte(`{"version": 99, "id": 7, "outcome": "done"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Entries(); !errors.Is(err, journal.ErrNewer) {
+		t.Errorf("error %v, want ErrNewer", err)
+	}
+	if _, err := j.Entry(1); !errors.Is(err, journal.ErrNoEntry) {
+		t.Errorf("error %v, want ErrNoEntry", err)
+	}
+}
+
+func TestOldEntriesGo(t *testing.T) {
+	j, _ := open(t)
+	cut := begin(t, j, "network cut")
+	for range 210 {
+		e := begin(t, j, "network a")
+		e.Outcome = journal.Done
+		if err := j.End(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := j.Entries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(have) < 200 || len(have) > 202 {
+		t.Errorf("%d entries are kept, want about 200", len(have))
+	}
+	if have[0].ID != cut.ID {
+		t.Errorf("the oldest entry is %d: %d was cut off and must stay", have[0].ID, cut.ID)
+	}
+}
+
+func TestOthersMayNotWrite(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := journal.Open(dir); err == nil || !strings.Contains(err.Error(), "0777") {
+		t.Errorf("error %v, want one that names the mode", err)
+	}
+	if have, err := journal.Entries(filepath.Join(dir, "none")); err != nil || len(have) != 0 {
+		t.Errorf("a journal that is not there has %v, %v", have, err)
+	}
+}
+
+// TestLockEndsWithItsProcess: a process that is killed lets the next one in,
+// and while it lives it is named.
+func TestLockEndsWithItsProcess(t *testing.T) {
+	j, dir := open(t)
+	if err := journal.Held(dir); err != nil {
+		t.Fatalf("held by %v before anybody locked it", err)
+	}
+	if err := j.Lock(t.Context(), "net-start a\nb"); err != nil {
+		t.Fatal(err)
+	}
+	held := (*journal.HeldError)(nil)
+	if err := journal.Held(dir); !errors.As(err, &held) || held.PID != os.Getpid() || held.Command != "net-start a?b" {
+		t.Errorf("held by %v, want this process with its command on one line", err)
+	}
+	other, err := journal.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := other.Lock(ended, "net-stop"); !errors.As(err, &held) || held.PID != os.Getpid() {
+		t.Errorf("the second lock says %v, want who holds it", err)
+	}
+	if err := j.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	flock := exec.CommandContext(t.Context(), "flock", filepath.Join(dir, "lock"), "sh", "-c", "echo; read line")
+	in, err := flock.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := flock.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := flock.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil { // it has the lock
+		t.Fatal(err)
+	}
+	if err := journal.Held(dir); err == nil {
+		t.Error("not held while another process has it")
+	}
+	in.Close()
+	_ = flock.Wait() // read fails at the end of its input
+	if err := other.Lock(t.Context(), "net-stop"); err != nil {
+		t.Errorf("the lock outlives its process: %v", err)
+	}
+	if err := other.Unlock(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,187 @@
+package journal
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/verify"
+	"github.com/kvnet/kvnet/xml"
+)
+
+// Back is the way from one image to another.
+type Back struct {
+	// Plan is libvirt's part. Stops of networks cut their guests off; the plan
+	// does not say which, as an image does not.
+	Plan libvirtnet.Plan
+	// Steps are the kernel's part, behind the plan.
+	Steps []verify.Step
+	// Restarts are the networks that run with another definition than they
+	// did: a restart brings the former one into force.
+	Restarts []string
+	// Lost, one line each, is what no step brings back.
+	Lost []string
+}
+
+// Empty says that everything is as it was.
+func (b Back) Empty() bool {
+	return b.Plan.Empty() && len(b.Steps)+len(b.Restarts) == 0
+}
+
+// Way plans how things become again what they were: want is the image that was
+// kept, have one of the same objects now.
+func Way(want, have Image) Back {
+	b := Back{}
+	for _, w := range want.Networks {
+		b.network(w, find(have.Networks, Network{Name: w.Name}, func(n Network) bool { return n.Name == w.Name }))
+	}
+	for _, w := range want.Interfaces {
+		b.iface(w, find(have.Interfaces, Interface{Guest: w.Guest, MAC: w.MAC}, func(i Interface) bool { return i.Guest == w.Guest && i.MAC == w.MAC }))
+	}
+	for _, w := range want.Links {
+		b.link(w, find(have.Links, Link{Name: w.Name}, func(l Link) bool { return l.Name == w.Name }))
+	}
+	for _, key := range slices.Sorted(maps.Keys(want.Sysctls)) {
+		if have.Sysctls[key] != want.Sysctls[key] {
+			b.Steps = append(b.Steps, verify.Step{Do: verify.SetSysctl, On: key, With: want.Sysctls[key]})
+		}
+	}
+	return b
+}
+
+// find is the element that is meant, or else none.
+func find[T any](list []T, none T, is func(T) bool) T {
+	if i := slices.IndexFunc(list, is); i >= 0 {
+		return list[i]
+	}
+	return none
+}
+
+// network plans a network's way home: first what is too much is taken away,
+// then what is missing is made.
+func (b *Back) network(want, have Network) {
+	name := "network " + want.Name
+	step := func(do libvirtnet.Action, say, why, document string) {
+		b.Plan.Steps = append(b.Plan.Steps, libvirtnet.PlanStep{Do: do, Object: want.Name, Say: say, Why: why, Document: document})
+	}
+	if have.Active && !want.Active {
+		step(libvirtnet.Stop, "stop "+name, "it was not active", "")
+	}
+	switch {
+	case have.Persistent && !want.Persistent:
+		step(libvirtnet.Undefine, "undefine "+name, "it was not defined", "")
+	case want.Persistent && !have.Persistent:
+		step(libvirtnet.Define, "define "+name, "it was defined", want.Config)
+	case want.Persistent && have.Config != want.Config:
+		step(libvirtnet.Redefine, "redefine "+name, "its definition was another", want.Config)
+	}
+	switch {
+	case !want.Persistent:
+	case want.Autostart && !(have.Persistent && have.Autostart):
+		step(libvirtnet.Autostart, "mark "+name+" for autostart", "it started with the daemon", "")
+	case have.Persistent && have.Autostart && !want.Autostart:
+		step(libvirtnet.NoAutostart, "unmark "+name+" for autostart", "it did not start with the daemon", "")
+	}
+	switch {
+	case !want.Active:
+	case !have.Active && want.Persistent:
+		step(libvirtnet.Start, "start "+name, "it was active", "")
+		if differ(want.Live, want.Config) {
+			b.Lost = append(b.Lost, name+" ran with another definition than the one it has")
+		}
+	case !have.Active:
+		step(libvirtnet.Create, "create "+name, "it was active", want.Live)
+	case differ(want.Live, have.Live):
+		b.Restarts = append(b.Restarts, want.Name)
+	}
+}
+
+// iface plans an interface's way home, in the running guest and in its
+// configuration. A guest that does not run any more has no live part.
+func (b *Back) iface(want, have Interface) {
+	if have.Active {
+		b.layer(want, want.Live, have.Live, true)
+	}
+	b.layer(want, want.Config, have.Config, false)
+}
+
+func (b *Back) layer(i Interface, want, have string, live bool) {
+	where := "the configuration of guest " + i.Guest
+	if live {
+		where = "guest " + i.Guest
+	}
+	s := libvirtnet.PlanStep{Object: i.Guest, MAC: i.MAC, Live: live, Config: !live}
+	switch {
+	case want != "" && have == "":
+		s.Do, s.Document, s.Say, s.Why = libvirtnet.Attach, want, "attach interface "+i.MAC+" to "+where, "it was there"
+	case want == "" && have != "":
+		s.Do, s.Say, s.Why = libvirtnet.Detach, "detach interface "+i.MAC+" from "+where, "it was not there"
+	default:
+		return
+	}
+	b.Plan.Steps = append(b.Plan.Steps, s)
+}
+
+// link plans a link's way home.
+func (b *Back) link(want, have Link) {
+	switch {
+	case want.Exists && !have.Exists:
+		b.Lost = append(b.Lost, "link "+want.Name+" is gone")
+		return
+	case !want.Exists:
+		return // what a change made new goes with libvirt's part
+	}
+	step := func(do verify.Action, with string) {
+		b.Steps = append(b.Steps, verify.Step{Do: do, On: want.Name, With: with})
+	}
+	if want.MAC != have.MAC {
+		step(verify.SetMAC, want.MAC)
+	}
+	if want.MTU != have.MTU {
+		step(verify.SetMTU, strconv.Itoa(want.MTU))
+	}
+	switch {
+	case want.Master == have.Master:
+	case want.Master == "":
+		step(verify.NoMaster, "")
+	default:
+		step(verify.SetMaster, want.Master)
+	}
+	if want.Isolated != nil && (have.Isolated == nil || *have.Isolated != *want.Isolated) {
+		step(verify.SetIsolated, map[bool]string{true: "on", false: "off"}[*want.Isolated])
+	}
+	if want.STP != nil && have.STP != nil && *want.STP != *have.STP {
+		step(verify.SetSTP, strconv.Itoa(*want.STP))
+	}
+	if want.Delay != nil && have.Delay != nil && *want.Delay != *have.Delay {
+		step(verify.ForwardDelay, strconv.Itoa(*want.Delay))
+	}
+	for _, a := range have.Addresses {
+		if !slices.Contains(want.Addresses, a) {
+			step(verify.AddressDel, a.String())
+		}
+	}
+	for _, a := range want.Addresses {
+		if !slices.Contains(have.Addresses, a) {
+			step(verify.AddressAdd, a.String())
+		}
+	}
+	switch {
+	case want.Up && !have.Up:
+		step(verify.LinkUp, "")
+	case have.Up && !want.Up:
+		step(verify.LinkDown, "")
+	}
+}
+
+// differ says whether two documents of a network mean different things. What
+// cannot be read differs when its text does.
+func differ(one, other string) bool {
+	a, errA := xml.Parse(one)
+	b, errB := xml.Parse(other)
+	if errA != nil || errB != nil {
+		return one != other
+	}
+	return len(xml.Drift(a, b)) > 0
+}

@@ -1,0 +1,47 @@
+package verify
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+func changeChecks() []Check {
+	return []Check{
+		{
+			ID: "change-half-done", Title: "a change by kvnet was cut off half-way", Severity: Warning, Class: Guarded,
+			Needs: []Need{Networks},
+			Doc: Doc{
+				Symptom:  "Something is neither as it was nor as it was to be.",
+				Cause:    "kvnet was killed, or the host stopped, between two steps of a change.",
+				Evidence: "kvnet's journal has an entry that began and did not end, and no kvnet is at work.",
+				Cure:     "kvnet undo makes what the change touched as it was before; then the change can be made again.",
+			},
+			run: changeHalfDone,
+		},
+	}
+}
+
+func changeHalfDone(p *pass) {
+	for _, u := range p.snap.Unfinished {
+		s := scope{kind: theHost, link: "change " + strconv.Itoa(u.Number)}
+		if len(u.Networks) > 0 {
+			s.network = u.Networks[0]
+		}
+		if len(u.Guests) > 0 {
+			s.guest = u.Guests[0]
+		}
+		if !p.on(s) {
+			continue
+		}
+		p.found(s, Finding{
+			Message:  fmt.Sprintf("change %d (%s) was cut off half-way", u.Number, oneLine(u.Change)),
+			Evidence: "entry " + strconv.Itoa(u.Number) + " of kvnet's journal",
+			Want:     "a change that ended", Have: "one that began at " + u.Began.UTC().Format(time.RFC3339),
+			Fix: Fix{
+				Class: Guarded, Say: "make what it touched as it was before, then make the change again",
+				Steps: []Step{{Do: UndoChange, On: strconv.Itoa(u.Number)}},
+			},
+		})
+	}
+}
