@@ -19,7 +19,7 @@ import (
 
 // patience bounds every wait of a script; a slow machine takes longer, a
 // broken one fails.
-const patience = 3 * time.Minute
+const patience = 90 * time.Second
 
 type command = func(ts *testscript.TestScript, neg bool, args []string)
 
@@ -197,7 +197,10 @@ type report struct {
 
 type finding struct {
 	Check, Severity, Subject string
-	Fix                      struct{ Commands []string }
+	Fix                      struct {
+		Class    string
+		Commands []string
+	}
 }
 
 func verify(ts *testscript.TestScript) report {

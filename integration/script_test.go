@@ -37,7 +37,7 @@ func withPrograms(run func() int) (code int, err error) {
 		return 1, fmt.Errorf("run the scripts: sealed hosts need root")
 	}
 	// Scripts wait most of their time, for ports that listen and learn.
-	if err := flag.Set("test.parallel", "4"); err != nil {
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		return 1, err
 	}
 	programs, err = os.MkdirTemp("", "kvnet-programs-")
@@ -59,13 +59,18 @@ func TestStory(t *testing.T) { scripts(t, machineRoad(t), all(t, "testdata/story
 // TestFaults breaks a host in every way that verify knows, one script a check.
 func TestFaults(t *testing.T) { scripts(t, machineRoad(t), all(t, "testdata/fault")) }
 
+// TestChange changes hosts, and takes changes back.
+func TestChange(t *testing.T) { scripts(t, machineRoad(t), all(t, "testdata/change")) }
+
 // TestHealthy makes hosts that look odd and are well: verify says nothing.
 func TestHealthy(t *testing.T) { scripts(t, machineRoad(t), all(t, "testdata/healthy")) }
 
-func scripts(t *testing.T, r road, files []string) {
+func scripts(t *testing.T, r road, files []string) { scriptsWith(t, r, files, commands()) }
+
+func scriptsWith(t *testing.T, r road, files []string, cmds map[string]command) {
 	testscript.Run(t, testscript.Params{
 		Files:               files,
-		Cmds:                commands(),
+		Cmds:                cmds,
 		Condition:           r.holds,
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,

@@ -22,6 +22,8 @@ type changeOptions struct {
 	printXML bool
 	noVerify bool
 	force    bool
+	// noJournal: go on when the way back cannot be written down.
+	noJournal bool
 }
 
 // changeFlags declares them. force says what --force does; without words the
@@ -31,6 +33,7 @@ func changeFlags(o *changeOptions, force string) []cli.Flag {
 		&cli.BoolFlag{Name: "dry-run", Usage: "print the plan and stop", Destination: &o.dryRun},
 		&cli.BoolFlag{Name: "print-xml", Usage: "print the documents and stop; with --dry-run, behind the plan", Destination: &o.printXML},
 		&cli.BoolFlag{Name: "no-verify", Usage: "do not look at libvirt and the kernel afterwards", Destination: &o.noVerify},
+		&cli.BoolFlag{Name: "no-journal", Usage: "keep no way back: kvnet undo will not know of it", Destination: &o.noJournal},
 		timeoutFlag(&o.timeout, "wait at most `DURATION` for the kernel to settle, in seconds or as 1m30s"),
 	}
 	if force != "" {
@@ -130,6 +133,14 @@ type change struct {
 	// it when it, or anything behind it, fails. Both may be nil.
 	act      func(context.Context) error
 	takeBack func(cause error) error
+	// links and sysctls are what act touches in the kernel.
+	links, sysctls []string
+	// final are the commands that act runs and that have no way back.
+	final []string
+	// start is called when the first step is about to be made; it may be nil.
+	start func()
+	// backs is the number of the change that this one takes back.
+	backs int
 	// settle waits until libvirt and the kernel show the change; it may be nil.
 	settle func(context.Context) error
 }
@@ -140,8 +151,15 @@ func (e *env) carryOut(ctx context.Context, conn *libvirtnet.Conn, c change, o c
 	for _, line := range c.plan.Disturbs {
 		e.announce(line)
 	}
+	record, err := e.begin(ctx, conn, c, o)
+	if err != nil {
+		return err
+	}
 	before := c.findings(c.world.gathered)
-	err := conn.Apply(ctx, c.plan, func(ctx context.Context) error {
+	if c.start != nil {
+		c.start()
+	}
+	err = conn.Apply(ctx, c.plan, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 		err := e.finishChange(ctx, c, before, o)
@@ -150,6 +168,7 @@ func (e *env) carryOut(ctx context.Context, conn *libvirtnet.Conn, c change, o c
 		}
 		return err
 	})
+	record.end(e, err)
 	for _, n := range conn.Notes() {
 		e.note("%s", n)
 	}

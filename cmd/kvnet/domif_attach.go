@@ -121,7 +121,7 @@ func readInterface(c *cli.Context, o *domifAttachOptions) error {
 }
 
 func runDomifAttach(ctx context.Context, e *env, o domifAttachOptions) error {
-	t, err := e.guestTarget(ctx, o.guest)
+	t, err := e.guestTarget(ctx, o.guest, o.changeOptions)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ until then the configuration stays as it is.`,
 }
 
 func runDomifDetach(ctx context.Context, e *env, o domifDetachOptions) error {
-	t, err := e.guestTarget(ctx, o.guest)
+	t, err := e.guestTarget(ctx, o.guest, o.changeOptions)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ INTERFACE is a tap, a MAC or an alias.`,
 }
 
 func runDomifReplug(ctx context.Context, e *env, guest, name string, o changeOptions) error {
-	t, err := e.guestTarget(ctx, guest)
+	t, err := e.guestTarget(ctx, guest, o)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func runDomifReplug(ctx context.Context, e *env, guest, name string, o changeOpt
 		err = e.carryOut(ctx, t.conn, change{
 			op: "replug", object: interfaceWords(i), plan: plan, world: t.world, subjects: []string{t.have.Name},
 			own: func(f verify.Finding) bool { return f.Subject == i.Target },
-			act: k.take, takeBack: k.takeBack,
+			act: k.take, takeBack: k.takeBack, links: []string{i.Target},
 			settle: func(ctx context.Context) error {
 				if want.bridge == "" {
 					return nil
@@ -141,23 +141,13 @@ func (t guestTarget) replugPlan(i libvirtnet.Interface) (libvirtnet.Plan, plugWi
 	return plan, want, nil
 }
 
-// kernelStep is one change of a link, with how to take it back.
-type kernelStep struct {
-	say  string
-	do   func() (bridge.Undo, error)
-	undo bridge.Undo // set when done
-}
-
-// kernelSteps change the kernel in order, and back in the other.
-type kernelSteps struct{ list []kernelStep }
-
 // steps are the changes that make the kernel have what is wished.
-func (want plugWish) steps(kernel bridge.State) (*kernelSteps, error) {
-	k := &kernelSteps{}
+func (want plugWish) steps(kernel bridge.State) (*deeds, error) {
+	k := &deeds{}
 	if want.bridge == "" {
 		return k, nil
 	}
-	fail := func(what string) (*kernelSteps, error) {
+	fail := func(what string) (*deeds, error) {
 		return k, &failure{op: "replug", object: clean(want.tap), err: errors.New(what), hint: "kvnet verify says more"}
 	}
 	at := func(name string) int {
@@ -174,7 +164,7 @@ func (want plugWish) steps(kernel bridge.State) (*kernelSteps, error) {
 	}
 	tap := kernel.Links[t]
 	add := func(say string, do func() (bridge.Undo, error)) {
-		k.list = append(k.list, kernelStep{say: say, do: do})
+		k.list = append(k.list, deed{say: say, do: func(context.Context) (bridge.Undo, error) { return do() }})
 	}
 	// The MTU comes first: a bridge follows its smallest port.
 	mtu := want.mtu
@@ -204,49 +194,4 @@ func onOff(on bool) string {
 		return "on"
 	}
 	return "off"
-}
-
-// shown are the steps as a plan prints them.
-func (k *kernelSteps) shown(guest string) []libvirtnet.PlanStep {
-	var list []libvirtnet.PlanStep
-	for _, s := range k.list {
-		list = append(list, libvirtnet.PlanStep{Do: "kernel", Object: guest, Say: s.say, Why: "the kernel has it otherwise"})
-	}
-	return list
-}
-
-// take makes the steps.
-func (k *kernelSteps) take(ctx context.Context) error {
-	for n := range k.list {
-		s := &k.list[n]
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("%s: %w", s.say, err)
-		}
-		undo, err := s.do()
-		if err != nil {
-			return err
-		}
-		s.undo = undo
-	}
-	return nil
-}
-
-// takeBack undoes the steps that were made, newest first.
-func (k *kernelSteps) takeBack(cause error) error {
-	u := &libvirtnet.UndoneError{Cause: cause}
-	for n := range slices.Backward(k.list) {
-		s := k.list[n]
-		if s.undo == nil {
-			continue
-		}
-		if err := s.undo(); err != nil {
-			u.Left, u.Errs = append(u.Left, s.say), append(u.Errs, err)
-		} else {
-			u.Undone = append(u.Undone, s.say)
-		}
-	}
-	if len(u.Undone)+len(u.Left) == 0 {
-		return cause
-	}
-	return u
 }

@@ -61,6 +61,7 @@ func gather(ctx context.Context, uri string) gathered {
 	kernel.Gaps = append(kernel.Gaps, filter.gaps...)
 	g.Kernel, g.Firewall = completeKernel(kernel), filter.rules
 	g.Services = <-around
+	g.Unfinished = unfinished()
 	g.proveNamespace(ctx)
 	g.proveFiles()
 	g.findHolders()

@@ -21,7 +21,7 @@ type guestTarget struct {
 
 // guestTarget connects and finds the guest by name, id or UUID. The caller
 // closes the connection.
-func (e *env) guestTarget(ctx context.Context, key string) (t guestTarget, err error) {
+func (e *env) guestTarget(ctx context.Context, key string, o changeOptions) (t guestTarget, err error) {
 	if t.conn, err = e.connect(ctx); err != nil {
 		return t, err
 	}
@@ -30,6 +30,9 @@ func (e *env) guestTarget(ctx context.Context, key string) (t guestTarget, err e
 			_ = t.conn.Close()
 		}
 	}()
+	if err = e.takeTurn(ctx, t.conn, o); err != nil {
+		return t, err
+	}
 	if t.have, err = t.conn.Guest(ctx, key); err != nil {
 		return t, err
 	}

@@ -38,7 +38,7 @@ the mark away. What is active now stays as it is.`,
 }
 
 func runNetAutostart(ctx context.Context, e *env, name string, on bool, o changeOptions) error {
-	t, err := e.target(ctx, name)
+	t, err := e.target(ctx, name, o)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type netDefineOptions struct {
 	wish       networkWish
 	start      bool
 	autostart  bool
+	restart    bool
 	noValidate bool
 }
 
@@ -32,6 +33,7 @@ func netDefineCommand(e *env) *cli.Command {
 	flags = append(flags,
 		&cli.BoolFlag{Name: "start", Usage: "start the network, too", Destination: &o.start},
 		&cli.BoolFlag{Name: "autostart", Usage: "start it with the daemon from now on, too", Destination: &o.autostart},
+		&cli.BoolFlag{Name: "restart", Usage: "restart a running network whose definition changed, its guests kept plugged in", Destination: &o.restart},
 		&cli.BoolFlag{Name: "no-validate", Usage: "leave libvirt's schema out: it then drops what it does not know", Destination: &o.noValidate})
 	return command(&cli.Command{
 		Name:      "net-define",
@@ -44,7 +46,8 @@ does. A network that exists is edited: what the flags do not speak of stays, its
 UUID and the MAC of its bridge always do, and a list that is given (subnets,
 ranges, reservations) takes the place of the list that was. "net-define default"
 without flags is libvirt's classic NAT network: virbr0, 192.168.122.1/24, DHCP.
-The running network keeps its former definition until it is restarted.
+The running network keeps its former definition until it is restarted, as
+--restart does it at once.
 
 A subnet that overlaps a route of the host or another network, a bridge that
 somebody else has, and a host bridge that does not exist are refused; --force
@@ -100,12 +103,8 @@ func runNetDefine(ctx context.Context, e *env, o netDefineOptions) error {
 		return err
 	}
 	defer conn.Close()
-	if !o.stops() {
-		done, err := takeTurn(ctx, conn, o.timeout)
-		if err != nil {
-			return err
-		}
-		defer done()
+	if err := e.takeTurn(ctx, conn, o.changeOptions); err != nil {
+		return err
 	}
 	w, err := e.lookAround(ctx)
 	if err != nil {

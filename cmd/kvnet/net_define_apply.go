@@ -37,8 +37,8 @@ func (d definition) run(ctx context.Context, e *env) error {
 			r.lines = append(r.lines, "autostart on")
 		}
 	}
-	if r.Result == "redefined" && d.have.Active {
-		d.plan.Disturbs = []string{fmt.Sprintf("the running network keeps its former definition until it is restarted: kvnet net-destroy %[1]s; kvnet net-start %[1]s", d.have.Name)}
+	if r.Result == "redefined" && d.have.Active && !d.o.restart {
+		d.plan.Disturbs = []string{fmt.Sprintf("the running network keeps its former definition until it is restarted: kvnet net-restart %s", d.have.Name)}
 	}
 	r.Disturbs = d.plan.Disturbs
 	if d.o.stops() {
@@ -51,6 +51,18 @@ func (d definition) run(ctx context.Context, e *env) error {
 		}, d.o.changeOptions)
 		if err != nil {
 			return err
+		}
+	}
+	if d.o.restart {
+		again, err := e.restartIfStale(ctx, d.conn, d.have.Name, restartOptions{changeOptions: d.o.changeOptions})
+		if err != nil {
+			return err
+		}
+		if again != nil {
+			r.lines = append(r.lines, "restarted")
+			for _, u := range again.outages() {
+				r.lines = append(r.lines, u.String())
+			}
 		}
 	}
 	return e.printNetChange(ctx, d.conn, r)

@@ -37,7 +37,7 @@ the next start.`,
 }
 
 func runNetDestroy(ctx context.Context, e *env, name string, o changeOptions) error {
-	t, err := e.target(ctx, name)
+	t, err := e.target(ctx, name, o)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ subnet is somebody else's, without a word. Both are refused here.`,
 }
 
 func runNetStart(ctx context.Context, e *env, name string, o changeOptions) error {
-	t, err := e.target(ctx, name)
+	t, err := e.target(ctx, name, o)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ type netTarget struct {
 
 // target connects and finds the network by name or UUID. The caller closes
 // the connection.
-func (e *env) target(ctx context.Context, name string) (t netTarget, err error) {
+func (e *env) target(ctx context.Context, name string, o changeOptions) (t netTarget, err error) {
 	if t.conn, err = e.connect(ctx); err != nil {
 		return t, err
 	}
@@ -27,6 +27,9 @@ func (e *env) target(ctx context.Context, name string) (t netTarget, err error) 
 			_ = t.conn.Close()
 		}
 	}()
+	if err = e.takeTurn(ctx, t.conn, o); err != nil {
+		return t, err
+	}
 	if t.have, err = t.conn.Network(ctx, name); err != nil {
 		return t, err
 	}

@@ -39,7 +39,7 @@ attached both is refused.`,
 }
 
 func runNetUndefine(ctx context.Context, e *env, name string, stop bool, o changeOptions) error {
-	t, err := e.target(ctx, name)
+	t, err := e.target(ctx, name, o)
 	if err != nil {
 		return err
 	}

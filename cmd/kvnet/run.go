@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/kvnet/kvnet/journal"
 	"github.com/kvnet/kvnet/libvirtnet"
 )
 
@@ -22,12 +23,22 @@ type env struct {
 	quiet  bool
 	colour bool // standard output is a terminal that wants colour
 	notes  []string
+
+	args    []string         // the command line, without the program
+	journal *journal.Journal // locked, once the program changes the host
+	// borrowed: the turn is that of a command which runs this one.
+	borrowed bool
 }
 
 // run is the whole program: it parses args (args[0] is the program), runs the
 // command and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	e := &env{in: stdin, out: stdout, err: stderr, colour: wantsColour(stdout)}
+	e := &env{in: stdin, out: stdout, err: stderr, colour: wantsColour(stdout), args: args[min(1, len(args)):]}
+	defer e.endTurn()
+	return e.run(ctx, args)
+}
+
+func (e *env) run(ctx context.Context, args []string) int {
 	app := newApp(e)
 	line, err := parseLine(app, args)
 	e.format = line.output

@@ -5,43 +5,263 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
+	"path/filepath"
+	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/journal"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/verify"
 )
 
-// turnFile is locked by whoever defines a network on this host: two that choose
-// a subnet or a bridge at the same time would choose the same one. It is left
-// behind, empty; deleting it would make two of it.
-const turnFile = "/run/kvnet.lock"
-
-// takeTurn waits until no other kvnet defines a network on this host. Who may
-// not write to /run, and whose daemon is elsewhere, goes without.
-func takeTurn(ctx context.Context, conn *libvirtnet.Conn, timeout time.Duration) (done func(), err error) {
-	if !conn.Daemon().Local {
-		return func() {}, nil
+// stateDir is the folder of the journal: root's is the host's, another user
+// has one of his own.
+func stateDir() (string, error) {
+	if os.Geteuid() == 0 {
+		return "/var/lib/kvnet", nil
 	}
-	f, err := os.OpenFile(turnFile, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "kvnet"), nil
+	}
+	home, err := os.UserHomeDir()
 	if err != nil {
-		return func() {}, nil // the lock spares others an error, no more
+		return "", fmt.Errorf("find the journal's folder: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	return filepath.Join(home, ".local", "state", "kvnet"), nil
+}
+
+const withoutJournal = "--no-journal goes on without a way back"
+
+// takeTurn waits until no other kvnet changes this host: what was planned on
+// one state must not be carried out on another. The turn ends with the program.
+// A journal that cannot be written, or read, stops a change before it begins. A
+// daemon elsewhere, and libvirt's test driver, have neither.
+func (e *env) takeTurn(ctx context.Context, conn *libvirtnet.Conn, o changeOptions) error {
+	if o.stops() || e.journal != nil || !conn.Daemon().Local {
+		return nil
+	}
+	j, err := openJournal()
+	if err != nil {
+		return e.unrecorded(err, o)
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil || !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return func() { _ = f.Close() }, nil // the lock goes with the file
+	if err := j.Lock(ctx, strings.Join(e.args, " ")); err != nil {
+		if held := (*journal.HeldError)(nil); errors.As(err, &held) {
+			return &failure{op: "wait for", object: "this host", err: err, hint: "--timeout waits longer", code: exitTimeout}
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			_ = f.Close()
-			return nil, &failure{op: "wait for", object: turnFile, err: &waited{"another kvnet is defining a network", ctx.Err()},
-				hint: fmt.Sprintf("fuser %s names it; --timeout waits longer", turnFile)}
+		return e.unrecorded(err, o)
+	}
+	e.journal = j
+	entries, err := j.Entries()
+	if err != nil {
+		return e.unrecorded(err, o)
+	}
+	for _, cut := range journal.CutOff(entries) {
+		e.note("change %d (%s %s) was cut off half-way: kvnet undo %d takes it back", cut.ID, cut.Op, clean(cut.Object), cut.ID)
+	}
+	return nil
+}
+
+// endTurn lets others in.
+func (e *env) endTurn() {
+	if e.journal == nil || e.borrowed {
+		return
+	}
+	if err := e.journal.Unlock(); err != nil {
+		e.note("%s", oneLine(err))
+	}
+	e.journal = nil
+}
+
+func openJournal() (*journal.Journal, error) {
+	dir, err := stateDir()
+	if err != nil {
+		return nil, err
+	}
+	return journal.Open(dir)
+}
+
+// unrecorded refuses a change that could not be taken back, unless that is
+// what the user wants.
+func (e *env) unrecorded(err error, o changeOptions) error {
+	if o.noJournal {
+		e.note("%s", oneLine(err))
+		return nil
+	}
+	return &failure{op: "record", object: "the change before it is made", err: errors.New(oneLine(err)), hint: withoutJournal}
+}
+
+// begin writes down how things are before a change. A nil record is one that
+// is not kept.
+func (e *env) begin(ctx context.Context, conn *libvirtnet.Conn, c change, o changeOptions) (*record, error) {
+	if e.journal == nil || o.noJournal {
+		return nil, nil
+	}
+	before, err := capture(ctx, conn, c.world.kernel(), c.touched())
+	if err != nil {
+		return nil, err
+	}
+	entry, err := e.journal.Begin(journal.Entry{
+		Time: c.world.Taken, Command: e.args, URI: c.world.URI, Op: c.op, Object: c.object, Backs: c.backs, Final: c.final, Before: before,
+	})
+	if err != nil {
+		return nil, e.unrecorded(err, o)
+	}
+	return &record{e.journal, entry}, nil
+}
+
+// record is the entry of a change that is under way.
+type record struct {
+	journal *journal.Journal
+	entry   journal.Entry
+}
+
+// end writes how the change ended.
+func (r *record) end(e *env, err error) {
+	if r == nil {
+		return
+	}
+	r.entry.Outcome, r.entry.Left = outcome(err)
+	if err := r.journal.End(r.entry); err != nil {
+		e.note("%s", oneLine(err))
+	}
+}
+
+// outcome is how a change ended, and what of it could not be taken back.
+func outcome(err error) (journal.Outcome, []string) {
+	if err == nil {
+		return journal.Done, nil
+	}
+	var left []string
+	for cause := err; ; {
+		u := (*libvirtnet.UndoneError)(nil)
+		if !errors.As(cause, &u) {
+			break
+		}
+		left = append(left, u.Left...)
+		cause = u.Cause
+	}
+	if len(left) > 0 {
+		return journal.Left, left
+	}
+	return journal.Undone, nil
+}
+
+// touched names what a change touches.
+type touched struct {
+	networks       []string
+	interfaces     []journal.Interface // guest and MAC
+	links, sysctls []string
+}
+
+// touched reads the plan; what the change does in the kernel is its own to
+// name.
+func (c change) touched() touched {
+	t := touched{links: c.links, sysctls: c.sysctls}
+	seen := map[string]bool{}
+	for _, s := range c.plan.Steps {
+		key := s.Object + "\x00" + s.MAC
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		switch s.Do {
+		case libvirtnet.Attach, libvirtnet.Detach:
+			t.interfaces = append(t.interfaces, journal.Interface{Guest: s.Object, MAC: s.MAC})
+		case libvirtnet.CreatePort: // makes what a restart lost
+		default:
+			t.networks = append(t.networks, s.Object)
 		}
 	}
+	return t
+}
+
+// capture is how things are now.
+func capture(ctx context.Context, conn *libvirtnet.Conn, kernel bridge.State, t touched) (journal.Image, error) {
+	var image journal.Image
+	for _, name := range t.networks {
+		n, err := captureNetwork(ctx, conn, name)
+		if err != nil {
+			return image, err
+		}
+		image.Networks = append(image.Networks, n)
+	}
+	for _, i := range t.interfaces {
+		if err := captureInterface(ctx, conn, &i); err != nil {
+			return image, err
+		}
+		image.Interfaces = append(image.Interfaces, i)
+	}
+	for _, name := range t.links {
+		image.Links = append(image.Links, journal.LinkOf(kernel, name))
+	}
+	for _, name := range t.sysctls {
+		if value, known := kernel.Sysctls[name]; known {
+			if image.Sysctls == nil {
+				image.Sysctls = map[string]string{}
+			}
+			image.Sysctls[name] = strings.TrimSpace(value)
+		}
+	}
+	return image, nil
+}
+
+func captureNetwork(ctx context.Context, conn *libvirtnet.Conn, name string) (journal.Network, error) {
+	n := journal.Network{Name: name}
+	have, err := conn.Network(ctx, name)
+	if errors.Is(err, libvirtnet.ErrNotFound) {
+		return n, nil
+	}
+	if err != nil {
+		return n, err
+	}
+	n = journal.Network{Name: have.Name, UUID: have.UUID, Active: have.Active, Persistent: have.Persistent, Autostart: have.Autostart}
+	if have.Persistent {
+		if n.Config, err = conn.NetworkXML(ctx, have.UUID, true); err != nil {
+			return n, err
+		}
+	}
+	if have.Active {
+		n.Live, err = conn.NetworkXML(ctx, have.UUID, false)
+	}
+	return n, err
+}
+
+func captureInterface(ctx context.Context, conn *libvirtnet.Conn, i *journal.Interface) error {
+	guest, err := conn.Guest(ctx, i.Guest)
+	if err != nil {
+		return err
+	}
+	if i.Active = guest.Active(); i.Active {
+		if i.Live, err = conn.InterfaceXML(ctx, guest.UUID, i.MAC, false); err != nil {
+			return err
+		}
+	}
+	if guest.Persistent {
+		i.Config, err = conn.InterfaceXML(ctx, guest.UUID, i.MAC, true)
+	}
+	return err
+}
+
+// unfinished are the changes in the journal that were cut off; none while a
+// kvnet is at work.
+func unfinished() []verify.Unfinished {
+	dir, err := stateDir()
+	if err != nil || journal.Held(dir) != nil {
+		return nil
+	}
+	entries, _ := journal.Entries(dir) // one that cannot be read stops the next change, not a look
+	var list []verify.Unfinished
+	for _, n := range journal.CutOff(entries) {
+		u := verify.Unfinished{Number: n.ID, Began: n.Time, Change: n.Op + " " + n.Object, Networks: []string{}, Guests: []string{}}
+		for _, net := range n.Before.Networks {
+			u.Networks = append(u.Networks, net.Name)
+		}
+		for _, i := range n.Before.Interfaces {
+			u.Guests = append(u.Guests, i.Guest)
+		}
+		list = append(list, u)
+	}
+	return list
 }

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kvnet/kvnet/journal"
+	"github.com/kvnet/kvnet/libvirtnet"
+)
+
+func undoCommand(e *env) *cli.Command {
+	var o undoOptions
+	return command(&cli.Command{
+		Name:      "undo",
+		Category:  truth,
+		Usage:     "takes a change back",
+		ArgsUsage: "[NUMBER]",
+		Description: describe(`
+Makes what a change touched as it was before it: networks and their definitions,
+interfaces of guests, links. NUMBER is the one that kvnet history shows; without
+one it is the last change that was not taken back. The way is planned from how
+things are now, so that it also leads back from a change that was cut off half-way.
+Taking back is a change, too, and can be taken back.`,
+			"kvnet undo --dry-run", 0, 1, 2, 4, 5),
+		Flags: append(changeFlags(&o.changeOptions, "take it back although running guests are cut off"),
+			&cli.BoolFlag{Name: "restart", Usage: "restart a network that runs with another definition than it did, its guests kept plugged in", Destination: &o.restart}),
+		Action: func(c *cli.Context) error {
+			args, err := arguments(c, "[NUMBER]")
+			if err != nil {
+				return err
+			}
+			number := 0
+			if len(args) > 0 {
+				if number, err = strconv.Atoi(args[0]); err != nil || number < 1 {
+					return usage("undo", "no number of a change: "+quote(args[0]), "kvnet history lists them")
+				}
+			}
+			if err := o.check("undo"); err != nil {
+				return err
+			}
+			return runUndo(c.Context, e, number, o)
+		},
+	})
+}
+
+// undoOptions are the flags of undo.
+type undoOptions struct {
+	changeOptions
+	restart bool
+}
+
+// undoResult is what undo prints.
+type undoResult struct {
+	Undone int      `json:"undone"` // the number of the change
+	Change string   `json:"change"`
+	Result string   `json:"result"`
+	Steps  []string `json:"steps"`
+	Lost   []string `json:"lost"` // what no step brings back
+}
+
+func runUndo(ctx context.Context, e *env, number int, o undoOptions) error {
+	conn, err := e.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := e.takeTurn(ctx, conn, o.changeOptions); err != nil {
+		return err
+	}
+	entry, err := findChange(number)
+	if err != nil {
+		return err
+	}
+	object := fmt.Sprintf("change %d (%s %s)", entry.ID, entry.Op, clean(entry.Object))
+	w, err := e.lookAround(ctx)
+	if err != nil {
+		return err
+	}
+	if entry.URI != w.URI && !o.force {
+		return refuse("undo", object, fmt.Errorf("it was made over %s, and this is %s", clean(entry.URI), clean(w.URI)), "-c "+clean(entry.URI))
+	}
+	back, now, err := wayBack(ctx, conn, w, entry)
+	if err != nil {
+		return err
+	}
+	if err := refuseCutOff(w, back, o.force); err != nil {
+		return err
+	}
+	return e.takeChangeBack(ctx, conn, w, undoing{entry: entry, object: object, back: back, now: now}, o)
+}
+
+// findChange is the entry with the number, or the last one that stands.
+func findChange(number int) (journal.Entry, error) {
+	dir, err := stateDir()
+	if err != nil {
+		return journal.Entry{}, &failure{op: "read", object: "the journal", err: err}
+	}
+	entries, err := journal.Entries(dir)
+	if err != nil {
+		return journal.Entry{}, &failure{op: "read", object: "the journal", err: errors.New(oneLine(err))}
+	}
+	for i := len(entries) - 1; i >= 0; i-- {
+		n := entries[i]
+		switch {
+		case number == n.ID:
+			return n, nil
+		case number != 0 || n.Outcome == journal.Undone || n.BackedBy != 0 || n.Backs != 0:
+			continue
+		}
+		return n, nil
+	}
+	if number != 0 {
+		return journal.Entry{}, &failure{op: "undo", object: "change " + strconv.Itoa(number), err: journal.ErrNoEntry, hint: "kvnet history lists what there is"}
+	}
+	return journal.Entry{}, &failure{op: "undo", object: "the last change", err: errors.New("there is none to take back"), hint: "kvnet history lists what there is"}
+}
+
+// wayBack plans from how the things that the change touched are now.
+func wayBack(ctx context.Context, conn *libvirtnet.Conn, w world, entry journal.Entry) (journal.Back, journal.Image, error) {
+	t := touched{}
+	for _, n := range entry.Before.Networks {
+		t.networks = append(t.networks, n.Name)
+	}
+	for _, i := range entry.Before.Interfaces {
+		t.interfaces = append(t.interfaces, journal.Interface{Guest: i.Guest, MAC: i.MAC})
+	}
+	for _, l := range entry.Before.Links {
+		t.links = append(t.links, l.Name)
+	}
+	for name := range entry.Before.Sysctls {
+		t.sysctls = append(t.sysctls, name)
+	}
+	now, err := capture(ctx, conn, w.kernel(), t)
+	return journal.Way(entry.Before, now), now, err
+}
+
+// refuseCutOff refuses to stop a network under running guests.
+func refuseCutOff(w world, back journal.Back, force bool) error {
+	if force {
+		return nil
+	}
+	for _, s := range back.Plan.Steps {
+		n := w.network(s.Object)
+		if s.Do != libvirtnet.Stop || n == nil {
+			continue
+		}
+		if err := (netTarget{have: *n, world: w}).refuseGuests("undo", false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// undoing is a change that is taken back.
+type undoing struct {
+	entry  journal.Entry
+	object string
+	back   journal.Back
+	now    journal.Image
+}
+
+func (e *env) takeChangeBack(ctx context.Context, conn *libvirtnet.Conn, w world, u undoing, o undoOptions) error {
+	r := undoResult{Undone: u.entry.ID, Change: u.entry.Op + " " + u.entry.Object, Result: "taken back", Steps: []string{}, Lost: list(u.back.Lost)}
+	kernel := e.deedsOf(u.back.Steps)
+	shown := u.back.Plan.With(libvirtnet.Plan{Steps: kernel.shown("kernel")})
+	for _, n := range u.back.Restarts {
+		shown.Disturbs = append(shown.Disturbs, "network "+n+" runs with another definition than it did: kvnet net-restart "+n+", or --restart, brings it into force")
+	}
+	for _, f := range u.entry.Final {
+		r.Lost = append(r.Lost, "no way back from: "+f)
+	}
+	if o.stops() {
+		return e.printPlan(shown, o.changeOptions)
+	}
+	for _, s := range shown.Steps {
+		r.Steps = append(r.Steps, s.Say)
+	}
+	if shown.Empty() {
+		r.Result = "nothing to take back"
+		if len(r.Lost) > 0 {
+			r.Result = "not taken back"
+		}
+	} else {
+		c := change{op: "undo", object: u.object, plan: u.back.Plan, world: w, act: kernel.take, takeBack: kernel.takeBack, backs: u.entry.ID}
+		c.links, c.sysctls = kernelNames(u.entry.Before)
+		c.settle = func(ctx context.Context) error { return isBack(ctx, conn, u.entry) }
+		if err := e.carryOut(ctx, conn, c, o.changeOptions); err != nil {
+			return err
+		}
+	}
+	for _, line := range append(shown.Disturbs, r.Lost...) {
+		e.announce(line)
+	}
+	for _, n := range u.back.Restarts {
+		if o.restart {
+			again, err := e.restartIfStale(ctx, conn, n, restartOptions{changeOptions: o.changeOptions})
+			if err != nil {
+				return err
+			}
+			if again != nil {
+				r.Steps = append(r.Steps, "restart network "+n)
+			}
+		}
+	}
+	e.markTaken(u.entry)
+	return e.print(r, func(out io.Writer) {
+		fmt.Fprintf(out, "change %d (%s): %s\n", r.Undone, clean(r.Change), r.Result)
+		for _, s := range r.Steps {
+			fmt.Fprintf(out, "  %s\n", clean(s))
+		}
+	})
+}
+
+// kernelNames are the links and sysctls of an image.
+func kernelNames(i journal.Image) (links, sysctls []string) {
+	for _, l := range i.Links {
+		links = append(links, l.Name)
+	}
+	for name := range i.Sysctls {
+		sysctls = append(sysctls, name)
+	}
+	return links, sysctls
+}
+
+// isBack looks whether libvirt has what it had.
+func isBack(ctx context.Context, conn *libvirtnet.Conn, entry journal.Entry) error {
+	for _, want := range entry.Before.Networks {
+		have, err := captureNetwork(ctx, conn, want.Name)
+		if err != nil {
+			return err
+		}
+		rest := journal.Way(journal.Image{Networks: []journal.Network{want}}, journal.Image{Networks: []journal.Network{have}})
+		if !rest.Plan.Empty() {
+			return &failure{op: "verify", object: "network " + clean(want.Name), err: errors.New("it is not as it was: " + strings.TrimSpace(rest.Plan.Steps[0].Say) + " has not happened")}
+		}
+	}
+	return nil
+}
+
+// markTaken notes at the change that it was taken back.
+func (e *env) markTaken(entry journal.Entry) {
+	if e.journal == nil {
+		return
+	}
+	entries, err := e.journal.Entries()
+	if err == nil && len(entries) > 0 {
+		entry.BackedBy = entries[len(entries)-1].ID
+		if entry.BackedBy == entry.ID {
+			entry.BackedBy, entry.Outcome = 0, journal.Undone // there was nothing to do
+		}
+		err = e.journal.End(entry)
+	}
+	if err != nil {
+		e.note("%s", oneLine(err))
+	}
+}
