@@ -48,7 +48,7 @@ func (e *env) takeTurn(ctx context.Context, conn *libvirtnet.Conn, o changeOptio
 	defer cancel()
 	if err := j.Lock(ctx, strings.Join(e.args, " ")); err != nil {
 		if held := (*journal.HeldError)(nil); errors.As(err, &held) {
-			return &failure{op: "wait for", object: "this host", err: err, hint: "--timeout waits longer", code: exitTimeout}
+			return &failure{op: "wait for", object: "the turn", err: err, hint: "--timeout waits longer", code: exitTimeout}
 		}
 		return e.unrecorded(err, o)
 	}
