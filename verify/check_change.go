@@ -45,3 +45,6 @@ func changeHalfDone(p *pass) {
 		})
 	}
 }
+
+// UndoChange takes a change back: On is its number.
+const UndoChange Action = "undo"

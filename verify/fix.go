@@ -91,7 +91,6 @@ const (
 
 // Actions on libvirt's objects and on processes. With is named behind each.
 const (
-	UndoChange   Action = "undo"       // number of the change, as its name
 	NetDefine    Action = "net-define" // Args: flags
 	NetStart     Action = "net-start"
 	NetStopForce Action = "net-stop-force"
