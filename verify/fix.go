@@ -122,10 +122,12 @@ func (s Step) Command() string {
 // Argv is the program and the arguments of that command, for who runs it
 // without a shell; nil for an action that is not known.
 func (s Step) Argv() []string {
-	if args := s.linkCommand(); args != nil {
-		return args
+	for _, command := range []func() []string{s.linkCommand, s.objectCommand} {
+		if args := command(); args != nil {
+			return args
+		}
 	}
-	return s.objectCommand()
+	return nil
 }
 
 // linkCommand is the command of an action on a link, bridge or sysctl.
