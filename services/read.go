@@ -45,7 +45,12 @@ type reader struct {
 func Read(ctx context.Context, o Options) State {
 	r := &reader{root: cmp.Or(o.Root, "/")}
 	var s State
+	var wg sync.WaitGroup
+	wg.Go(func() { r.managers(ctx, &s) })
+	wg.Go(func() { s.OpenVSwitch = r.openVSwitch(ctx) })
 	s.Kernel = r.kernel()
+	s.Machine = new(r.machine())
+	s.Ports = r.configuredPorts()
 	s.Daemons = r.daemons()
 	s.Programs = r.programs(s.Daemons)
 	s.Devices = r.devices(s.Kernel)
@@ -54,6 +59,7 @@ func Read(ctx context.Context, o Options) State {
 	s.Resolver = r.resolver()
 	s.Helper = r.helper()
 	s.Networkd = r.networkd()
+	wg.Wait()
 	slices.SortFunc(r.gaps, func(a, b Gap) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Message, b.Message))
 	})

@@ -83,6 +83,7 @@ func TestReadDebian(t *testing.T) {
 		},
 		Devices: []Device{{"/dev/net/tun", false, DriverLoaded}, {"/dev/vhost-net", false, DriverModule}},
 		Kernel:  Kernel{"6.1.0-28-amd64", true},
+		Machine: &Machine{}, Ports: []ConfiguredPort{},
 		Networks: []Network{{
 			Name: "default", Config: []string{"strict-order", "interface=virbr0"}, Modified: wrote, Started: started, PID: 119,
 		}},

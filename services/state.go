@@ -13,6 +13,11 @@ type State struct {
 	Programs []Program `json:"programs"`
 	Devices  []Device  `json:"devices"`
 	Kernel   Kernel    `json:"kernel"`
+	// Machine is nil in a document of before it was read.
+	Machine *Machine `json:"machine,omitempty"`
+	// Ports are the links that the host's own network configuration puts into
+	// bridges.
+	Ports []ConfiguredPort `json:"configured_ports,omitempty"`
 	// Backend is firewall_backend of /etc/libvirt/network.conf; "" when it is
 	// not set (libvirt then takes the first that works).
 	Backend  string        `json:"firewall_backend"`

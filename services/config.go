@@ -1,0 +1,240 @@
+package services
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// ConfiguredPort is a link that the host's own network configuration puts into
+// a bridge at boot.
+type ConfiguredPort struct {
+	Link   string `json:"link"`
+	Bridge string `json:"bridge"`
+	File   string `json:"file"` // the first one that says so
+}
+
+// PartConfig is the host's network configuration.
+const PartConfig = "network configuration"
+
+// configuredPorts reads ifupdown, netplan, systemd-networkd, NetworkManager and
+// the older network-scripts. Only links that are named as such count: patterns
+// and matches by MAC or driver name none.
+func (r *reader) configuredPorts() []ConfiguredPort {
+	list := []ConfiguredPort{}
+	list = append(list, r.ifupdown()...)
+	list = append(list, r.netplan()...)
+	list = append(list, r.networkFiles()...)
+	list = append(list, r.keyfiles()...)
+	list = append(list, r.networkScripts()...)
+	list = slices.DeleteFunc(list, func(p ConfiguredPort) bool { return !linkName(p.Link) || !linkName(p.Bridge) })
+	slices.SortStableFunc(list, func(a, b ConfiguredPort) int {
+		return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Link, b.Link))
+	})
+	return slices.CompactFunc(list, func(a, b ConfiguredPort) bool { return a.Bridge == b.Bridge && a.Link == b.Link })
+}
+
+// linkName says whether this can be the name of a link (dev_valid_name,
+// net/core/dev.c; an alternative name has up to 127 bytes) and is no pattern.
+func linkName(name string) bool {
+	return name != "" && len(name) < 128 && !strings.ContainsAny(name, "/:*?[]!%$ \t\n\r\x00")
+}
+
+// filesIn are the files of a folder whose names end so.
+func (r *reader) filesIn(folder, suffix string) []string {
+	var list []string
+	for _, name := range r.names(PartConfig, folder) {
+		if strings.HasSuffix(name, suffix) && !strings.HasPrefix(name, ".") {
+			list = append(list, folder+"/"+name)
+		}
+	}
+	return list
+}
+
+// ifupdown reads bridge_ports of /etc/network/interfaces (bridge-utils-
+// interfaces(5)).
+func (r *reader) ifupdown() []ConfiguredPort {
+	var list []ConfiguredPort
+	for _, file := range append([]string{"etc/network/interfaces"}, r.filesIn("etc/network/interfaces.d", "")...) {
+		lines, _ := r.lines(PartConfig, file, "#")
+		bridge := ""
+		for _, line := range lines {
+			words := strings.Fields(line)
+			switch words[0] {
+			case "iface":
+				bridge = ""
+				if len(words) > 1 {
+					bridge = words[1]
+				}
+			case "bridge_ports", "bridge-ports":
+				list = append(list, interfacePorts(words[1:], bridge, file)...)
+			}
+		}
+	}
+	return list
+}
+
+func interfacePorts(words []string, bridge, file string) []ConfiguredPort {
+	var list []ConfiguredPort
+	for i, word := range words {
+		if i > 0 && words[i-1] == "regex" {
+			continue
+		}
+		switch word {
+		case "none", "all", "regex", "noregex", "glob":
+		default:
+			list = append(list, ConfiguredPort{Link: word, Bridge: bridge, File: "/" + file})
+		}
+	}
+	return list
+}
+
+// netplanDocument is the little of netplan's YAML that is needed.
+type netplanDocument struct {
+	Network struct {
+		Ethernets map[string]*netplanDevice `yaml:"ethernets"`
+		Bridges   map[string]*netplanDevice `yaml:"bridges"`
+	} `yaml:"network"`
+}
+
+type netplanDevice struct {
+	Match      map[string]any `yaml:"match"`
+	SetName    string         `yaml:"set-name"`
+	Interfaces []string       `yaml:"interfaces"`
+}
+
+// alias is a reference to another part of a document.
+var (
+	alias    = regexp.MustCompile(`(^|[\s\[{,])\*\w`)
+	errAlias = errors.New("aliases are not read: they can grow without bound")
+)
+
+// yaml reads a document. Its error is one line, without the drawing that the
+// parser adds.
+func (r *reader) yaml(file string, into any) error {
+	data, err := r.file(file)
+	if err != nil {
+		return err
+	}
+	if alias.Match(data) {
+		return errAlias
+	}
+	if err := yaml.Unmarshal(data, into); err != nil {
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		return errors.New(first)
+	}
+	return nil
+}
+
+// netplan reads bridges/interfaces of /etc/netplan. An interface is an id of
+// the document: with match it names no link, unless set-name does.
+func (r *reader) netplan() []ConfiguredPort {
+	var list []ConfiguredPort
+	matched := map[string]string{} // id: name, "" when only the match knows
+	for _, file := range r.filesIn("etc/netplan", ".yaml") {
+		var doc netplanDocument
+		if err := r.yaml(file, &doc); err != nil {
+			if !absent(err) {
+				r.gap(PartConfig, fmt.Errorf("read %s: %w", file, err))
+			}
+			continue
+		}
+		for id, d := range doc.Network.Ethernets {
+			if d != nil && (d.Match != nil || d.SetName != "") {
+				matched[id] = d.SetName
+			}
+		}
+		for name, d := range doc.Network.Bridges {
+			if d == nil {
+				continue
+			}
+			for _, id := range d.Interfaces {
+				list = append(list, ConfiguredPort{Link: id, Bridge: name, File: "/" + file})
+			}
+		}
+	}
+	for i := range list {
+		if name, ok := matched[list[i].Link]; ok {
+			list[i].Link = name
+		}
+	}
+	return list
+}
+
+// networkFiles reads Bridge= of .network files that match by one name alone
+// (systemd.network(5)).
+func (r *reader) networkFiles() []ConfiguredPort {
+	var list []ConfiguredPort
+	for _, file := range r.filesIn("etc/systemd/network", ".network") {
+		lines, _ := r.lines(PartConfig, file, "#;")
+		s := sections(lines)
+		match := s["Match"]
+		if len(match) == 1 && s["Network"]["Bridge"] != "" {
+			for _, name := range strings.Fields(match["Name"]) {
+				list = append(list, ConfiguredPort{Link: name, Bridge: s["Network"]["Bridge"], File: "/" + file})
+			}
+		}
+	}
+	return list
+}
+
+// keyfiles reads NetworkManager's profiles of bridge ports (nm-settings-
+// keyfile(5)); older ones say master for controller.
+func (r *reader) keyfiles() []ConfiguredPort {
+	var list []ConfiguredPort
+	for _, file := range r.filesIn("etc/NetworkManager/system-connections", "") {
+		lines, _ := r.lines(PartConfig, file, "#;")
+		c := sections(lines)["connection"]
+		if cmp.Or(c["port-type"], c["slave-type"]) == "bridge" {
+			list = append(list, ConfiguredPort{Link: c["interface-name"], Bridge: cmp.Or(c["controller"], c["master"]), File: "/" + file})
+		}
+	}
+	return list
+}
+
+// networkScripts reads BRIDGE= of ifcfg files.
+func (r *reader) networkScripts() []ConfiguredPort {
+	var list []ConfiguredPort
+	for _, name := range r.names(PartConfig, "etc/sysconfig/network-scripts") {
+		if !strings.HasPrefix(name, "ifcfg-") {
+			continue
+		}
+		file := "etc/sysconfig/network-scripts/" + name
+		lines, _ := r.lines(PartConfig, file, "#")
+		values := map[string]string{}
+		for _, line := range lines {
+			if key, value, ok := setting(line); ok {
+				values[key] = strings.Trim(value, `"'`)
+			}
+		}
+		if values["HWADDR"] == "" {
+			list = append(list, ConfiguredPort{Link: values["DEVICE"], Bridge: values["BRIDGE"], File: "/" + file})
+		}
+	}
+	return list
+}
+
+// sections are the settings of an INI file by section; the last value of a key
+// holds.
+func sections(lines []string) map[string]map[string]string {
+	all := map[string]map[string]string{}
+	at := ""
+	for _, line := range lines {
+		if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") {
+			at = line[1 : len(line)-1]
+			continue
+		}
+		if key, value, ok := setting(line); ok {
+			if all[at] == nil {
+				all[at] = map[string]string{}
+			}
+			all[at][key] = value
+		}
+	}
+	return all
+}
