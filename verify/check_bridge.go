@@ -11,7 +11,7 @@ import (
 func bridgeChecks() []Check {
 	return []Check{
 		{
-			ID: "if-source-not-a-bridge", Title: "a guest or network names a host bridge that is none", Severity: Error,
+			ID: "if-source-not-a-bridge", Title: "a guest or network names a host bridge that is none", Severity: Error, Class: Manual,
 			Needs: []Need{Networks, Guests, Links}, After: []string{"net-inactive"},
 			Doc: Doc{
 				Symptom:  "The guest does not start: unable to add the port, or no such device. A running guest is cut off.",
@@ -22,7 +22,7 @@ func bridgeChecks() []Check {
 			run: sourceNotABridge,
 		},
 		{
-			ID: "bridge-missing", Title: "an active network has no bridge", Severity: Error,
+			ID: "bridge-missing", Title: "an active network has no bridge", Severity: Error, Class: Guarded,
 			Needs: []Need{Networks, Links},
 			Doc: Doc{
 				Symptom:  "Guests lose everything; virsh still lists the network as active.",
@@ -33,7 +33,7 @@ func bridgeChecks() []Check {
 			run: bridgeMissing,
 		},
 		{
-			ID: "bridge-leftover", Title: "the bridge of an inactive network exists", Severity: Error,
+			ID: "bridge-leftover", Title: "the bridge of an inactive network exists", Severity: Error, Class: Manual,
 			Needs: []Need{EveryNetwork, EveryGuest, Links},
 			Doc: Doc{
 				Symptom:  "The network does not start: the file exists.",
@@ -44,7 +44,7 @@ func bridgeChecks() []Check {
 			run: bridgeLeftover,
 		},
 		{
-			ID: "bridge-admin-down", Title: "a bridge is switched off", Severity: Error,
+			ID: "bridge-admin-down", Title: "a bridge is switched off", Severity: Error, Class: Safe,
 			Needs: []Need{Networks, Guests, Links},
 			After: []string{"bridge-missing", "if-source-not-a-bridge"},
 			Doc: Doc{
@@ -56,7 +56,7 @@ func bridgeChecks() []Check {
 			run: bridgeAdminDown,
 		},
 		{
-			ID: "bridge-foreign-port", Title: "a bridge that libvirt made has a port that is no guest's", Severity: Warning,
+			ID: "bridge-foreign-port", Title: "a bridge that libvirt made has a port that is no guest's", Severity: Warning, Class: Manual,
 			Needs: []Need{Networks, EveryGuest, Links},
 			After: []string{"bridge-missing"},
 			Doc: Doc{
@@ -79,7 +79,7 @@ func sourceNotABridge(p *pass) {
 		if !p.on(s) || p.isBridge(b.name) {
 			return
 		}
-		f := Finding{Severity: Warning, Want: "bridge " + show(b.name), Have: "no such link"}
+		f := Finding{Severity: Warning, Evidence: "RTM_GETLINK of " + show(b.name), Want: "bridge " + show(b.name), Have: "no such link"}
 		if b.needed {
 			f.Severity = Error
 		}
@@ -153,7 +153,7 @@ func bridgeMissing(p *pass) {
 			}
 			fix.Steps = append(fix.Steps, p.restart(n)...)
 		}
-		p.found(s, Finding{Message: message, Want: "bridge " + show(name), Have: have, Fix: fix})
+		p.found(s, Finding{Message: message, Evidence: "RTM_GETLINK of " + show(name), Want: "bridge " + show(name), Have: have, Fix: fix})
 	}
 }
 
@@ -187,6 +187,7 @@ func (p *pass) leftover(n *libvirtnet.Network, s scope, l *bridge.Link) {
 	start := append([]Step{{Do: NetStart, On: n.Name}}, p.replug(u.active)...)
 	f := Finding{
 		Severity: severity,
+		Evidence: "RTM_GETLINK of " + show(l.Name) + ", mac/@address of network " + show(n.Name),
 		Want:     "no link " + show(l.Name) + " while network " + show(n.Name) + " is inactive",
 		Have:     fmt.Sprintf("bridge %s with MAC %s and %d ports", show(l.Name), show(l.MAC), len(p.slaves[l.Name])),
 	}
@@ -247,6 +248,7 @@ func (p *pass) bridgeDown(s scope, severity Severity, lost []netip.Prefix) {
 	p.found(s, Finding{
 		Severity: severity,
 		Message:  fmt.Sprintf("bridge %s is switched off: nothing passes it", show(s.bridge)),
+		Evidence: "IFF_UP of " + show(s.bridge),
 		Want:     "up", Have: "down",
 		Fix: Fix{Class: Safe, Say: say, Steps: steps},
 	})
@@ -259,11 +261,12 @@ func bridgeForeignPort(p *pass) {
 		if !p.on(s) {
 			continue
 		}
-		var ports []string
+		var ports, names []string
 		var steps []Step
 		for _, l := range p.slaves[name] {
 			if p.byTap[l.Name] == nil && l.Kind != "tun" && !placeholder(l, name) {
 				ports = append(ports, show(l.Name)+" ("+kindName(l)+")")
+				names = append(names, l.Name)
 				steps = append(steps, Step{Do: NoMaster, On: l.Name})
 			}
 		}
@@ -271,8 +274,9 @@ func bridgeForeignPort(p *pass) {
 			continue
 		}
 		p.found(s, Finding{
-			Message: fmt.Sprintf("bridge %s, which libvirt made for the guests of network %s, has a port that is no guest's: %s", show(name), show(n.Name), someTexts(ports)),
-			Want:    "only guests in " + show(name), Have: someTexts(ports),
+			Message:  fmt.Sprintf("bridge %s, which libvirt made for the guests of network %s, has a port that is no guest's: %s", show(name), show(n.Name), someTexts(ports)),
+			Evidence: "IFLA_MASTER of " + someNames(names),
+			Want:     "only guests in " + show(name), Have: someTexts(ports),
 			Fix: Fix{
 				Class: Manual, Steps: steps,
 				Say: "take the port out of " + show(name) + "; bridged guests belong on a host bridge",

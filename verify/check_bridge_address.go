@@ -105,7 +105,7 @@ func (p *pass) addressLost(s scope, missing []netip.Prefix) {
 		fix.Steps = append(append(fix.Steps, away...), Step{Do: AddressAdd, On: s.bridge, With: a.String()})
 	}
 	p.found(s, Finding{
-		Message: message, Want: prefixes(missing), Have: prefixes(p.globalAddresses(s.bridge)), Fix: fix,
+		Message: message, Evidence: "RTM_GETADDR of " + show(s.bridge), Want: prefixes(missing), Have: prefixes(p.globalAddresses(s.bridge)), Fix: fix,
 	})
 }
 
@@ -128,8 +128,9 @@ func (p *pass) routeLost(s scope, lost []netip.Prefix) {
 		want = append(want, "route "+a.Masked().String()+" dev "+show(s.bridge))
 	}
 	p.found(s, Finding{
-		Message: fmt.Sprintf("bridge %s of network %s has its address but lost the route to its subnet: the host does not reach the guests", show(s.bridge), show(s.network)),
-		Want:    someTexts(want), Have: "no such route",
+		Message:  fmt.Sprintf("bridge %s of network %s has its address but lost the route to its subnet: the host does not reach the guests", show(s.bridge), show(s.network)),
+		Evidence: "RTM_GETROUTE of " + show(s.bridge),
+		Want:     someTexts(want), Have: "no such route",
 		Fix: Fix{Class: Safe, Say: "add the connected route again", Steps: steps},
 	})
 }
@@ -161,8 +162,9 @@ func bridgeIPMismatch(p *pass) {
 		}
 		if len(have) > 0 {
 			p.found(s, Finding{
-				Message: fmt.Sprintf("bridge %s has %s, and network %s declares %s", show(name), prefixes(have), show(n.Name), prefixes(want)),
-				Want:    prefixes(want), Have: prefixes(have),
+				Message:  fmt.Sprintf("bridge %s has %s, and network %s declares %s", show(name), prefixes(have), show(n.Name), prefixes(want)),
+				Evidence: "RTM_GETADDR of " + show(name),
+				Want:     prefixes(want), Have: prefixes(have),
 				Fix: Fix{Class: Guarded, Say: "set the prefix length that the network declares", Steps: steps},
 			})
 			continue
@@ -203,6 +205,7 @@ func (p *pass) extraAddresses(s scope, def xml.Network, wanted map[netip.Addr]bo
 	p.found(s, Finding{
 		Severity: Info,
 		Message:  fmt.Sprintf("bridge %s has %s, which network %s does not declare", show(s.bridge), prefixes(extra), show(s.network)),
+		Evidence: "RTM_GETADDR of " + show(s.bridge),
 		Want:     prefixes(want), Have: prefixes(p.globalAddresses(s.bridge)),
 		Fix: Fix{Class: Guarded, Say: "take the address away unless a hook or a person put it there on purpose", Steps: steps},
 	})

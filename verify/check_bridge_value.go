@@ -12,7 +12,7 @@ func bridgeValueChecks() []Check {
 	gone := []string{"bridge-missing"}
 	return []Check{
 		{
-			ID: "bridge-ip-missing", Title: "a bridge lost its network's address", Severity: Error,
+			ID: "bridge-ip-missing", Title: "a bridge lost its network's address", Severity: Error, Class: Guarded,
 			Needs: []Need{Networks, Links, Addresses, Routes}, After: gone,
 			Doc: Doc{
 				Symptom:  "Guests get no lease and do not reach their gateway.",
@@ -23,7 +23,7 @@ func bridgeValueChecks() []Check {
 			run: bridgeIPMissing,
 		},
 		{
-			ID: "bridge-ip-mismatch", Title: "a bridge has another address or prefix length than its network", Severity: Error,
+			ID: "bridge-ip-mismatch", Title: "a bridge has another address or prefix length than its network", Severity: Error, Class: Guarded,
 			Needs: []Need{Networks, Links, Addresses}, After: gone,
 			Doc: Doc{
 				Symptom:  "Some guests are reached and some are not; answers leave by the wrong way.",
@@ -34,7 +34,7 @@ func bridgeValueChecks() []Check {
 			run: bridgeIPMismatch,
 		},
 		{
-			ID: "bridge-mac-mismatch", Title: "a bridge has another MAC than its network", Severity: Warning,
+			ID: "bridge-mac-mismatch", Title: "a bridge has another MAC than its network", Severity: Warning, Class: Guarded,
 			Needs: []Need{Networks, Links}, After: gone,
 			Doc: Doc{
 				Symptom:  "Guests lose their gateway until their ARP entry expires; Windows sees a new network.",
@@ -45,7 +45,7 @@ func bridgeValueChecks() []Check {
 			run: bridgeMACMismatch,
 		},
 		{
-			ID: "bridge-stp-mismatch", Title: "a bridge's spanning tree is not as its network wishes", Severity: Warning,
+			ID: "bridge-stp-mismatch", Title: "a bridge's spanning tree is not as its network wishes", Severity: Warning, Class: Safe,
 			Needs: []Need{Networks, Links}, After: gone,
 			Doc: Doc{
 				Symptom:  "Loops are not broken, or ports take long to forward.",
@@ -56,7 +56,7 @@ func bridgeValueChecks() []Check {
 			run: bridgeSTPMismatch,
 		},
 		{
-			ID: "bridge-delay-mismatch", Title: "a bridge's forward delay is not as its network wishes", Severity: Warning,
+			ID: "bridge-delay-mismatch", Title: "a bridge's forward delay is not as its network wishes", Severity: Warning, Class: Guarded,
 			Needs: []Need{Networks, Guests, Links}, After: append([]string{"bridge-stp-mismatch", "if-source-not-a-bridge"}, gone...),
 			Doc: Doc{
 				Symptom:  "DHCP and PXE time out while a guest boots.",
@@ -67,7 +67,7 @@ func bridgeValueChecks() []Check {
 			run: bridgeDelayMismatch,
 		},
 		{
-			ID: "bridge-mtu-mismatch", Title: "a bridge's MTU is not as its network wishes", Severity: Warning,
+			ID: "bridge-mtu-mismatch", Title: "a bridge's MTU is not as its network wishes", Severity: Warning, Class: Guarded,
 			Needs: []Need{Networks, Links}, After: gone,
 			Doc: Doc{
 				Symptom:  "Large packets between guest and host are lost.",
@@ -100,8 +100,9 @@ func bridgeMACMismatch(p *pass) {
 			continue
 		}
 		p.found(s, Finding{
-			Message: fmt.Sprintf("bridge %s has MAC %s, and network %s declares %s: guests have the wrong address of their gateway", show(name), show(l.MAC), show(n.Name), show(want)),
-			Want:    show(want), Have: show(l.MAC),
+			Message:  fmt.Sprintf("bridge %s has MAC %s, and network %s declares %s: guests have the wrong address of their gateway", show(name), show(l.MAC), show(n.Name), show(want)),
+			Evidence: "IFLA_ADDRESS of " + show(name),
+			Want:     show(want), Have: show(l.MAC),
 			Fix: Fix{
 				Class: Guarded, Say: "set the MAC of bridge " + show(name) + "; guests lose the gateway for a moment",
 				Steps: []Step{{Do: SetMAC, On: name, With: want}},
@@ -134,8 +135,9 @@ func bridgeSTPMismatch(p *pass) {
 			}
 		}
 		p.found(s, Finding{
-			Message: fmt.Sprintf("bridge %s has spanning tree %s, and network %s wants it %s", show(name), onOff(b.STP != 0), show(n.Name), onOff(*stp)),
-			Want:    "stp " + onOff(*stp), Have: "stp " + onOff(b.STP != 0),
+			Message:  fmt.Sprintf("bridge %s has spanning tree %s, and network %s wants it %s", show(name), onOff(b.STP != 0), show(n.Name), onOff(*stp)),
+			Evidence: "IFLA_BR_STP_STATE of " + show(name),
+			Want:     "stp " + onOff(*stp), Have: "stp " + onOff(b.STP != 0),
 			Fix: Fix{Class: Safe, Say: "switch the spanning tree of " + show(name) + " " + onOff(*stp) + ", with the delay that the network wishes", Steps: steps},
 		})
 	}
@@ -174,7 +176,7 @@ func bridgeDelayMismatch(p *pass) {
 
 func (p *pass) delay(s scope, class Class, message string, want int) {
 	p.found(s, Finding{
-		Message: message, Want: seconds(want), Have: seconds(p.bridges[s.bridge].ForwardDelay),
+		Message: message, Evidence: "IFLA_BR_FORWARD_DELAY of " + show(s.bridge), Want: seconds(want), Have: seconds(p.bridges[s.bridge].ForwardDelay),
 		Fix: Fix{
 			Class: class, Say: "set the forward delay of " + show(s.bridge) + " to " + seconds(want),
 			Steps: []Step{{Do: ForwardDelay, On: s.bridge, With: strconv.Itoa(want)}},
@@ -199,8 +201,9 @@ func bridgeMTUMismatch(p *pass) {
 		}
 		steps = append(steps, Step{Do: SetMTU, On: name, With: with})
 		p.found(s, Finding{
-			Message: fmt.Sprintf("bridge %s has MTU %d, and network %s wants %d", show(name), l.MTU, show(n.Name), want),
-			Want:    "mtu " + with, Have: "mtu " + strconv.Itoa(l.MTU),
+			Message:  fmt.Sprintf("bridge %s has MTU %d, and network %s wants %d", show(name), l.MTU, show(n.Name), want),
+			Evidence: "IFLA_MTU of " + show(name),
+			Want:     "mtu " + with, Have: "mtu " + strconv.Itoa(l.MTU),
 			Fix: Fix{Class: Guarded, Say: "set the MTU of " + show(name) + " and of its smaller ports", Steps: steps},
 		})
 	}

@@ -14,7 +14,7 @@ import (
 func dhcpChecks() []Check {
 	return []Check{
 		{
-			ID: "dnsmasq-dead", Title: "a network's DHCP and DNS server does not run", Severity: Error,
+			ID: "dnsmasq-dead", Title: "a network's DHCP and DNS server does not run", Severity: Error, Class: Safe,
 			Needs: []Need{Networks, Links, Addresses, Sockets},
 			After: []string{"dnsmasq-port-conflict", "bridge-missing", "bridge-ip-missing"},
 			Doc: Doc{
@@ -26,7 +26,7 @@ func dhcpChecks() []Check {
 			run: dnsmasqDead,
 		},
 		{
-			ID: "dnsmasq-port-conflict", Title: "another program has a port that a network needs", Severity: Error,
+			ID: "dnsmasq-port-conflict", Title: "another program has a port that a network needs", Severity: Error, Class: Manual,
 			Needs: []Need{Networks, Guests, Sockets}, After: []string{"bridge-missing"},
 			Doc: Doc{
 				Symptom:  "The network does not start: address already in use.",
@@ -181,8 +181,9 @@ func dnsmasqDead(p *pass) {
 			continue
 		}
 		p.found(s, Finding{
-			Message: fmt.Sprintf("the DHCP and DNS server of network %s does not run: its guests get no address", show(srv.net.Name)),
-			Want:    "dnsmasq on " + show(srv.def.Bridge), Have: "no socket",
+			Message:  fmt.Sprintf("the DHCP and DNS server of network %s does not run: its guests get no address", show(srv.net.Name)),
+			Evidence: "sockets (SOCK_DIAG_BY_FAMILY) on ports 53 and 67 of " + show(srv.def.Bridge),
+			Want:     "dnsmasq on " + show(srv.def.Bridge), Have: "no socket",
 			Fix: Fix{Class: Safe, Say: "let libvirt's network daemon reload: it starts the server again", Steps: p.reload()},
 		})
 	}
@@ -269,6 +270,7 @@ func (p *pass) conflict(s scope, srv service, k *bridge.Socket, open sockets) {
 	at := k.Protocol + " " + netip.AddrPortFrom(k.Address, uint16(k.Port)).String()
 	f := Finding{
 		Severity: Warning,
+		Evidence: "socket " + at + " (SOCK_DIAG_BY_FAMILY)",
 		Want:     fmt.Sprintf("port %d for dnsmasq on %s", k.Port, show(srv.def.Bridge)), Have: who + " on " + at,
 		Message: fmt.Sprintf("%s listens on %s: the server of network %s runs, and would not start again", who, at, show(srv.net.Name)),
 	}

@@ -11,7 +11,7 @@ import (
 func guestChecks() []Check {
 	return []Check{
 		{
-			ID: "guest-mac-dup", Title: "two interfaces in one segment share a MAC", Severity: Error,
+			ID: "guest-mac-dup", Title: "two interfaces in one segment share a MAC", Severity: Error, Class: Manual,
 			Needs: []Need{Networks, Guests, Links},
 			Doc: Doc{
 				Symptom:  "Both guests lose packets by turns, and take one address.",
@@ -22,7 +22,7 @@ func guestChecks() []Check {
 			run: guestMACDup,
 		},
 		{
-			ID: "guest-link-down", Title: "a guest's cable is unplugged in libvirt", Severity: Warning,
+			ID: "guest-link-down", Title: "a guest's cable is unplugged in libvirt", Severity: Warning, Class: Guarded,
 			Needs: []Need{Guests},
 			Doc: Doc{
 				Symptom:  "The guest says that no cable is plugged in; on the host all looks well.",
@@ -33,7 +33,7 @@ func guestChecks() []Check {
 			run: guestLinkDown,
 		},
 		{
-			ID: "guest-paused", Title: "a guest with interfaces does not execute", Severity: Warning,
+			ID: "guest-paused", Title: "a guest with interfaces does not execute", Severity: Warning, Class: Manual,
 			Needs: []Need{Guests},
 			Doc: Doc{
 				Symptom:  "The guest does not answer, and its tap looks well.",
@@ -142,6 +142,7 @@ func (p *pass) sharedMAC(keep, change *nic) {
 	p.found(s, Finding{
 		Severity: severity,
 		Message:  fmt.Sprintf("%s has the MAC %s of %s in one segment", change.title(), show(change.iface.MAC), keep.title()),
+		Evidence: "mac/@address of " + keep.title() + " and " + change.title(),
 		Want:     "a MAC of its own", Have: show(change.iface.MAC),
 		Fix: freshMAC(change),
 	})
@@ -163,6 +164,7 @@ func (p *pass) hostMAC(n *nic, owner string) {
 	p.found(n.subject, Finding{
 		Severity: severity,
 		Message:  fmt.Sprintf("%s has the MAC %s of the host's own %s", n.title(), show(n.iface.MAC), show(owner)),
+		Evidence: "IFLA_ADDRESS of " + show(owner) + ", mac/@address of " + n.title(),
 		Want:     "a MAC of its own", Have: show(n.iface.MAC),
 		Fix: freshMAC(n),
 	})
@@ -178,8 +180,9 @@ func guestLinkDown(p *pass) {
 			continue
 		}
 		p.found(n.subject, Finding{
-			Message: fmt.Sprintf("the cable of %s is unplugged in libvirt", n.title()),
-			Want:    "link up", Have: "link down",
+			Message:  fmt.Sprintf("the cable of %s is unplugged in libvirt", n.title()),
+			Evidence: "link/@state of " + n.title(),
+			Want:     "link up", Have: "link down",
 			Fix: Fix{
 				Class: Guarded, Say: "plug the cable in, unless somebody cut the guest off on purpose",
 				Steps: []Step{{Do: LinkState, On: n.guest.Name, With: n.id()}},
@@ -225,8 +228,9 @@ func guestPaused(p *pass) {
 			have += " (" + show(g.Reason) + ")"
 		}
 		p.found(s, Finding{
-			Message: fmt.Sprintf("guest %s does not execute: %s; its interfaces look well and answer nothing", show(g.Name), have),
-			Want:    libvirtnet.Running, Have: have, Fix: f,
+			Message:  fmt.Sprintf("guest %s does not execute: %s; its interfaces look well and answer nothing", show(g.Name), have),
+			Evidence: "virDomainGetState of guest " + show(g.Name),
+			Want:     libvirtnet.Running, Have: have, Fix: f,
 		})
 	}
 }

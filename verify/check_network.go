@@ -10,7 +10,7 @@ import (
 func networkChecks() []Check {
 	return []Check{
 		{
-			ID: "net-undefined", Title: "a guest refers to a network that is not defined", Severity: Error,
+			ID: "net-undefined", Title: "a guest refers to a network that is not defined", Severity: Error, Class: Manual,
 			Needs: []Need{EveryNetwork, Guests},
 			Doc: Doc{
 				Symptom:  "The guest does not start: no network with a matching name. A guest that runs keeps a tap that leads nowhere.",
@@ -21,7 +21,7 @@ func networkChecks() []Check {
 			run: netUndefined,
 		},
 		{
-			ID: "net-inactive", Title: "a network that guests need is not active", Severity: Error,
+			ID: "net-inactive", Title: "a network that guests need is not active", Severity: Error, Class: Guarded,
 			Needs: []Need{Networks, Guests}, After: []string{"bridge-leftover", "dnsmasq-port-conflict"},
 			Doc: Doc{
 				Symptom:  "Guests on the network do not start, or run without a network.",
@@ -32,7 +32,7 @@ func networkChecks() []Check {
 			run: netInactive,
 		},
 		{
-			ID: "net-no-autostart", Title: "a network in use does not start with the host", Severity: Warning,
+			ID: "net-no-autostart", Title: "a network in use does not start with the host", Severity: Warning, Class: Safe,
 			Needs: []Need{Networks, Guests},
 			Doc: Doc{
 				Symptom:  "All is well until the host restarts; then guests do not start.",
@@ -43,7 +43,7 @@ func networkChecks() []Check {
 			run: netNoAutostart,
 		},
 		{
-			ID: "net-live-config-drift", Title: "a network runs with another definition than the stored one", Severity: Info,
+			ID: "net-live-config-drift", Title: "a network runs with another definition than the stored one", Severity: Info, Class: Manual,
 			Needs: []Need{Networks},
 			Doc: Doc{
 				Symptom:  "An edit has no effect, or the network changes at its next start.",
@@ -54,7 +54,7 @@ func networkChecks() []Check {
 			run: netDrift,
 		},
 		{
-			ID: "net-bridge-name-dup", Title: "two networks want one bridge name", Severity: Error,
+			ID: "net-bridge-name-dup", Title: "two networks want one bridge name", Severity: Error, Class: Manual,
 			Needs: []Need{Networks},
 			Doc: Doc{
 				Symptom:  "The second of the two networks does not start.",
@@ -65,7 +65,7 @@ func networkChecks() []Check {
 			run: netBridgeNameDup,
 		},
 		{
-			ID: "net-ports-stale", Title: "libvirt lost count of a network's ports", Severity: Warning,
+			ID: "net-ports-stale", Title: "libvirt lost count of a network's ports", Severity: Warning, Class: Guarded,
 			Needs: []Need{Networks, Guests},
 			After: []string{"tap-missing", "tap-not-enslaved", "bridge-missing", "net-inactive"},
 			Doc: Doc{
@@ -117,6 +117,7 @@ func netUndefined(p *pass) {
 		p.found(s, Finding{
 			Severity: severity,
 			Message:  fmt.Sprintf("network %s is not defined, and needed by %s", show(name), u.say()),
+			Evidence: "source/@network of " + u.say(),
 			Want:     "network " + show(name) + " defined", Have: "no such network",
 			Fix: Fix{Class: Manual, Say: say, Steps: steps},
 		})
@@ -142,7 +143,7 @@ func netInactive(p *pass) {
 		}
 		steps := append([]Step{{Do: NetStart, On: n.Name}}, p.replug(u.active)...)
 		p.found(s, Finding{
-			Severity: severity, Message: message, Want: "active", Have: "inactive",
+			Severity: severity, Message: message, Evidence: "virNetworkIsActive of network " + show(n.Name), Want: "active", Have: "inactive",
 			Fix: Fix{Class: Guarded, Say: "start network " + show(n.Name) + " and plug the taps of running guests in again", Steps: steps},
 		})
 	}
@@ -171,6 +172,7 @@ func netNoAutostart(p *pass) {
 		p.found(s, Finding{
 			Severity: severity,
 			Message:  fmt.Sprintf("network %s will not be active after the host restarts, and is needed by %s%s", show(n.Name), kind, someNames(guestNames(who))),
+			Evidence: "virNetworkGetAutostart of network " + show(n.Name),
 			Want:     "autostart", Have: "no autostart",
 			Fix: Fix{Class: Safe, Say: "let network " + show(n.Name) + " start with the host", Steps: []Step{{Do: NetAutostart, On: n.Name}}},
 		})
@@ -195,8 +197,9 @@ func netDrift(p *pass) {
 			have = append(have, show(c.Path)+" "+orNone(c.Have))
 		}
 		p.found(s, Finding{
-			Message: fmt.Sprintf("network %s runs with another definition than the stored one: %s", show(n.Name), someTexts(paths)),
-			Want:    someTexts(want), Have: someTexts(have),
+			Message:  fmt.Sprintf("network %s runs with another definition than the stored one: %s", show(n.Name), someTexts(paths)),
+			Evidence: "virNetworkGetXMLDesc of network " + show(n.Name) + ", live and inactive",
+			Want:     someTexts(want), Have: someTexts(have),
 			Fix: Fix{
 				Class: Manual, Steps: p.restart(n),
 				Say: "restart network " + show(n.Name) + " and plug its guests in again: they are cut off meanwhile",
@@ -233,6 +236,7 @@ func netBridgeNameDup(p *pass) {
 		p.found(s, Finding{
 			Severity: bothAlive(keep, move, Warning),
 			Message:  fmt.Sprintf("networks %s and %s both want to make bridge %s: only one of them can be active", show(keep.Name), show(move.Name), show(def.Bridge)),
+			Evidence: "bridge/@name of networks " + show(keep.Name) + " and " + show(move.Name),
 			Want:     "a bridge name of its own, such as " + free, Have: show(def.Bridge),
 			Fix: Fix{Class: Manual, Say: "give network " + show(move.Name) + " another bridge name", Steps: steps},
 		})

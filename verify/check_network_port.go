@@ -23,8 +23,9 @@ func netPortsStale(p *pass) {
 			f.Steps = []Step{{Do: Replug, On: n.guest.Name, With: n.iface.Target}}
 		}
 		p.found(n.subject, Finding{
-			Message: fmt.Sprintf("network %s does not know the port of %s: it was restarted under the guest", show(n.net.Name), n.title()),
-			Want:    "port " + show(n.iface.PortID), Have: fmt.Sprintf("%d other ports", len(n.net.Ports)),
+			Message:  fmt.Sprintf("network %s does not know the port of %s: it was restarted under the guest", show(n.net.Name), n.title()),
+			Evidence: "source/@portid of " + n.title() + ", virNetworkListAllPorts of network " + show(n.net.Name),
+			Want:     "port " + show(n.iface.PortID), Have: fmt.Sprintf("%d other ports", len(n.net.Ports)),
 			Fix: f,
 		})
 	}
@@ -54,8 +55,9 @@ func (p *pass) connections() {
 		}
 		s.guest = u.active[0].guest.Name
 		p.found(s, Finding{
-			Message: fmt.Sprintf("network %s counts %d connections, but running guests have %d interfaces on it: it was restarted under them", show(n.Name), n.Live.Connections, len(u.active)),
-			Want:    fmt.Sprintf("%d connections", len(u.active)), Have: fmt.Sprintf("%d connections", n.Live.Connections),
+			Message:  fmt.Sprintf("network %s counts %d connections, but running guests have %d interfaces on it: it was restarted under them", show(n.Name), n.Live.Connections, len(u.active)),
+			Evidence: "network/@connections of network " + show(n.Name),
+			Want:     fmt.Sprintf("%d connections", len(u.active)), Have: fmt.Sprintf("%d connections", n.Live.Connections),
 			Fix: Fix{Class: Guarded, Say: "create the network ports of the running guests again", Steps: p.replug(u.active)},
 		})
 	}

@@ -9,7 +9,7 @@ import (
 
 func orphanChecks() []Check {
 	return []Check{{
-		ID: "tap-orphan", Title: "a tap belongs to no guest", Severity: Warning,
+		ID: "tap-orphan", Title: "a tap belongs to no guest", Severity: Warning, Class: Manual,
 		Needs: []Need{EveryNetwork, EveryGuest, Links},
 		Doc: Doc{
 			Symptom:  "Ghost ports in a bridge, MACs that no guest has.",
@@ -69,6 +69,7 @@ func (p *pass) orphan(s scope, l *bridge.Link) {
 	f := Finding{
 		Severity: Warning,
 		Message:  fmt.Sprintf("tap %s %s belongs to no guest, and no process holds it", show(l.Name), where),
+		Evidence: "target/@dev of every guest, RTM_GETLINK of " + show(l.Name),
 		Want:     "a guest with " + show(l.Name), Have: "none",
 		Fix: Fix{Class: Manual, Say: "delete " + show(l.Name) + " if nobody waits for it", Steps: []Step{{Do: LinkDel, On: l.Name}}},
 	}

@@ -9,7 +9,7 @@ import (
 func portChecks() []Check {
 	return []Check{
 		{
-			ID: "port-not-forwarding", Title: "a port does not forward", Severity: Error,
+			ID: "port-not-forwarding", Title: "a port does not forward", Severity: Error, Class: Manual,
 			Needs: []Need{Networks, Guests, Links},
 			After: []string{
 				"bridge-missing", "if-source-not-a-bridge", "bridge-admin-down", "tap-missing", "tap-not-enslaved", "tap-wrong-bridge",
@@ -24,7 +24,7 @@ func portChecks() []Check {
 			run: portNotForwarding,
 		},
 		{
-			ID: "port-isolated-unexpected", Title: "a port's isolation is not as libvirt says", Severity: Warning,
+			ID: "port-isolated-unexpected", Title: "a port's isolation is not as libvirt says", Severity: Warning, Class: Guarded,
 			Needs: []Need{Networks, Guests, Links},
 			After: []string{"bridge-missing", "if-source-not-a-bridge", "tap-missing", "tap-not-enslaved", "tap-wrong-bridge"},
 			Doc: Doc{
@@ -63,8 +63,9 @@ func portNotForwarding(p *pass) {
 
 func (p *pass) notForwarding(s scope, port *bridge.Port, whose string) {
 	f := Finding{
-		Message: fmt.Sprintf("port %s %s in bridge %s does not forward: it is %s", show(port.Name), whose, show(port.Bridge), show(port.State)),
-		Want:    bridge.PortForwarding, Have: show(port.State),
+		Message:  fmt.Sprintf("port %s %s in bridge %s does not forward: it is %s", show(port.Name), whose, show(port.Bridge), show(port.State)),
+		Evidence: "IFLA_BRPORT_STATE of " + show(port.Name),
+		Want:     bridge.PortForwarding, Have: show(port.State),
 	}
 	b := p.bridges[port.Bridge]
 	switch {
@@ -127,7 +128,7 @@ func portIsolated(p *pass) {
 
 func (p *pass) isolation(s scope, message string, want bool) {
 	p.found(s, Finding{
-		Message: message, Want: "isolated " + onOff(want), Have: "isolated " + onOff(!want),
+		Message: message, Evidence: "IFLA_BRPORT_ISOLATED of " + show(s.link), Want: "isolated " + onOff(want), Have: "isolated " + onOff(!want),
 		Fix: Fix{
 			Class: Guarded, Say: "switch the isolation of port " + show(s.link) + " " + onOff(want),
 			Steps: []Step{{Do: SetIsolated, On: s.link, With: onOff(want)}},

@@ -13,7 +13,7 @@ const ipForward = "net.ipv4.ip_forward"
 func routingChecks() []Check {
 	return []Check{
 		{
-			ID: "ip-forward-off", Title: "the host does not route IPv4", Severity: Error,
+			ID: "ip-forward-off", Title: "the host does not route IPv4", Severity: Error, Class: Safe,
 			Needs: []Need{Networks, Sysctls},
 			Doc: Doc{
 				Symptom:  "Guests reach the host and nothing beyond.",
@@ -24,7 +24,7 @@ func routingChecks() []Check {
 			run: ipForwardOff,
 		},
 		{
-			ID: "ip-forward-per-if-off", Title: "a link on the guests' way does not route", Severity: Error,
+			ID: "ip-forward-per-if-off", Title: "a link on the guests' way does not route", Severity: Error, Class: Safe,
 			Needs: []Need{Networks, Links, Routes, Rules, Forwarding}, After: []string{"ip-forward-off", "bridge-missing"},
 			Doc: Doc{
 				Symptom:  "Guests reach the host and nothing beyond, though ip_forward is 1.",
@@ -35,7 +35,7 @@ func routingChecks() []Check {
 			run: ipForwardPerLink,
 		},
 		{
-			ID: "host-no-default-route", Title: "the host has no default route", Severity: Warning,
+			ID: "host-no-default-route", Title: "the host has no default route", Severity: Warning, Class: Manual,
 			Needs: []Need{Networks, Guests, Routes, Rules},
 			After: []string{"if-source-not-a-bridge", "bridge-admin-down"},
 			Doc: Doc{
@@ -80,8 +80,9 @@ func ipForwardOff(p *pass) {
 		names = append(names, n.Name)
 	}
 	p.found(s, Finding{
-		Message: "the host does not route IPv4: guests of network " + someNames(names) + " reach nothing beyond it",
-		Want:    ipForward + " = 1", Have: ipForward + " = 0",
+		Message:  "the host does not route IPv4: guests of network " + someNames(names) + " reach nothing beyond it",
+		Evidence: "sysctl " + ipForward,
+		Want:     ipForward + " = 1", Have: ipForward + " = 0",
 		Fix: Fix{
 			Class: Safe, Say: "switch routing on, and find the file in /etc/sysctl.d that switches it off",
 			Steps: []Step{{Do: SetSysctl, On: ipForward, With: "1"}},
@@ -101,8 +102,9 @@ func ipForwardPerLink(p *pass) {
 			return
 		}
 		p.found(s, Finding{
-			Message: fmt.Sprintf("%s, %s network %s, does not route IPv4", show(name), role, show(network)),
-			Want:    "forwarding on", Have: "forwarding off",
+			Message:  fmt.Sprintf("%s, %s network %s, does not route IPv4", show(name), role, show(network)),
+			Evidence: "sysctl " + show(forwardingSysctl(name)),
+			Want:     "forwarding on", Have: "forwarding off",
 			Fix: Fix{
 				Class: Safe, Say: "switch routing on for " + show(name),
 				Steps: []Step{{Do: SetSysctl, On: forwardingSysctl(name), With: "1"}},
@@ -187,6 +189,7 @@ func noDefaultRoute(p *pass) {
 	p.found(s, Finding{
 		Severity: severity,
 		Message:  "the host has no default route: guests of network " + show(first.Name) + " reach nothing beyond its own subnets",
+		Evidence: "RTM_GETROUTE of every table that unmarked packets look in",
 		Want:     "a default route", Have: "none",
 		Fix: Fix{Class: Manual, Say: "give the host a default route: ip route add default via GATEWAY dev NIC, and in its network configuration"},
 	})

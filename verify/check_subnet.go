@@ -13,7 +13,7 @@ import (
 func subnetChecks() []Check {
 	return []Check{
 		{
-			ID: "net-subnet-overlap", Title: "two networks use overlapping subnets", Severity: Error,
+			ID: "net-subnet-overlap", Title: "two networks use overlapping subnets", Severity: Error, Class: Manual,
 			Needs: []Need{Networks},
 			Doc: Doc{
 				Symptom:  "The second network does not start, or guests of one of them are not reached.",
@@ -24,7 +24,7 @@ func subnetChecks() []Check {
 			run: netSubnetOverlap,
 		},
 		{
-			ID: "net-subnet-collision", Title: "a network's subnet is also reached elsewhere", Severity: Error,
+			ID: "net-subnet-collision", Title: "a network's subnet is also reached elsewhere", Severity: Error, Class: Manual,
 			Needs: []Need{Networks, Guests, Routes, Rules},
 			Doc: Doc{
 				Symptom:  "The network does not start because it is in use, or guests do not reach the office, the VPN or the host.",
@@ -130,6 +130,7 @@ func (p *pass) overlap(a, b span, reported map[*libvirtnet.Network]bool) {
 	p.found(s, Finding{
 		Severity: severity,
 		Message:  fmt.Sprintf("networks %s (%s) and %s (%s) overlap", show(keep.Name), theirs, show(move.Name), mine),
+		Evidence: "ip/@address of networks " + show(keep.Name) + " and " + show(move.Name),
 		Want:     "a subnet of its own", Have: mine.String(),
 		Fix: p.moveSubnet(move),
 	})
@@ -221,6 +222,7 @@ func (p *pass) collide(subnet, way span, reported map[*libvirtnet.Network]bool) 
 	p.found(scope{kind: aNetwork, network: n.Name}, Finding{
 		Severity: severity,
 		Message:  fmt.Sprintf("subnet %s of network %s is also reached elsewhere: route %s", subnet.prefix, show(n.Name), have),
+		Evidence: "RTM_GETROUTE: " + have,
 		Want:     fmt.Sprintf("no other route to %s", subnet.prefix), Have: have,
 		Fix: p.moveSubnet(n),
 	})

@@ -14,7 +14,7 @@ var adrift = []string{"net-undefined", "net-inactive", "bridge-leftover", "bridg
 func tapChecks() []Check {
 	return []Check{
 		{
-			ID: "tap-missing", Title: "the tap of a running guest does not exist", Severity: Error,
+			ID: "tap-missing", Title: "the tap of a running guest does not exist", Severity: Error, Class: Manual,
 			Needs: []Need{Networks, Guests, Links},
 			Doc: Doc{
 				Symptom:  "The guest sees its link up and reaches nothing.",
@@ -25,7 +25,7 @@ func tapChecks() []Check {
 			run: tapMissing,
 		},
 		{
-			ID: "tap-not-enslaved", Title: "a guest's tap is in no bridge", Severity: Error,
+			ID: "tap-not-enslaved", Title: "a guest's tap is in no bridge", Severity: Error, Class: Safe,
 			Needs: []Need{Networks, Guests, Links}, After: append([]string{"tap-missing"}, adrift...),
 			Doc: Doc{
 				Symptom:  "The guest reaches nothing; virsh lists its interface as ever.",
@@ -36,7 +36,7 @@ func tapChecks() []Check {
 			run: tapNotEnslaved,
 		},
 		{
-			ID: "tap-wrong-bridge", Title: "a guest's tap is in another bridge than libvirt says", Severity: Error,
+			ID: "tap-wrong-bridge", Title: "a guest's tap is in another bridge than libvirt says", Severity: Error, Class: Guarded,
 			Needs: []Need{Networks, Guests, Links}, After: append([]string{"tap-missing"}, adrift...),
 			Doc: Doc{
 				Symptom:  "The guest takes an address of another network.",
@@ -47,7 +47,7 @@ func tapChecks() []Check {
 			run: tapWrongBridge,
 		},
 		{
-			ID: "tap-admin-down", Title: "a running guest's tap is switched off", Severity: Error,
+			ID: "tap-admin-down", Title: "a running guest's tap is switched off", Severity: Error, Class: Safe,
 			Needs: []Need{Networks, Guests, Links}, After: append([]string{"tap-missing", "tap-not-enslaved", "tap-wrong-bridge"}, adrift...),
 			Doc: Doc{
 				Symptom:  "The guest reaches nothing.",
@@ -58,7 +58,7 @@ func tapChecks() []Check {
 			run: tapAdminDown,
 		},
 		{
-			ID: "tap-no-carrier", Title: "nobody holds a guest's tap", Severity: Error,
+			ID: "tap-no-carrier", Title: "nobody holds a guest's tap", Severity: Error, Class: Manual,
 			Needs: []Need{Networks, Guests, Links}, After: append([]string{"tap-missing", "tap-admin-down", "tap-not-enslaved", "tap-wrong-bridge"}, adrift...),
 			Doc: Doc{
 				Symptom:  "The guest reaches nothing although its tap is up and in the bridge.",
@@ -69,7 +69,7 @@ func tapChecks() []Check {
 			run: tapNoCarrier,
 		},
 		{
-			ID: "tap-mac-equals-guest", Title: "a tap has the MAC of its guest", Severity: Error,
+			ID: "tap-mac-equals-guest", Title: "a tap has the MAC of its guest", Severity: Error, Class: Safe,
 			Needs: []Need{Networks, Guests, Links},
 			Doc: Doc{
 				Symptom:  "The guest loses its network; the kernel logs a packet with its own address as source.",
@@ -102,8 +102,9 @@ func tapMissing(p *pass) {
 			continue
 		}
 		p.found(n.subject, Finding{
-			Message: fmt.Sprintf("the tap %s does not exist: it was deleted, renamed or moved away", n.title()),
-			Want:    "link " + show(n.iface.Target), Have: "no such link",
+			Message:  fmt.Sprintf("the tap %s does not exist: it was deleted, renamed or moved away", n.title()),
+			Evidence: "RTM_GETLINK of " + show(n.iface.Target),
+			Want:     "link " + show(n.iface.Target), Have: "no such link",
 			Fix: p.withoutTap(n),
 		})
 	}
@@ -115,8 +116,9 @@ func tapWrongBridge(p *pass) {
 			return
 		}
 		p.found(n.subject, Finding{
-			Message: fmt.Sprintf("%s is in bridge %s, and libvirt says %s", n.title(), show(tap.Master), show(n.bridge)),
-			Want:    "master " + show(n.bridge), Have: "master " + show(tap.Master),
+			Message:  fmt.Sprintf("%s is in bridge %s, and libvirt says %s", n.title(), show(tap.Master), show(n.bridge)),
+			Evidence: "IFLA_MASTER of " + show(tap.Name),
+			Want:     "master " + show(n.bridge), Have: "master " + show(tap.Master),
 			Fix: Fix{
 				Class: Guarded, Say: "move " + show(tap.Name) + " to " + show(n.bridge),
 				Steps: p.backIntoBridge(n),
@@ -136,8 +138,9 @@ func tapAdminDown(p *pass) {
 			continue
 		}
 		p.found(n.subject, Finding{
-			Message: fmt.Sprintf("the tap %s is switched off", n.title()),
-			Want:    "up", Have: "down",
+			Message:  fmt.Sprintf("the tap %s is switched off", n.title()),
+			Evidence: "IFF_UP of " + show(tap.Name),
+			Want:     "up", Have: "down",
 			Fix: Fix{Class: Safe, Say: "set " + show(tap.Name) + " up", Steps: []Step{{Do: LinkUp, On: tap.Name}}},
 		})
 	}
@@ -148,7 +151,7 @@ func tapNoCarrier(p *pass) {
 		if tap.Kind != "tun" || !tap.Up || !p.on(n.subject) || tap.Carrier {
 			return
 		}
-		f := Finding{Want: "carrier", Have: "no carrier"}
+		f := Finding{Evidence: "IFLA_CARRIER of " + show(tap.Name), Want: "carrier", Have: "no carrier"}
 		if p.held(tap) {
 			by := "the guest holds it"
 			if holder := p.holders[tap.Name]; holder != nil {
@@ -174,8 +177,9 @@ func tapMACEqualsGuest(p *pass) {
 		}
 		want := tapMAC(n.iface.MAC)
 		p.found(n.subject, Finding{
-			Message: fmt.Sprintf("the tap %s has the guest's own MAC %s: the bridge keeps the guest's packets for itself", n.title(), show(tap.MAC)),
-			Want:    show(want), Have: show(tap.MAC),
+			Message:  fmt.Sprintf("the tap %s has the guest's own MAC %s: the bridge keeps the guest's packets for itself", n.title(), show(tap.MAC)),
+			Evidence: "IFLA_ADDRESS of " + show(tap.Name),
+			Want:     show(want), Have: show(tap.MAC),
 			Fix: Fix{Class: Safe, Say: "give " + show(tap.Name) + " the MAC that libvirt gives it", Steps: []Step{{Do: SetMAC, On: tap.Name, With: want}}},
 		})
 	})

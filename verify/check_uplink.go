@@ -11,7 +11,7 @@ func uplinkChecks() []Check {
 	off := []string{"if-source-not-a-bridge"}
 	return []Check{
 		{
-			ID: "uplink-missing", Title: "a host bridge with guests has no uplink", Severity: Error,
+			ID: "uplink-missing", Title: "a host bridge with guests has no uplink", Severity: Error, Class: Manual,
 			Needs: []Need{Networks, Guests, Links, Addresses, Routes, Rules}, After: off,
 			Doc: Doc{
 				Symptom:  "Guests on the bridge reach each other and nothing else.",
@@ -22,7 +22,7 @@ func uplinkChecks() []Check {
 			run: uplinkMissing,
 		},
 		{
-			ID: "uplink-down", Title: "a bridge's uplink is switched off", Severity: Error,
+			ID: "uplink-down", Title: "a bridge's uplink is switched off", Severity: Error, Class: Safe,
 			Needs: []Need{Networks, Guests, Links}, After: off,
 			Doc: Doc{
 				Symptom:  "Guests on the bridge are offline.",
@@ -33,7 +33,7 @@ func uplinkChecks() []Check {
 			run: uplinkDown,
 		},
 		{
-			ID: "uplink-no-carrier", Title: "a bridge's uplink has no carrier", Severity: Error,
+			ID: "uplink-no-carrier", Title: "a bridge's uplink has no carrier", Severity: Error, Class: Manual,
 			Needs: []Need{Networks, Guests, Links}, After: append([]string{"uplink-down"}, off...),
 			Doc: Doc{
 				Symptom:  "Guests on the bridge are offline.",
@@ -44,7 +44,7 @@ func uplinkChecks() []Check {
 			run: uplinkNoCarrier,
 		},
 		{
-			ID: "uplink-has-ip", Title: "the host's address is on a bridge's uplink", Severity: Error,
+			ID: "uplink-has-ip", Title: "the host's address is on a bridge's uplink", Severity: Error, Class: Manual,
 			Needs: []Need{Networks, Guests, Links, Addresses, Routes}, After: off,
 			Doc: Doc{
 				Symptom:  "The host loses its connection once the NIC is in the bridge, or host and guests do not reach each other.",
@@ -92,6 +92,7 @@ func uplinkMissing(p *pass) {
 		p.found(s, Finding{
 			Severity: severity,
 			Message:  fmt.Sprintf("bridge %s has no uplink: its guests reach nothing outside this host", show(b.name)),
+			Evidence: "IFLA_MASTER of every link",
 			Want:     "a NIC as a port of " + show(b.name), Have: "taps only", Fix: f,
 		})
 	})
@@ -136,6 +137,7 @@ func uplinkDown(p *pass) {
 		p.found(s, Finding{
 			Severity: severity,
 			Message:  fmt.Sprintf("uplink %s of bridge %s is switched off", show(l.Name), show(b.name)),
+			Evidence: "IFF_UP of " + show(l.Name),
 			Want:     "up", Have: "down",
 			Fix: Fix{Class: Safe, Say: "set " + show(l.Name) + " up", Steps: []Step{{Do: LinkUp, On: l.Name}}},
 		})
@@ -159,6 +161,7 @@ func uplinkNoCarrier(p *pass) {
 		p.found(s, Finding{
 			Severity: severity,
 			Message:  fmt.Sprintf("uplink %s of bridge %s has no carrier", show(l.Name), show(b.name)),
+			Evidence: "IFLA_CARRIER of " + show(l.Name),
 			Want:     "carrier", Have: "no carrier (" + show(l.Oper) + ")",
 			Fix: Fix{Class: Manual, Say: say},
 		})
@@ -209,6 +212,7 @@ func (p *pass) uplinkAddress(s scope, addresses []netip.Prefix, routes []*bridge
 	p.found(s, Finding{
 		Severity: severity,
 		Message:  fmt.Sprintf("%s is a port of bridge %s and still has the host's address or routes: answers get lost", show(s.link), show(s.bridge)),
+		Evidence: "RTM_GETADDR and RTM_GETROUTE of " + show(s.link),
 		Want:     "address and routes on " + show(s.bridge), Have: have,
 		Fix: Fix{
 			Class: Manual, Steps: steps,

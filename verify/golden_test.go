@@ -86,7 +86,7 @@ func checkVerdict(t *testing.T, folder string, r Report, fires map[string]bool) 
 // checkFinding holds what every finding promises.
 func checkFinding(t *testing.T, f Finding) {
 	t.Helper()
-	if f.Subject == "" || f.Message == "" || f.Want == "" || f.Have == "" || f.Fix.Say == "" {
+	if f.Subject == "" || f.Message == "" || f.Evidence == "" || f.Want == "" || f.Have == "" || f.Fix.Say == "" {
 		t.Errorf("finding is incomplete: %+v", f)
 	}
 	if !slices.Contains([]Class{Safe, Guarded, Manual}, f.Fix.Class) {
@@ -95,9 +95,29 @@ func checkFinding(t *testing.T, f Finding) {
 	if f.Fix.Class != Manual && len(f.Fix.Commands()) == 0 {
 		t.Errorf("%s: a %s fix without commands", f.Check, f.Fix.Class)
 	}
-	for _, text := range append(f.Fix.Commands(), f.Message, f.Want, f.Have, f.Fix.Say) {
+	for _, text := range append(f.Fix.Commands(), f.Message, f.Evidence, f.Want, f.Have, f.Fix.Say) {
 		if text == "" || oneLine(text) != text {
 			t.Errorf("%s: not one printable line: %q", f.Check, text)
+		}
+	}
+}
+
+// TestClasses holds the class that a check announces against those of its
+// cures in all folders: none disturbs more.
+func TestClasses(t *testing.T) {
+	classes := []Class{Safe, Guarded, Manual}
+	announced := map[string]int{}
+	for _, c := range Checks() {
+		announced[c.ID] = slices.Index(classes, c.Class)
+		if announced[c.ID] < 0 {
+			t.Errorf("%s: no class %q", c.ID, c.Class)
+		}
+	}
+	for name, s := range goldenHosts() {
+		for _, f := range judge(s).Findings {
+			if class := slices.Index(classes, f.Fix.Class); f.Severity != Unknown && class > announced[f.Check] {
+				t.Errorf("%s: %s announces %s cures, and this is %s", name, f.Check, classes[announced[f.Check]], f.Fix.Class)
+			}
 		}
 	}
 }

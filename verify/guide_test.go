@@ -33,17 +33,20 @@ func guide(checks []Check) string {
 	b.WriteString(`# What verify looks for
 
 Made from the checks themselves (` + "`go test ./verify -update`" + `); ` + "`kvnet verify --explain ID`" + ` says the same. The severity is the
-worst with which a check fires. A check is silent where one of the causes behind "silent after" was found for the same thing. What could
+worst with which a check fires, and the cure that of the most disturbing cure it prints: ` + "`safe`" + ` restores what libvirt declares
+and cuts nobody off, ` + "`guarded`" + ` blips traffic or overrides somebody's choice, ` + "`manual`" + ` is for a person to decide. A check marked
+*recorded* looks for what no sealed host can show (hardware, or services that a namespace cannot hold): it is tested with recorded
+snapshots, the others also by breaking a real host. A check is silent where one of the causes behind "silent after" was found for the same thing. What could
 not be read makes the checks that need it ` + "`unknown`" + `.
 
-| check | severity | what is wrong |
-|---|---|---|
+| check | severity | cure | what is wrong |
+|---|---|---|---|
 `)
 	for _, c := range checks {
-		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", c.ID, c.ID, c.Severity, c.Title)
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s%s |\n", c.ID, c.ID, c.Severity, c.Class, c.Title, recorded(c))
 	}
 	for _, c := range checks {
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n", c.ID, upper(c.Title)+".")
+		fmt.Fprintf(&b, "\n## %s\n\n%s (%s, %s%s)\n", c.ID, upper(c.Title), c.Severity, c.Class, strings.ReplaceAll(recorded(c), " *recorded*", ", recorded"))
 		for _, part := range []struct{ title, text string }{
 			{"Symptom", c.Doc.Symptom},
 			{"Cause", c.Doc.Cause},
@@ -58,6 +61,13 @@ not be read makes the checks that need it ` + "`unknown`" + `.
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+func recorded(c Check) string {
+	if c.Recorded {
+		return " *recorded*"
+	}
+	return ""
 }
 
 func upper(s string) string {

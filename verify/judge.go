@@ -214,8 +214,9 @@ func (p *pass) unknown(lacks []lack) {
 	}
 	p.report.Findings = append(p.report.Findings, Finding{
 		Check: p.check.ID, Severity: Unknown, Subject: subject,
-		Message: "not checked (" + p.check.Title + "): " + lacks[0].why,
-		Want:    someTexts(sources) + " read", Have: "not read",
+		Message:  "not checked (" + p.check.Title + "): " + lacks[0].why,
+		Evidence: "gap " + someTexts(sources),
+		Want:     someTexts(sources) + " read", Have: "not read",
 		Fix: Fix{Class: Manual, Say: "run kvnet verify as root on the host of the libvirt daemon; the gaps say what could not be read"},
 	})
 }

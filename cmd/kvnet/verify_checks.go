@@ -13,6 +13,8 @@ type checkRow struct {
 	ID       string          `json:"id"`
 	Title    string          `json:"title"`
 	Severity verify.Severity `json:"severity"`
+	Class    verify.Class    `json:"class"`
+	Recorded bool            `json:"recorded"`
 	Symptom  string          `json:"symptom"`
 	Cause    string          `json:"cause"`
 	Evidence string          `json:"evidence"`
@@ -22,9 +24,18 @@ type checkRow struct {
 
 func rowOf(c verify.Check) checkRow {
 	return checkRow{
-		ID: c.ID, Title: c.Title, Severity: c.Severity, After: list(c.After),
+		ID: c.ID, Title: c.Title, Severity: c.Severity, Class: c.Class, Recorded: c.Recorded, After: list(c.After),
 		Symptom: c.Doc.Symptom, Cause: c.Doc.Cause, Evidence: c.Doc.Evidence, Cure: c.Doc.Cure,
 	}
+}
+
+// tested says how the check is tested: on a sealed host that is broken, or,
+// where none can show the fault, with recorded snapshots only.
+func (r checkRow) tested() string {
+	if r.Recorded {
+		return "recorded"
+	}
+	return "live"
 }
 
 func runListChecks(e *env) error {
@@ -33,9 +44,9 @@ func runListChecks(e *env) error {
 		rows = append(rows, rowOf(c))
 	}
 	return e.print(rows, func(w io.Writer) {
-		t := table{headings: []string{"Check", "Severity", "What is wrong"}}
+		t := table{headings: []string{"Check", "Severity", "Cure", "Tested", "What is wrong"}}
 		for _, r := range rows {
-			t.add(r.ID, string(r.Severity), r.Title)
+			t.add(r.ID, string(r.Severity), string(r.Class), r.tested(), r.Title)
 		}
 		t.write(w, e.quiet)
 	})
@@ -48,7 +59,7 @@ func runExplain(e *env, id string) error {
 	}
 	row := rowOf(c)
 	return e.print(row, func(w io.Writer) {
-		fmt.Fprintf(w, "%s (%s)\n   %s\n", row.ID, row.Severity, row.Title)
+		fmt.Fprintf(w, "%s (%s, %s cure, tested %s)\n   %s\n", row.ID, row.Severity, row.Class, row.tested(), row.Title)
 		for _, part := range []struct{ name, text string }{
 			{"Symptom", row.Symptom}, {"Cause", row.Cause}, {"Evidence", row.Evidence}, {"Cure", row.Cure},
 			{"Silent after", strings.Join(row.After, ", ")},

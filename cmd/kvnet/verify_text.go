@@ -42,7 +42,11 @@ func printFindings(w io.Writer, r verify.Report, p painter) {
 func printFinding(w io.Writer, f verify.Finding, p painter) {
 	fmt.Fprintf(w, "%s  %s  %s%s: %s\n", p.severity(f.Severity), p.bold(f.Check), clean(f.Subject), belongsTo(f), clean(f.Message))
 	if f.Want != "" || f.Have != "" {
-		fmt.Fprintf(w, "%swant %s, have %s\n", margin, clean(dash(f.Want)), clean(dash(f.Have)))
+		seen := ""
+		if f.Evidence != "" {
+			seen = " (" + clean(f.Evidence) + ")"
+		}
+		fmt.Fprintf(w, "%swant %s, have %s%s\n", margin, clean(dash(f.Want)), clean(dash(f.Have)), seen)
 	}
 	commands := f.Fix.Commands()
 	if f.Fix.Say != "" {
