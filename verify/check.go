@@ -43,6 +43,8 @@ func Checks() []Check {
 		subnetChecks(),
 		bridgeChecks(),
 		bridgeValueChecks(),
+		bridgeIPv6Checks(),
+		insideChecks(),
 		tapChecks(),
 		orphanChecks(),
 		guestChecks(),

@@ -11,7 +11,8 @@ import (
 func (h *host) missingAddresses(def xml.Network, name string) []netip.Prefix {
 	var missing []netip.Prefix
 	for _, ip := range def.IPs {
-		if _, found := h.addressOn(name, ip.Address.Addr()); !found && ip.Address.IsValid() && !h.takenDown(name, ip.Address) {
+		off := ip.Address.Addr().Is6() && h.ipv6Off(name) // told as bridge-ipv6-broken
+		if _, found := h.addressOn(name, ip.Address.Addr()); !found && ip.Address.IsValid() && !off && !h.takenDown(name, ip.Address) {
 			missing = append(missing, ip.Address)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 func goldenHosts() map[string]Snapshot {
 	hosts := map[string]Snapshot{}
 	for _, family := range []map[string]func(*Snapshot){
-		networkFaults(), bridgeFaults(), tapFaults(), guestFaults(), uplinkFaults(), hostFaults(), movedFaults(),
+		networkFaults(), insideFaults(), bridgeFaults(), tapFaults(), guestFaults(), uplinkFaults(), hostFaults(), movedFaults(),
 		routeFaults(),
 	} {
 		for name, inject := range family {
@@ -24,7 +24,7 @@ func goldenHosts() map[string]Snapshot {
 		}
 	}
 	for _, family := range []map[string]func() Snapshot{
-		healthyHosts(), movedHealthy(),
+		healthyHosts(), insideHealthy(), movedHealthy(),
 		healthyRoutes(),
 	} {
 		for name, build := range family {

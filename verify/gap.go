@@ -132,6 +132,10 @@ func (g *gaps) kernel(source, message string) {
 	g.add(shown, message)
 	missing := lack{source: shown, why: message}
 	word, _, _ := strings.Cut(strings.ToLower(source), " ")
+	if n, ok := insideNeeds[word]; ok {
+		g.lacks[n] = append(g.lacks[n], missing)
+		return
+	}
 	if strings.EqualFold(source, "socket owners") {
 		return
 	}

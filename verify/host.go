@@ -42,6 +42,7 @@ type host struct {
 	uplinksOf map[string][]*bridge.Link // filled by uplinks
 	strays    map[string][]netip.Prefix // filled by straysOf
 	// taken and nextBridge serve freeBridgeName.
+	inner      *inner // filled by inside
 	taken      map[string]bool
 	nextBridge int
 	lookups

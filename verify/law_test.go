@@ -22,6 +22,9 @@ func TestChecksAreComplete(t *testing.T) {
 		bridge-mtu-mismatch bridge-foreign-port tap-missing tap-not-enslaved tap-wrong-bridge tap-admin-down
 		tap-no-carrier tap-orphan tap-mac-equals-guest guest-mac-dup guest-link-down guest-paused port-not-forwarding
 		port-isolated-unexpected uplink-missing uplink-down uplink-no-carrier uplink-has-ip ip-forward-off
+		bridge-ipv6-broken bridge-accept-ra bridge-vlanfilter-drift port-vlan-mismatch uplink-promisc-missing
+		port-flood-off hub-mode fdb-aging-zero mcast-snooping-no-querier mcast-hash-max fdb-limit group-fwd-mask
+		fdb-flap fdb-mac-wrong-port fdb-unknown-mac bridge-loop bridge-port-limit tap-tx-drops rogue-dhcp
 		ip-forward-per-if-off host-no-default-route dnsmasq-dead dnsmasq-port-conflict`)
 	var have []string
 	for _, c := range Checks() {
@@ -111,7 +114,11 @@ func TestGapsAnswerUnknown(t *testing.T) {
 		{"sockets", func(s *Snapshot) { s.Kernel.Sockets = nil; kernelGap(s, "sockets") }, needing(Sockets)},
 		{"firewall", func(s *Snapshot) { kernelGap(s, FirewallGap+" (nftables)") }, needing(PacketFilter)},
 		{"firewall of before it was read", func(s *Snapshot) { s.Firewall = nil }, needing(PacketFilter)},
-		{"neighbours are not needed", func(s *Snapshot) { kernelGap(s, "neighbours") }, nil},
+		{"neighbours", func(s *Snapshot) { kernelGap(s, "neighbours") }, needing(Neighbours)},
+		{"fdb", func(s *Snapshot) { s.Kernel.FDB = nil; kernelGap(s, "fdb") }, needing(FDB)},
+		{"counters", func(s *Snapshot) { kernelGap(s, "counters") }, needing(Counters)},
+		{"vlans", func(s *Snapshot) { kernelGap(s, "vlans") }, needing(VLANs)},
+		{"groups", func(s *Snapshot) { kernelGap(s, "groups") }, needing(Groups)},
 		{"owners are not needed", func(s *Snapshot) { kernelGap(s, "socket owners"); kernelGap(s, "holders") }, nil},
 		{"a sysctl without a gap", func(s *Snapshot) { delete(s.Kernel.Sysctls, ipForward) }, []string{"ip-forward-off"}},
 		{"networks", func(s *Snapshot) { s.Libvirt.Networks = nil; libvirtGap(s, "networks") }, needing(Networks, EveryNetwork)},

@@ -18,6 +18,10 @@ const linkwatch = 2 * time.Second
 // when its daemon reloads, and after that returns.
 const restart = 3 * time.Second
 
+// proof is how long duplicate address detection may take: a random delay of up
+// to a second and one question, whose answer has a second (RFC 4862, 5.4.2).
+const proof = 3 * time.Second
+
 // Unsettled says whether the host is on its way to another state, and how long
 // at most that takes. A port of a judged bridge that is listening or learning
 // forwards within twice the forward delay, and a second; a network's dnsmasq
@@ -48,6 +52,9 @@ func Unsettled(s Snapshot) (wait time.Duration, ok bool) {
 			delay = time.Duration(b.ForwardDelay) * time.Millisecond
 		}
 		wait, ok = max(wait, 2*delay+time.Second), true
+	}
+	if h.provesAddress() {
+		wait, ok = max(wait, proof), true
 	}
 	if h.serverMissing() {
 		wait, ok = max(wait, restart), true

@@ -211,7 +211,7 @@ func (e *env) gatherSettled(ctx context.Context, timeout time.Duration) gathered
 			break
 		}
 	}
-	return g
+	return watchWhereWorth(ctx, g)
 }
 
 func (e *env) gatherUntil(ctx context.Context, g gathered, end <-chan time.Time) gathered {
