@@ -39,6 +39,9 @@ type Doc struct {
 func Checks() []Check {
 	return slices.Concat(
 		changeChecks(),
+		daemonChecks(),
+		programChecks(),
+		deviceChecks(),
 		networkChecks(),
 		subnetChecks(),
 		bridgeChecks(),
@@ -53,6 +56,8 @@ func Checks() []Check {
 		routingChecks(),
 		routeChecks(),
 		dhcpChecks(),
+		dnsmasqFileChecks(),
+		dnsChecks(),
 	)
 }
 

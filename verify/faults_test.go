@@ -14,7 +14,7 @@ import (
 func goldenHosts() map[string]Snapshot {
 	hosts := map[string]Snapshot{}
 	for _, family := range []map[string]func(*Snapshot){
-		networkFaults(), insideFaults(), bridgeFaults(), tapFaults(), guestFaults(), uplinkFaults(), hostFaults(), movedFaults(),
+		networkFaults(), insideFaults(), bridgeFaults(), tapFaults(), guestFaults(), uplinkFaults(), hostFaults(), movedFaults(), serviceFaults(),
 		routeFaults(),
 	} {
 		for name, inject := range family {
