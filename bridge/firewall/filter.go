@@ -2,55 +2,9 @@ package firewall
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 )
-
-// ErrNewer is a ruleset in a format that this version does not know.
-var ErrNewer = errors.New("ruleset of a newer format")
-
-// check refuses what no reading of this version can have written.
-func (rs *Ruleset) check() error {
-	if rs.Version > FormatVersion {
-		return fmt.Errorf("%w: %d, this one knows %d", ErrNewer, rs.Version, FormatVersion)
-	}
-	if rs.Version < 1 {
-		return fmt.Errorf("version %d: not a ruleset", rs.Version)
-	}
-	rules, elements := 0, 0
-	for i := range rs.Tables {
-		t := &rs.Tables[i]
-		for j := range t.Chains {
-			rules += len(t.Chains[j].Rules)
-			for k := range t.Chains[j].Rules {
-				if slices.Contains(t.Chains[j].Rules[k].Exprs, nil) {
-					return errors.New("a rule with an expression that is null")
-				}
-			}
-		}
-		for j := range t.Sets {
-			elements += len(t.Sets[j].Elements)
-		}
-	}
-	// Each of the three readings (nft and the two legacy ones) has its bound.
-	if rules > 3*MaxRules || elements > MaxElements {
-		return fmt.Errorf("%d rules and %d elements of sets are more than a reading holds", rules, elements)
-	}
-	return nil
-}
-
-// UnmarshalJSON reads a ruleset, alone or within another document, and refuses
-// one of a newer format (ErrNewer) and what no reading can have written.
-func (rs *Ruleset) UnmarshalJSON(b []byte) error {
-	type plain Ruleset // without this method
-	if err := json.Unmarshal(b, (*plain)(rs)); err != nil {
-		return fmt.Errorf("ruleset: %w", err)
-	}
-	return rs.check()
-}
 
 // Filter is a ruleset prepared for questions. It refers to the ruleset, which
 // must not change meanwhile. One Filter serves one goroutine at a time.
@@ -146,6 +100,12 @@ func (f *Filter) chainsAt(key hookKey, dev *Interface) []*baseChain {
 		}
 	}
 	return out
+}
+
+// Reference names the rule at an index of a chain, or its policy with -1.
+func (rs *Ruleset) Reference(t *Table, c *Chain, index int) Reference {
+	at := chain{Chain: c, table: &table{Table: t, writer: newWriter(rs, t)}}
+	return at.ref(index)
 }
 
 // ref names a rule by its index in the chain, or the policy with -1.
