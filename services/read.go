@@ -44,7 +44,7 @@ type reader struct {
 // is a gap. The context bounds what is asked of services.
 func Read(ctx context.Context, o Options) State {
 	r := &reader{root: cmp.Or(o.Root, "/")}
-	var s State
+	s := State{UID: os.Geteuid()}
 	var wg sync.WaitGroup
 	wg.Go(func() { r.managers(ctx, &s) })
 	wg.Go(func() { s.OpenVSwitch = r.openVSwitch(ctx) })

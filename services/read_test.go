@@ -77,6 +77,7 @@ func TestReadDebian(t *testing.T) {
 		}
 	}
 	want := State{
+		UID:     os.Geteuid(),
 		Daemons: []Daemon{{Name: "libvirtd", PID: 42, Socket: "/run/libvirt/libvirt-sock", Listens: true, Enabled: true}},
 		Programs: []Program{
 			{"dnsmasq", "/opt/bin/dnsmasq"}, {"ebtables", ""}, {"ip6tables", ""}, {"iptables", "/usr/sbin/iptables"}, {"nft", ""}, {"tc", ""},

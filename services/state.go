@@ -7,6 +7,8 @@ type State struct {
 	// ProvenFor is the process id of the libvirt daemon that has the same files
 	// as the reader (SameFiles); 0 when that was not proven for any.
 	ProvenFor int `json:"proven_for"`
+	// UID is the user that read, and that a session daemon belongs to.
+	UID int `json:"uid"`
 	// Daemons are those of libvirt that run, are started on demand, or are
 	// switched on in systemd.
 	Daemons  []Daemon  `json:"daemons"`

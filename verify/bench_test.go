@@ -41,6 +41,7 @@ func generate(guests, networks int) Snapshot {
 		s.Kernel.Ports = append(s.Kernel.Ports, s.forwarding(nic.Target, nic.Bridge))
 	}
 	s.Firewall = iptablesRules(&s, "")
+	s.Services = healthyServices(&s)
 	return s
 }
 

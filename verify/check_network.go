@@ -22,7 +22,7 @@ func networkChecks() []Check {
 		},
 		{
 			ID: "net-inactive", Title: "a network that guests need is not active", Severity: Error, Class: Guarded,
-			Needs: []Need{Networks, Guests}, After: []string{"bridge-leftover", "dnsmasq-port-conflict"},
+			Needs: []Need{Networks, Guests}, After: []string{"bridge-leftover", "dnsmasq-port-conflict", "dnsmasq-binary-missing", "fw-backend-unavailable"},
 			Doc: Doc{
 				Symptom:  "Guests on the network do not start, or run without a network.",
 				Cause:    "It was never started, was stopped, or could not start with the host.",

@@ -24,17 +24,17 @@ func goldenHosts() map[string]Snapshot {
 		}
 	}
 	for _, family := range []map[string]func() Snapshot{
-		healthyHosts(), insideHealthy(), movedHealthy(),
+		healthyHosts(), serviceHealthy(), insideHealthy(), movedHealthy(),
 		healthyRoutes(),
 	} {
 		for name, build := range family {
 			hosts[name] = build()
 		}
 	}
-	// These are documents as kvnet writes them, ruleset and all; the others say
+	// These are documents as kvnet writes them, ruleset and services and all; the others say
 	// no more than their case needs.
 	for _, name := range []string{"tap-not-enslaved", "tap-not-enslaved+bounced", "net-no-autostart", "ok-demo"} {
-		hosts[name] = withRules(hosts[name])
+		hosts[name] = whole(hosts[name])
 	}
 	return hosts
 }

@@ -16,6 +16,8 @@ func TestChecksAreComplete(t *testing.T) {
 	want := strings.Fields(`
 		route-shadow policy-route-steals
 		change-half-done
+		net-daemon-down fw-backend-unavailable dnsmasq-binary-missing tun-unavailable session-bridge-acl
+		dnsmasq-config-drift ra-missing dns-loop dns-upstream-unusable
 		net-undefined net-inactive net-no-autostart net-live-config-drift net-bridge-name-dup net-subnet-overlap
 		net-subnet-collision net-ports-stale if-source-not-a-bridge bridge-missing bridge-leftover bridge-admin-down
 		bridge-ip-missing bridge-ip-mismatch bridge-mac-mismatch bridge-stp-mismatch bridge-delay-mismatch
@@ -100,11 +102,18 @@ func needing(needs ...Need) []string {
 // checks that need them say so, and nothing else is said.
 func TestGapsAnswerUnknown(t *testing.T) {
 	kernel := []Need{Links, Addresses, Routes, Rules, Forwarding, Sysctls, Sockets, PacketFilter}
+	services := append(slices.Clone(kernel), servicesNeeds...)
 	for _, test := range []struct {
 		name   string
 		change func(*Snapshot)
 		want   []string
 	}{
+		{"services of before they were read", func(s *Snapshot) { s.Services = nil }, needing(append(servicesNeeds[:len(servicesNeeds):len(servicesNeeds)], Daemons)...)},
+		{"services of another daemon", func(s *Snapshot) { s.Services.ProvenFor++ }, needing(servicesNeeds...)},
+		{"services of a daemon that is not known", func(s *Snapshot) { s.Libvirt.Daemon.PID, s.Services.ProvenFor = 0, 0 }, needing(servicesNeeds...)},
+		{"the bridge helper's list", func(s *Snapshot) { servicesGap(s, "bridge helper") }, needing(Helper)},
+		{"files of dnsmasq", func(s *Snapshot) { servicesGap(s, "dnsmasq") }, needing(DnsmasqFiles)},
+		{"a new part", func(s *Snapshot) { servicesGap(s, "something new") }, nil},
 		{"links", func(s *Snapshot) { k := &s.Kernel; k.Links, k.Bridges, k.Ports = nil, nil, nil; kernelGap(s, "links") }, needing(Links)},
 		{"addresses", func(s *Snapshot) { s.Kernel.Addresses = nil; kernelGap(s, "addresses") }, needing(Addresses)},
 		{"routes", func(s *Snapshot) { s.Kernel.Routes = nil; kernelGap(s, "routes") }, needing(Routes)},
@@ -134,9 +143,9 @@ func TestGapsAnswerUnknown(t *testing.T) {
 		}, []string{"net-ports-stale"}},
 		{"no connection", func(s *Snapshot) {
 			s.Libvirt = libvirtnet.State{Gaps: []libvirtnet.Gap{{Source: "connection", Message: "refused"}}}
-		}, needing(append(kernel, Networks, EveryNetwork, Guests, EveryGuest)...)},
-		{"remote host", func(s *Snapshot) { s.Libvirt.Daemon.Local = false; s.Kernel = bridge.State{} }, needing(kernel...)},
-		{"test driver", func(s *Snapshot) { s.Libvirt.Driver = "TEST" }, needing(kernel...)},
+		}, needing(append(services, Networks, EveryNetwork, Guests, EveryGuest)...)},
+		{"remote host", func(s *Snapshot) { s.Libvirt.Daemon.Local = false; s.Kernel = bridge.State{} }, needing(services...)},
+		{"test driver", func(s *Snapshot) { s.Libvirt.Driver = "TEST" }, needing(services...)},
 		{"other namespace", func(s *Snapshot) { s.Kernel.Namespace++ }, needing(kernel...)},
 		{"namespace of the daemon unknown", func(s *Snapshot) { s.Libvirt.Daemon.Namespace = 0 }, needing(kernel...)},
 		{"namespace of the kernel unknown", func(s *Snapshot) { s.Kernel.Namespace = 0 }, needing(kernel...)},

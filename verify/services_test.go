@@ -1,7 +1,12 @@
 package verify
 
 import (
+	"strings"
+	"time"
+
+	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/services"
+	"github.com/kvnet/kvnet/xml"
 )
 
 // whole gives a document the parts that it does not tell as a healthy host has
@@ -17,7 +22,7 @@ func whole(s Snapshot) Snapshot {
 // healthyServices is what a Debian host with libvirt has.
 func healthyServices(s *Snapshot) *services.State {
 	pid := s.Libvirt.Daemon.PID
-	return &services.State{
+	around := &services.State{
 		ProvenFor: pid,
 		Daemons: []services.Daemon{{
 			Name: "libvirtd", PID: pid, Namespace: namespace, Socket: "/run/libvirt/libvirt-sock", Listens: true, Enabled: true,
@@ -39,4 +44,84 @@ func healthyServices(s *Snapshot) *services.State {
 		},
 		Gaps: []services.Gap{},
 	}
+	for i := range s.Libvirt.Networks {
+		if n := &s.Libvirt.Networks[i]; n.Active && runsDnsmasq(n.Def()) {
+			around.Networks = append(around.Networks, dnsmasqFiles(s, n))
+		}
+	}
+	return around
+}
+
+// dnsmasqFiles are a network's files in the order in which libvirt writes the
+// lines: see TestConfigOfLibvirt for its own.
+func dnsmasqFiles(s *Snapshot, n *libvirtnet.Network) services.Network {
+	def := n.Def()
+	config := []string{"strict-order"}
+	config = append(config, wantConfig(def)...)
+	if def.Mode == xml.Isolated {
+		config = append(config, "ra-param=*,0,0")
+	}
+	dhcp := false
+	for _, ip := range def.IPs {
+		dhcp = dhcp || ip.Address.Addr().Is6() && ip.DHCP()
+	}
+	if dhcp {
+		config = append(config, "enable-ra")
+	}
+	for _, ip := range def.IPs {
+		if ip.Address.Addr().Is6() && !dhcp {
+			config = append(config, "dhcp-range="+ip.Address.Addr().String()+",ra-only")
+		}
+	}
+	return services.Network{
+		Name: n.Name, Config: append(config, options(def)...), PID: 119,
+		Modified: s.Taken.Add(-time.Hour), Started: s.Taken.Add(-time.Hour + 30*time.Millisecond),
+	}
+}
+
+// around gives a host the services of a healthy one, to break.
+func (s *Snapshot) around() *services.State {
+	if s.Services == nil {
+		s.Services = healthyServices(s)
+	}
+	return s.Services
+}
+
+func (s *Snapshot) uninstall(name string) {
+	for i := range s.around().Programs {
+		if p := &s.Services.Programs[i]; p.Name == name {
+			p.Path = ""
+		}
+	}
+}
+
+// config edits the file of a network's dnsmasq.
+func (s *Snapshot) config(name string, edit func(lines []string) []string) *services.Network {
+	for i := range s.around().Networks {
+		if n := &s.Services.Networks[i]; n.Name == name {
+			n.Config = edit(n.Config)
+			return n
+		}
+	}
+	return nil
+}
+
+// replaced changes a line that begins with the prefix, or takes it out.
+func replaced(prefix, line string) func([]string) []string {
+	return func(lines []string) []string {
+		var out []string
+		for _, l := range lines {
+			switch {
+			case !strings.HasPrefix(l, prefix):
+				out = append(out, l)
+			case line != "":
+				out = append(out, line)
+			}
+		}
+		return out
+	}
+}
+
+func servicesGap(s *Snapshot, source string) {
+	s.Services.Gaps = append(s.Services.Gaps, services.Gap{Source: source, Message: "open: permission denied"})
 }
