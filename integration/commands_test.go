@@ -19,7 +19,7 @@ import (
 
 // patience bounds every wait of a script; a slow machine takes longer, a
 // broken one fails.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 type command = func(ts *testscript.TestScript, neg bool, args []string)
 

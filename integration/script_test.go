@@ -37,7 +37,7 @@ func withPrograms(run func() int) (code int, err error) {
 		return 1, fmt.Errorf("run the scripts: sealed hosts need root")
 	}
 	// Scripts wait most of their time, for ports that listen and learn.
-	if err := flag.Set("test.parallel", "6"); err != nil {
+	if err := flag.Set("test.parallel", "4"); err != nil {
 		return 1, err
 	}
 	programs, err = os.MkdirTemp("", "kvnet-programs-")

@@ -1,8 +1,6 @@
 package firewall
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/netip"
 )
 
@@ -156,13 +154,4 @@ type Translation struct {
 	// Maybe: it happens only if something not known is so, or the values are
 	// not known.
 	Maybe bool `json:"maybe,omitempty"`
-}
-
-// ParseRuleset reads a Ruleset from JSON and refuses one of a newer format.
-func ParseRuleset(b []byte) (Ruleset, error) {
-	var rs Ruleset
-	if err := json.Unmarshal(b, &rs); err != nil {
-		return rs, fmt.Errorf("read ruleset: %w", err)
-	}
-	return rs, nil
 }

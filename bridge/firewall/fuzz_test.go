@@ -118,6 +118,8 @@ func FuzzRuleset(f *testing.F) {
 	}
 	f.Add(b)
 	f.Add([]byte(`{"version":1,"tables":[{"family":"ip","chains":[{"name":"a","base":{"hook":"forward","type":"filter"},"rules":[{"exprs":[{"kind":"nat","dreg":255},{"kind":"lookup","set":"s"},{"kind":"immediate","verdict":{"code":"jump","chain":"a"}}]}]}],"sets":[{"name":"s","key_len":-5,"fields":[-1,9]}]}]}`))
+	f.Add([]byte(`{"version":1,"tables":[{"chains":[{"rules":[{"exprs":[null]},{}]}]}]}`))
+	f.Add([]byte(`{"version":1,"exprs":[{"kind":"counter"},{"kind":"cmp"}],"tables":[{"family":"ip","chains":[{"base":{"hook":"forward"},"rules":[{"exprs":"0 1 0"}]}]}]}`))
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		rs, err := ParseRuleset(b)
 		if err != nil {

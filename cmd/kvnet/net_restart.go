@@ -355,4 +355,3 @@ func (r *restart) outages() []outage {
 	}
 	return rows
 }
-
