@@ -11,7 +11,7 @@ import (
 func deviceChecks() []Check {
 	return []Check{
 		{
-			ID: "tun-unavailable", Title: "guests cannot have taps: /dev/net/tun does not work", Severity: Error, Class: Guarded,
+			ID: "tun-unavailable", Title: "guests cannot have taps: /dev/net/tun does not work", Severity: Error, Class: Manual,
 			Needs: []Need{Guests, Devices},
 			Doc: Doc{
 				Symptom:  "Guests do not start: unable to open /dev/net/tun, is tun module loaded?",

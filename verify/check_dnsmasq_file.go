@@ -25,7 +25,7 @@ func dnsmasqFileChecks() []Check {
 			run: configDrift,
 		},
 		{
-			ID: "ra-missing", Title: "an IPv6 network announces no router", Severity: Warning, Class: Guarded,
+			ID: "ra-missing", Title: "an IPv6 network announces no router", Severity: Warning, Class: Manual,
 			Needs: []Need{Networks, Links, DnsmasqFiles},
 			After: []string{"bridge-missing", "dnsmasq-dead", "dnsmasq-port-conflict"},
 			Doc: Doc{
