@@ -191,6 +191,6 @@ func noDefaultRoute(p *pass) {
 		Message:  "the host has no default route: guests of network " + show(first.Name) + " reach nothing beyond its own subnets",
 		Evidence: "RTM_GETROUTE of every table that unmarked packets look in",
 		Want:     "a default route", Have: "none",
-		Fix: Fix{Class: Manual, Say: "give the host a default route: ip route add default via GATEWAY dev NIC, and in its network configuration"},
+		Fix: p.defaultRouteFix(),
 	})
 }

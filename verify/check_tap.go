@@ -15,7 +15,7 @@ func tapChecks() []Check {
 	return []Check{
 		{
 			ID: "tap-missing", Title: "the tap of a running guest does not exist", Severity: Error, Class: Manual,
-			Needs: []Need{Networks, Guests, Links},
+			Needs: []Need{Networks, Guests, Links}, After: []string{"macvtap-lower-missing"},
 			Doc: Doc{
 				Symptom:  "The guest sees its link up and reaches nothing.",
 				Cause:    "The tap was deleted, renamed or moved to another namespace.",

@@ -12,11 +12,11 @@ func uplinkChecks() []Check {
 	return []Check{
 		{
 			ID: "uplink-missing", Title: "a host bridge with guests has no uplink", Severity: Error, Class: Manual,
-			Needs: []Need{Networks, Guests, Links, Addresses, Routes, Rules}, After: off,
+			Needs: []Need{Networks, Guests, Links, Addresses, Routes, Rules}, After: append([]string{"uplink-renamed"}, off...),
 			Doc: Doc{
 				Symptom:  "Guests on the bridge reach each other and nothing else.",
 				Cause:    "The NIC was never put into the bridge, was taken out, or bears another name now.",
-				Evidence: "All ports of the bridge are taps, and running guests are on it. A bridge on which the host itself has an address and no way out is meant to be host-only or routed. An error when the host's default route leads over the bridge.",
+				Evidence: "All ports of the bridge are taps, and running guests are on it. The veth of a container, known by the name that its runtime gave it, leads nowhere either, unless the gateway was heard there; other veths count as uplinks. A bridge on which the host itself has an address and no way out is meant to be host-only or routed. An error when the host's default route leads over the bridge.",
 				Cure:     "Put the NIC into the bridge in the host's network configuration.",
 			},
 			run: uplinkMissing,
@@ -73,8 +73,15 @@ func uplinkMissing(p *pass) {
 			return
 		}
 		s := b.scope()
-		if !p.on(s) || len(p.uplinks(b.name)) > 0 {
+		if !p.on(s) {
 			return
+		}
+		have := "taps only"
+		if ends := p.uplinks(b.name); len(ends) > 0 {
+			if !p.containers(ends) || !defaults[b.name] && !gateways[b.name] && len(p.spareHardware()) == 0 || p.gatewayBehind(b.name, ends) {
+				return
+			}
+			have = "taps, and " + show(ends[0].Name) + " of a container"
 		}
 		severity := Warning
 		switch {
@@ -93,7 +100,7 @@ func uplinkMissing(p *pass) {
 			Severity: severity,
 			Message:  fmt.Sprintf("bridge %s has no uplink: its guests reach nothing outside this host", show(b.name)),
 			Evidence: "IFLA_MASTER of every link",
-			Want:     "a NIC as a port of " + show(b.name), Have: "taps only", Fix: f,
+			Want:     "a NIC as a port of " + show(b.name), Have: have, Fix: f,
 		})
 	})
 }
@@ -154,16 +161,12 @@ func uplinkNoCarrier(p *pass) {
 		if len(b.active) == 0 {
 			severity = Warning
 		}
-		say := "look at the cable and the switch behind " + show(l.Name)
-		if l.Kind == "veth" {
-			say = "set the other end of " + show(l.Name) + " up"
-		}
 		p.found(s, Finding{
 			Severity: severity,
 			Message:  fmt.Sprintf("uplink %s of bridge %s has no carrier", show(l.Name), show(b.name)),
 			Evidence: "IFLA_CARRIER of " + show(l.Name),
 			Want:     "carrier", Have: "no carrier (" + show(l.Oper) + ")",
-			Fix: Fix{Class: Manual, Say: say},
+			Fix: p.noCarrierFix(l),
 		})
 	})
 }

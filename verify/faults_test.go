@@ -14,6 +14,7 @@ import (
 func goldenHosts() map[string]Snapshot {
 	hosts := map[string]Snapshot{}
 	for _, family := range []map[string]func(*Snapshot){
+		uplinkKindFaults(), mtuFaults(), qosFaults(), macvtapFaults(), machineFaults(),
 		networkFaults(), insideFaults(), bridgeFaults(), tapFaults(), guestFaults(), uplinkFaults(), hostFaults(), movedFaults(), serviceFaults(),
 		routeFaults(),
 	} {
@@ -24,6 +25,7 @@ func goldenHosts() map[string]Snapshot {
 		}
 	}
 	for _, family := range []map[string]func() Snapshot{
+		deviceHealthy(),
 		healthyHosts(), serviceHealthy(), insideHealthy(), movedHealthy(),
 		healthyRoutes(),
 	} {

@@ -156,6 +156,8 @@ func (g *gaps) kernel(source, message string) {
 		g.lacks[PacketFilter] = append(g.lacks[PacketFilter], missing)
 	case "socket":
 		g.lacks[Sockets] = append(g.lacks[Sockets], missing)
+	case "device", "wireles", "offload", "qdisc":
+		g.devices(strings.ToLower(word), missing)
 	}
 }
 

@@ -272,6 +272,7 @@ func modes(s *Snapshot) {
 	six := natNetwork("six", "virbr22", "fd00:6::1/64")
 	addNetwork(s, six)
 	addAddress(s, "virbr22", "fe80::5054:ff:fe00:1/64")
+	addLink(s, bridge.Link{Name: "eth2", MAC: "52:54:00:10:00:03", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
 	pool := xml.Network{Name: "pool", Mode: xml.HostDev, PF: "eth2"}
 	addNetwork(s, libvirtnet.Network{Name: "pool", Active: true, Persistent: true, Autostart: true, Config: &pool})
 	shared := natNetwork("shut", "virbr23", "10.23.0.1/24")

@@ -24,6 +24,9 @@ func TestChecksAreComplete(t *testing.T) {
 		bridge-mtu-mismatch bridge-foreign-port tap-missing tap-not-enslaved tap-wrong-bridge tap-admin-down
 		tap-no-carrier tap-orphan tap-mac-equals-guest guest-mac-dup guest-link-down guest-paused port-not-forwarding
 		port-isolated-unexpected uplink-missing uplink-down uplink-no-carrier uplink-has-ip ip-forward-off
+		uplink-wireless uplink-bond-mode uplink-lro-on uplink-renamed mtu-tap-vs-guest mtu-uplink-smaller qos-drift
+		macvtap-lower-missing macvtap-lower-down macvtap-rxfilter macvtap-vepa-no-hairpin macvtap-host-isolation
+		sriov-pf-bridge nested-mac-filter vhost-net-missing
 		bridge-ipv6-broken bridge-accept-ra bridge-vlanfilter-drift port-vlan-mismatch uplink-promisc-missing
 		port-flood-off hub-mode fdb-aging-zero mcast-snooping-no-querier mcast-hash-max fdb-limit group-fwd-mask
 		fdb-flap fdb-mac-wrong-port fdb-unknown-mac bridge-loop bridge-port-limit tap-tx-drops rogue-dhcp
@@ -284,7 +287,7 @@ func TestOrder(t *testing.T) {
 	kernelGap(&s, "forwarding")
 	want := []string{
 		"tap-not-enslaved vnet1", "tap-not-enslaved vnet3", "dnsmasq-dead default",
-		"guest-link-down vnet0", "net-no-autostart default", "ip-forward-per-if-off kernel forwarding",
+		"guest-link-down vnet0", "net-no-autostart default", "uplink-lro-on kernel forwarding", "ip-forward-per-if-off kernel forwarding",
 	}
 	first := judge(s)
 	if diff := cmp.Diff(want, names(first)); diff != "" {

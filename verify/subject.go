@@ -35,6 +35,19 @@ func (h *host) expandNetwork(set map[key]bool, name string) {
 	for _, nic := range h.byNet[name] {
 		set[key{aLink, nic.id()}] = true
 		set[key{aGuest, nic.guest.Name}] = true
+		addLower(set, nic)
+	}
+}
+
+// addLower adds the NIC that a macvtap stands on, by the name that the guest
+// has for it and by the kernel's.
+func addLower(set map[key]bool, n *nic) {
+	if n.kind != direct {
+		return
+	}
+	set[key{aLink, n.iface.Dev}] = true
+	if n.tap != nil {
+		set[key{aLink, n.tap.Parent}] = true
 	}
 }
 
@@ -84,6 +97,7 @@ func (h *host) expandGuest(set map[key]bool, name string) {
 			continue
 		}
 		set[key{aLink, n.id()}] = true
+		addLower(set, n)
 		if n.bridge != "" {
 			h.addBridgeName(set, n.bridge)
 		}

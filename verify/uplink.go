@@ -1,6 +1,10 @@
 package verify
 
-import "github.com/kvnet/kvnet/bridge"
+import (
+	"strings"
+
+	"github.com/kvnet/kvnet/bridge"
+)
 
 // uplinks are the ports of a bridge that lead out of this host: NICs, bonds,
 // VLANs and tunnels; veth ends only where there is nothing else, because most
@@ -57,4 +61,70 @@ func (h *host) spareNICs() []*bridge.Link {
 		}
 	}
 	return spare
+}
+
+// containers says whether links are nothing but the host's ends of containers:
+// veths to another namespace with a name that a container runtime made up.
+func (h *host) containers(links []*bridge.Link) bool {
+	for _, l := range links {
+		if l.Kind != "veth" || !l.ParentElsewhere || !madeUp(l.Name) {
+			return false
+		}
+	}
+	return true
+}
+
+// madeUp says whether a veth's name is of the form that Docker, podman, CNI, LXC
+// and Incus give (veth and six or more letters and digits, not a word), or
+// systemd-nspawn (ve-, vb-).
+func madeUp(name string) bool {
+	if strings.HasPrefix(name, "ve-") || strings.HasPrefix(name, "vb-") {
+		return true
+	}
+	random, ok := strings.CutPrefix(name, "veth")
+	word := true
+	for _, c := range random {
+		switch {
+		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z':
+			word = false
+		case c < 'a' || c > 'z':
+			return false
+		}
+	}
+	return ok && !word && len(random) >= 6
+}
+
+// gatewayBehind says whether the bridge heard a gateway of the host's on one of
+// these ports.
+func (h *host) gatewayBehind(bridgeName string, ports []*bridge.Link) bool {
+	gateways := map[string]bool{}
+	for i := range h.snap.Kernel.Neighbours {
+		n := &h.snap.Kernel.Neighbours[i]
+		for j := range h.snap.Kernel.Routes {
+			r := &h.snap.Kernel.Routes[j]
+			if n.MAC != "" && r.Link == bridgeName && n.Link == bridgeName && r.Gateway.IsValid() && r.Gateway.Unmap() == n.IP.Unmap() {
+				gateways[n.MAC] = true
+			}
+		}
+	}
+	for i := range h.snap.Kernel.FDB {
+		e := &h.snap.Kernel.FDB[i]
+		for _, l := range ports {
+			if e.Port == l.Name && e.Bridge == bridgeName && e.State == "learned" && gateways[e.MAC] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// spareHardware are the spare NICs of the machine itself.
+func (h *host) spareHardware() []*bridge.Link {
+	var list []*bridge.Link
+	for _, l := range h.spareNICs() {
+		if l.Kind == "" {
+			list = append(list, l)
+		}
+	}
+	return list
 }

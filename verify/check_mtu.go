@@ -1,0 +1,151 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/kvnet/kvnet/bridge"
+)
+
+// ethernetMTU is what a guest takes for granted that is not told another.
+const ethernetMTU = 1500
+
+func mtuChecks() []Check {
+	return []Check{
+		{
+			ID: "mtu-tap-vs-guest", Title: "a guest's tap has another MTU than the guest was promised", Severity: Warning, Class: Guarded,
+			Needs: []Need{Networks, Guests, Links}, After: append([]string{"tap-missing", "tap-not-enslaved", "tap-wrong-bridge", "bridge-mtu-mismatch"}, adrift...),
+			Doc: Doc{
+				Symptom:  "Small packets reach the guest and large ones vanish.",
+				Cause:    "The MTU of the tap or of the bridge was changed behind libvirt, which sets it only when the tap is made.",
+				Evidence: "IFLA_MTU of the tap, and what the interface or its network wishes. Without a wish a tap must carry what its bridge, the other taps and the bridge's uplink carry, and 1500 bytes on a bridge of libvirt's. One interface that wishes less pulls its bridge down, and taps that come later inherit that: no fault.",
+				Cure:     "Set the MTU of the tap. What the guest's driver was told (host_mtu) changes only when the guest starts.",
+			},
+			run: mtuTapVsGuest,
+		},
+		{
+			ID: "mtu-uplink-smaller", Title: "a bridge's uplink carries smaller frames than its guests send", Severity: Warning, Class: Manual,
+			Needs: []Need{Networks, Guests, Links}, After: []string{"if-source-not-a-bridge", "bridge-missing", "mtu-tap-vs-guest"},
+			Doc: Doc{
+				Symptom:  "Small packets pass and large ones are lost between guests and the LAN, without an error and without any counter.",
+				Cause:    "Jumbo frames were set up for the guests only, or the MTU of the NIC was lowered after the guests had started.",
+				Evidence: "IFLA_MTU of the uplinks and of the taps in one host bridge: a bridge drops what is too large for the port it leaves by. Guests that keep their own MTU small do not notice.",
+				Cure:     "Give the uplink and its switch the MTU of the guests, or the guests that of the uplink.",
+			},
+			run: mtuUplinkSmaller,
+		},
+	}
+}
+
+func mtuTapVsGuest(p *pass) {
+	p.eachTap(func(n *nic, tap *bridge.Link) {
+		if tap.Master != n.bridge || tap.MTU == 0 || !p.on(n.subject) {
+			return
+		}
+		want, why := p.promisedMTU(n)
+		if want == 0 || want == tap.MTU || why == unwished && tap.MTU > want {
+			return
+		}
+		lost := "frames between them do not reach the guest"
+		if tap.MTU > want {
+			lost = "the guest may be sent more than it takes"
+		}
+		p.found(n.subject, Finding{
+			Message:  fmt.Sprintf("the tap %s has MTU %d, and %s %d: %s", n.title(), tap.MTU, why, want, lost),
+			Evidence: "IFLA_MTU of " + show(tap.Name),
+			Want:     "mtu " + strconv.Itoa(want), Have: "mtu " + strconv.Itoa(tap.MTU),
+			Fix: Fix{
+				Class: Guarded, Say: "set the MTU of " + show(tap.Name) + "; a guest whose driver was told another MTU keeps it until it starts again",
+				Steps: []Step{{Do: SetMTU, On: tap.Name, With: strconv.Itoa(want)}},
+			},
+		})
+	})
+}
+
+// unwished is why a tap has to carry something that nobody wishes expressly.
+const unwished = "its segment carries"
+
+// promisedMTU is what a tap has to carry, and who says so; 0 when nothing is
+// promised.
+func (p *pass) promisedMTU(n *nic) (mtu int, why string) {
+	if n.iface.MTU > 0 {
+		return n.iface.MTU, "the guest's interface wishes"
+	}
+	if def := definition(n.net); def.MTU > 0 && def.Managed() {
+		return def.MTU, "network " + show(n.net.Name) + " wishes"
+	}
+	// A tap that came when another interface's wish had pulled the bridge down
+	// has what the bridge had.
+	for _, other := range p.byBridge[n.bridge] {
+		if other.active && other.iface.MTU > 0 && other.iface.MTU <= n.tap.MTU {
+			return 0, ""
+		}
+	}
+	want := 0
+	if l := p.links[n.bridge]; l != nil {
+		want = l.MTU
+	}
+	if p.owners[n.bridge] != nil {
+		return max(want, ethernetMTU), unwished
+	}
+	// The kernel lowers a bridge to its smallest port: what the others have
+	// shows what it was.
+	for _, other := range p.byBridge[n.bridge] {
+		if other.tap != nil && other.tap.Master == n.bridge && other.iface.MTU == 0 {
+			want = max(want, other.tap.MTU)
+		}
+	}
+	for _, l := range p.uplinks(n.bridge) {
+		want = min(want, l.MTU)
+	}
+	return want, unwished
+}
+
+func mtuUplinkSmaller(p *pass) {
+	p.eachHostBridge(func(b hostBridge) {
+		ups := p.uplinks(b.name)
+		if !p.isBridge(b.name) || len(ups) == 0 {
+			return
+		}
+		small := slices.MinFunc(ups, func(a, b *bridge.Link) int { return a.MTU - b.MTU })
+		s := b.uplinkScope(small)
+		if len(b.active) == 0 || !p.on(s) {
+			return
+		}
+		largest := 0
+		var large []*nic
+		for _, n := range b.active {
+			if n.tap == nil || n.tap.Master != b.name || n.tap.MTU <= small.MTU || p.silenced(n.subject) {
+				continue
+			}
+			large = append(large, n)
+			largest = max(largest, n.tap.MTU)
+		}
+		if len(large) == 0 || small.MTU == 0 {
+			return
+		}
+		p.found(s, Finding{
+			Message:  fmt.Sprintf("%s, the uplink of bridge %s, carries %d bytes, and guest %s may send %d: larger frames are lost without a word", show(small.Name), show(b.name), small.MTU, someNames(guestNames(large)), largest),
+			Evidence: "IFLA_MTU of " + show(small.Name) + " and of " + show(large[0].iface.Target),
+			Want:     "mtu " + strconv.Itoa(largest), Have: "mtu " + strconv.Itoa(small.MTU),
+			Fix: Fix{
+				Class: Manual, Steps: p.widen(small, largest),
+				Say: "give " + show(small.Name) + " the MTU of the guests if its switch carries that, and keep it in the host's network configuration; else lower the MTU inside the guests",
+			},
+		})
+	})
+}
+
+// widen are the steps that let an uplink carry larger frames: what it stands
+// on comes first, because a VLAN cannot have more than its lower device. A bond
+// hands its MTU down itself.
+func (p *pass) widen(l *bridge.Link, mtu int) []Step {
+	var steps []Step
+	for _, lower := range p.below(l) {
+		if lower.MTU < mtu && (lower.Master == l.Master || lower.Master == "") {
+			steps = append([]Step{{Do: SetMTU, On: lower.Name, With: strconv.Itoa(mtu)}}, steps...)
+		}
+	}
+	return steps
+}
