@@ -20,6 +20,10 @@ const MaxDocument = 4 << 20
 // maxDepth bounds how deep elements nest; libxml2 stops at 256.
 const maxDepth = 256
 
+// ErrDocumentType says that a document has a document type, which is not read:
+// libvirt needs none, and its entities grow without bound.
+var ErrDocumentType = errors.New("a document type is not read: write its entities out")
+
 // load reads a document whose root element is want into a tree.
 func load(doc, want string) (*etree.Document, error) {
 	text, err := utf8Text(doc)
@@ -97,7 +101,8 @@ func declaredEncoding(doc string) string {
 // wrong nesting. Document types are refused too: libvirt needs none, and their
 // entities grow without bound. The text comes back with white space in tags
 // normalised (XML 1.0 §3.3.3), so that a line break left in an attribute is
-// one that was written as a reference.
+// one that was written as a reference. The root is want, or any where that is
+// "".
 func wellFormed(text, want string) ([]byte, error) {
 	out := []byte(text)
 	dec := stdxml.NewDecoder(strings.NewReader(text))
@@ -110,7 +115,7 @@ func wellFormed(text, want string) ([]byte, error) {
 			break
 		}
 		if err != nil {
-			return nil, syntax(err)
+			return nil, syntax(err, dec)
 		}
 		switch t := token.(type) {
 		case stdxml.StartElement:
@@ -134,10 +139,14 @@ func wellFormed(text, want string) ([]byte, error) {
 				return nil, malformed(dec, "text outside of the root element")
 			}
 		case stdxml.Directive:
-			return nil, malformed(dec, "a document type is not read: write its entities out")
+			line, column := dec.InputPos()
+			return nil, &SyntaxError{Place{line, column}, ErrDocumentType}
 		}
 	}
 	if roots == 0 {
+		if want == "" {
+			want = "network> or <domain"
+		}
 		return nil, fmt.Errorf("document is empty, want <%s>", want)
 	}
 	return out, nil
@@ -147,17 +156,18 @@ func checkRoot(t stdxml.StartElement, want string, roots int) error {
 	switch {
 	case roots > 1:
 		return fmt.Errorf("document has a second root element <%s>", clip(t.Name.Local))
-	case t.Name.Local != want:
+	case want != "" && t.Name.Local != want:
 		return fmt.Errorf("document is a <%s>, want <%s>", clip(t.Name.Local), want)
 	}
 	return nil
 }
 
-// syntax words an error of the decoder with its line.
-func syntax(err error) error {
+// syntax words an error of the decoder with its place.
+func syntax(err error, dec *stdxml.Decoder) error {
+	_, column := dec.InputPos()
 	var s *stdxml.SyntaxError
 	if errors.As(err, &s) {
-		return fmt.Errorf("line %d: malformed XML: %w", s.Line, &clippedError{s.Msg, err})
+		return &SyntaxError{Place{s.Line, column}, &clippedError{s.Msg, err}}
 	}
 	return fmt.Errorf("malformed XML: %w", err)
 }
@@ -172,8 +182,8 @@ func (c *clippedError) Error() string { return clip(c.message) }
 func (c *clippedError) Unwrap() error { return c.cause }
 
 func malformed(dec *stdxml.Decoder, message string) error {
-	line, _ := dec.InputPos()
-	return fmt.Errorf("line %d: malformed XML: %s", line, clip(message))
+	line, column := dec.InputPos()
+	return &SyntaxError{Place{line, column}, errors.New(clip(message))}
 }
 
 // twice is the name of an attribute that occurs more than once, or "".

@@ -182,7 +182,7 @@ func (r *reader) host(e *etree.Element) Host {
 // of 0 counts as none, as in libvirt.
 func (r *reader) prefixLength(e *etree.Element, address netip.Addr) int {
 	if mask := attr(e, "netmask"); mask != "" {
-		if bits, ok := maskLength(mask); ok && address.Is4() {
+		if bits, ok := MaskLength(mask); ok && address.Is4() {
 			return bits
 		}
 		r.fail(e, "netmask", mask, "an IPv4 netmask such as 255.255.255.0")
@@ -194,12 +194,15 @@ func (r *reader) prefixLength(e *etree.Element, address netip.Addr) int {
 		return address.BitLen()
 	}
 	if bits == 0 {
-		return classLength(address)
+		return ClassLength(address)
 	}
 	return bits
 }
 
-func classLength(address netip.Addr) int {
+// ClassLength is the length of the subnet that libvirt takes for an address
+// without netmask and prefix (virSocketAddrGetIPPrefix): the class of IPv4, 64
+// for IPv6.
+func ClassLength(address netip.Addr) int {
 	if !address.Is4() {
 		return 64
 	}
@@ -216,7 +219,8 @@ func classLength(address netip.Addr) int {
 	return 32
 }
 
-func maskLength(mask string) (int, bool) {
+// MaskLength is the length of an IPv4 netmask; false for what is none.
+func MaskLength(mask string) (int, bool) {
 	a, err := netip.ParseAddr(mask)
 	if err != nil || !a.Is4() {
 		return 0, false

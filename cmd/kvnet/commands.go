@@ -39,6 +39,7 @@ func commands(e *env) []*cli.Command {
 		undoCommand(e),
 		historyCommand(e),
 		snapshotCommand(e),
+		lintCommand(e),
 		versionCommand(e),
 		completionCommand(e),
 		manCommand(e),

@@ -130,6 +130,9 @@ func (x *completion) flagValues(flag string) []string {
 		if x.cmd != nil && x.cmd.Name == "verify" {
 			return []string{"table", "json", "yaml", "junit"}
 		}
+		if x.cmd != nil && x.cmd.Name == "lint" {
+			return []string{"table", "json", "yaml", "sarif"}
+		}
 		return []string{"table", "json", "yaml"}
 	case "connect":
 		return []string{libvirtnet.SystemURI}

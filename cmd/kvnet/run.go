@@ -19,7 +19,7 @@ type env struct {
 	out, err io.Writer
 
 	uri    string // never empty
-	format string // table, json or yaml; verify has junit, too
+	format string // table, json or yaml; verify has junit, too, and lint sarif
 	quiet  bool
 	colour bool // standard output is a terminal that wants colour
 	notes  []string
@@ -88,13 +88,15 @@ func (e *env) configure(c *cli.Context) error {
 	switch e.format = c.String("output"); e.format {
 	case "":
 		e.format = "table"
-	case "table", "json", "yaml", "junit":
+	case "table", "json", "yaml":
+	case "junit", "sarif":
+		of := map[string]string{"junit": "verify", "sarif": "lint"}[e.format]
+		if name := c.Args().First(); name != of {
+			return usage(name, "output format "+e.format+" is for "+of+" only", "one of table, json, yaml")
+		}
 	default:
 		return usage("", "unknown output format "+quote(e.format), "one of table, json, yaml"+
-			suggestion(e.format, []string{"table", "json", "yaml", "junit"}))
-	}
-	if name := c.Args().First(); e.format == "junit" && name != "verify" {
-		return usage(name, "output format junit is for verify only", "one of table, json, yaml")
+			suggestion(e.format, []string{"table", "json", "yaml", "junit", "sarif"}))
 	}
 	return nil
 }

@@ -28,11 +28,12 @@ var floors = map[string][]string{
 	"xml":              nil,
 	"bridge":           nil,
 	"bridge/firewall":  nil,
+	"lint":             {"xml"},
 	"libvirtnet":       {"xml"},
 	"services":         nil,
 	"journal":          {"bridge", "libvirtnet", "verify", "xml"},
 	"verify":           {"bridge", "bridge/firewall", "libvirtnet", "services", "xml"},
-	"cmd/kvnet":        {"bridge", "bridge/firewall", "journal", "libvirtnet", "services", "verify", "xml"},
+	"cmd/kvnet":        {"bridge", "bridge/firewall", "journal", "libvirtnet", "lint", "services", "verify", "xml"},
 	"cmd/kvlab":        {"integration/host"},
 	"integration":      nil,
 	"integration/host": nil,
@@ -46,6 +47,7 @@ var floors = map[string][]string{
 // others.
 var strangers = map[string][]string{
 	"xml":              {"libvirt.org/go/libvirt", "github.com/vishvananda/netlink", "golang.org/x/sys"},
+	"lint":             {"libvirt.org/go/libvirt", "github.com/vishvananda/netlink", "golang.org/x/sys"},
 	"bridge":           {"libvirt.org/go/libvirt", "libvirt.org/go/libvirtxml", "github.com/beevik/etree"},
 	"bridge/firewall":  {"libvirt.org/go/libvirt", "libvirt.org/go/libvirtxml", "github.com/beevik/etree"},
 	"libvirtnet":       {"github.com/vishvananda/netlink"},

@@ -1,0 +1,19 @@
+// Package lint judges network and domain documents before libvirt sees them:
+// what it would refuse, what it would take and could not start, what it would
+// drop without a word, and what it would take although it cannot work.
+//
+// It is not a look at a host: whether a bridge, a NIC or a route is there is
+// for the command that defines the network, and for package verify. What one
+// document says of another is judged as far as both are given.
+//
+// Contract: [Check] is pure and has no error; a document that cannot be read
+// is a finding. Every finding names a rule of [Rules] and the place in the
+// file. [Rule.Refused] says what libvirt 9.0 does with such a document, and a
+// test holds that, and the silence on documents that libvirt takes, against
+// libvirt itself. Rule ids are for ever.
+//
+// When it misbehaves: the document is the test case, see testdata.
+//
+// Sources: libvirt 9.0's own sources, as each rule names them, and its
+// schema, src/conf/schemas/network.rng.
+package lint

@@ -1,0 +1,157 @@
+package lint
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/kvnet/kvnet/xml"
+)
+
+var guestRules = []Rule{
+	{"guest-type-unknown", "An interface of a type that libvirt does not have", Error, AtDefine,
+		"https://libvirt.org/formatdomain.html#network-interfaces."},
+	{"guest-source-missing", "An interface says not what it hangs on", Error, AtDefine,
+		"A network, a bridge, a device or a path, as its type wants (virDomainNetDefParseXML)."},
+	{"guest-setting-invalid", "An interface has a setting that libvirt refuses", Error, AtDefine,
+		"Link state, model, macvtap mode, a tap that is not managed (virDomainNetDefParseXML, virDomainNetSetModelString)."},
+	{"guest-isolation", "Isolation of an interface that is no port of a Linux bridge", Error, AtDefine,
+		"Type network or bridge, without a <virtualport> (virDomainNetDefValidatePortOptions)."},
+	{"guest-floor", "A floor that libvirt cannot keep", Error, AtDefine,
+		"floor is for <inbound> of an interface on a network (virNetDevBandwidthParse)."},
+	{"guest-vlan-unsupported", "A VLAN on an interface that cannot have one", Error, AtStart,
+		"Before libvirt 11.0 only Open vSwitch, SR-IOV devices and macvtap in mode passthrough (virDomainActualNetDefValidate)."},
+}
+
+// guest is what a domain document says of others.
+type guest struct {
+	Spot
+	object, name, uuid string
+	nameAt, uuidAt     xml.Place
+	nics               []nic
+}
+
+type nic struct {
+	macAt, targetAt, sourceAt               xml.Place
+	mac, target, network, bridge, portgroup string
+	floor, vlan                             xml.Place // zero where there is none
+}
+
+// netTypes are the types of interface with the attribute of <source> that
+// they need; "" is none.
+var netTypes = map[string]string{
+	"user": "", "ethernet": "", "null": "", "server": "", "hostdev": "", "vds": "switchid",
+	"vhostuser": "path", "client": "address", "mcast": "address", "udp": "address", "vdpa": "dev",
+	"network": "network", "bridge": "bridge", "internal": "name", "direct": "dev",
+}
+
+func (p *pass) guest(root *xml.Node) *guest {
+	g := &guest{Spot: Spot{p.name, root.Place}}
+	if name := root.Child("name"); name != nil && name.Text != "" {
+		p.object = "guest " + show(name.Text)
+	}
+	g.object = p.object
+	g.name, g.nameAt = p.title(root, "guest")
+	if g.uuid = p.uuid(root); g.uuid != "" {
+		g.uuidAt = root.Child("uuid").Place
+	}
+	for _, devices := range root.All("devices") {
+		for _, i := range devices.All("interface") {
+			g.nics = append(g.nics, p.nic(i))
+		}
+	}
+	return g
+}
+
+func (p *pass) nic(i *xml.Node) nic {
+	source, target := i.Child("source"), i.Child("target")
+	n := nic{mac: p.mac(i.Child("mac"), "address"), macAt: i.Child("mac").At("address"), sourceAt: i.Place}
+	kind := i.Attr("type")
+	if kind == "" {
+		kind = "user"
+	}
+	key, known := netTypes[kind]
+	switch {
+	case !known:
+		p.at("guest-type-unknown", i.At("type"), "type %s is none that libvirt has", show(kind))
+	case key != "" && source.Attr(key) == "":
+		p.at("guest-source-missing", i.Place, "an interface of type %s needs <source %s='...'>", kind, key)
+	case key != "":
+		n.sourceAt = source.At(key)
+	}
+	switch kind {
+	case "bridge":
+		n.bridge = p.link(source, "bridge", "bridge")
+	case "network":
+		n.network, n.portgroup = source.Attr("network"), source.Attr("portgroup")
+	}
+	if !generated(target.Attr("dev")) {
+		n.target, n.targetAt = p.link(target, "dev", "tap"), target.At("dev")
+	}
+	p.nicSettings(i, kind)
+	p.nicBandwidth(i, kind, &n)
+	p.nicVLAN(i, kind, &n)
+	return n
+}
+
+// generated says whether libvirt replaces a tap's name by its own choice
+// (VIR_NET_GENERATED_*_PREFIX in src/util/virnetdev.h).
+func generated(tap string) bool {
+	return strings.HasPrefix(tap, "vnet") || strings.HasPrefix(tap, "macvtap") || strings.HasPrefix(tap, "macvlan")
+}
+
+func (p *pass) nicSettings(i *xml.Node, kind string) {
+	fail := func(n *xml.Node, key, format string, args ...any) {
+		p.at("guest-setting-invalid", n.At(key), format, args...)
+	}
+	if l := i.Child("link"); !slices.Contains([]string{"", "up", "down"}, l.Attr("state")) {
+		fail(l, "state", "link state %s: want up or down", show(l.Attr("state")))
+	}
+	if m := i.Child("model"); strings.Trim(m.Attr("type"), letters+"-_") != "" {
+		fail(m, "type", "model %s: want letters, digits, - and _", show(m.Attr("type")))
+	}
+	modes := []string{"", "bridge", "private", "vepa", "passthrough"}
+	if s := i.Child("source"); kind == "direct" && !slices.Contains(modes, s.Attr("mode")) {
+		fail(s, "mode", "macvtap mode %s: want one of bridge, private, vepa, passthrough", show(s.Attr("mode")))
+	}
+	if t := i.Child("target"); t.Attr("managed") == "no" && kind != "ethernet" {
+		fail(t, "managed", "managed='no' is for type ethernet")
+	}
+	p.number(i.Child("mtu"), "size", math.MaxUint32)
+	if port := i.Child("port"); p.yes(port, "isolated") {
+		switch v := i.Child("virtualport"); {
+		case kind != "network" && kind != "bridge":
+			p.at("guest-isolation", port.Place, "an interface of type %s is no port of a bridge", show(kind))
+		case v.Attr("type") != "":
+			p.at("guest-isolation", port.Place, "a virtual port %s cannot be isolated", show(v.Attr("type")))
+		}
+	}
+}
+
+func (p *pass) nicBandwidth(i *xml.Node, kind string, n *nic) {
+	b := i.Child("bandwidth")
+	p.bandwidth(b, true, nil)
+	in, out := b.Child("inbound"), b.Child("outbound")
+	if in.Attr("floor") != "" {
+		if n.floor = in.At("floor"); kind != "network" {
+			p.at("guest-floor", in.At("floor"), "floor is for an interface on a network, not for type %s", show(kind))
+		}
+	}
+	if out.Attr("floor") != "" {
+		p.at("guest-floor", out.At("floor"), "floor is for <inbound> only")
+	}
+}
+
+func (p *pass) nicVLAN(i *xml.Node, kind string, n *nic) {
+	v := i.Child("vlan")
+	if v == nil {
+		return
+	}
+	p.vlan(v)
+	n.vlan = v.Place
+	port, mode := i.Child("virtualport").Attr("type"), i.Child("source").Attr("mode")
+	can := kind == "network" || kind == "hostdev" || kind == "direct" && mode == "passthrough" || kind == "bridge" && port == "openvswitch"
+	if _, known := netTypes[kind]; known && !can {
+		p.at("guest-vlan-unsupported", v.Place, "a VLAN on type %s, which libvirt takes from 11.0 on only, and on bridges only", kind)
+	}
+}

@@ -1,0 +1,122 @@
+package lint
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/kvnet/kvnet/xml"
+)
+
+// File is a document with the name that findings call it by.
+type File struct {
+	Name string
+	Text string
+}
+
+// Severity is how bad a finding is.
+type Severity string
+
+// An error does not work; a warning may be meant.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+)
+
+// Finding is a rule that a document breaks, and where.
+type Finding struct {
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	File     string   `json:"file"`
+	xml.Place
+	// Object is what the document describes: "network default", "guest web".
+	Object  string `json:"object"`
+	Message string `json:"message"`
+	// Refused is that of the rule.
+	Refused Refusal `json:"refused"`
+	// Other is the other place of two that do not go together; nil where there
+	// is one.
+	Other *Spot `json:"other,omitempty"`
+}
+
+// Spot is a place in a file.
+type Spot struct {
+	File string `json:"file"`
+	xml.Place
+}
+
+// String is "file:line:column: severity: message [rule]", as compilers write
+// it.
+func (f Finding) String() string {
+	return fmt.Sprintf("%s:%d:%d: %s: %s [%s]", f.File, f.Line, f.Column, f.Severity, f.Message, f.Rule)
+}
+
+// Check judges documents, each for itself and all together. The findings are
+// sorted by file, in the order given, then by place.
+func Check(files []File) []Finding {
+	p := &pass{findings: []Finding{}}
+	w := world{}
+	order := map[string]int{}
+	for i, f := range files {
+		order[f.Name] = i
+		p.file(f, &w)
+	}
+	p.together(&w)
+	slices.SortStableFunc(p.findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(order[a.File], order[b.File]), cmp.Compare(a.Line, b.Line),
+			cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message))
+	})
+	return slices.CompactFunc(p.findings, func(a, b Finding) bool {
+		return a.Rule == b.Rule && a.File == b.File && a.Place == b.Place && a.Message == b.Message
+	})
+}
+
+// pass is one walk through the documents.
+type pass struct {
+	findings []Finding
+	name     string // of the file
+	object   string
+}
+
+// world is what the documents say of each other.
+type world struct {
+	networks []*network
+	guests   []*guest
+}
+
+// at notes a finding.
+func (p *pass) at(rule string, place xml.Place, format string, args ...any) {
+	p.note(rule, Spot{p.name, place}, p.object, nil, fmt.Sprintf(format, args...))
+}
+
+func (p *pass) note(rule string, spot Spot, object string, other *Spot, message string) {
+	r := byID[rule]
+	p.findings = append(p.findings, Finding{Rule: rule, Severity: r.Severity, Refused: r.Refused,
+		File: spot.File, Place: spot.Place, Object: object, Message: message, Other: other})
+}
+
+func (p *pass) file(f File, w *world) {
+	p.name, p.object = f.Name, ""
+	root, err := xml.ReadNodes(f.Text)
+	if err != nil {
+		s := (*xml.SyntaxError)(nil)
+		switch placed := errors.As(err, &s); {
+		case placed && errors.Is(err, xml.ErrDocumentType):
+			p.at("document-type", s.Place, "%s", s.Err)
+		case placed:
+			p.at("document-malformed", s.Place, "malformed XML: %s", s.Err)
+		default:
+			p.at("document-malformed", xml.Place{Line: 1, Column: 1}, "%s", err)
+		}
+		return
+	}
+	switch {
+	case root.Prefix == "" && root.Name == "network":
+		w.networks = append(w.networks, p.network(root))
+	case root.Prefix == "" && root.Name == "domain":
+		w.guests = append(w.guests, p.guest(root))
+	default:
+		p.at("document-unknown", root.Place, "a <%s> is neither a network nor a domain", show(root.Name))
+	}
+}
