@@ -15,6 +15,9 @@ type Check struct {
 	// that a namespace cannot hold); the check is tested with recorded
 	// snapshots only.
 	Recorded bool
+	// OnDemand: it explains what is no fault, and is reported only when its id
+	// is asked for.
+	OnDemand bool
 	Doc      Doc
 	// Needs are the parts of the snapshot without which the check answers
 	// unknown.
@@ -62,6 +65,7 @@ func Checks() []Check {
 		nestedChecks(),
 		routingChecks(),
 		routeChecks(),
+		firewallChecks(),
 		dhcpChecks(),
 		dnsmasqFileChecks(),
 		dnsChecks(),

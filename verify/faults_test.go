@@ -27,7 +27,7 @@ func goldenHosts() map[string]Snapshot {
 	for _, family := range []map[string]func() Snapshot{
 		deviceHealthy(),
 		healthyHosts(), serviceHealthy(), insideHealthy(), movedHealthy(),
-		healthyRoutes(),
+		healthyRoutes(), firewallHosts(),
 	} {
 		for name, build := range family {
 			hosts[name] = build()

@@ -122,7 +122,7 @@ func (s Step) Command() string {
 // Argv is the program and the arguments of that command, for who runs it
 // without a shell; nil for an action that is not known.
 func (s Step) Argv() []string {
-	for _, command := range []func() []string{s.linkCommand, s.deviceCommand, s.insideCommand, s.serviceCommand, s.objectCommand} {
+	for _, command := range []func() []string{s.linkCommand, s.deviceCommand, s.insideCommand, s.serviceCommand, s.filterCommand, s.objectCommand} {
 		if args := command(); args != nil {
 			return args
 		}

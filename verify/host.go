@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/xml"
 )
@@ -48,6 +49,10 @@ type host struct {
 	lookups
 	// ways are the links of the best default routes, once looked for.
 	ways []string
+	// firewall, outsides and exitsOf serve packets, outside and waysOut.
+	firewall *packetFilter
+	outsides map[bool]netip.Prefix
+	exitsOf  map[bool][]firewall.Interface
 }
 
 // newHost builds the cross references. Where names stand twice, the first

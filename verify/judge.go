@@ -57,7 +57,7 @@ func JudgeOnly(s Snapshot, o Options) Report {
 func chosen(checks []Check, ids []string) map[string]bool {
 	set := make(map[string]bool, len(checks))
 	for _, c := range checks {
-		set[c.ID] = len(ids) == 0 || slices.Contains(ids, c.ID)
+		set[c.ID] = len(ids) == 0 && !c.OnDemand || slices.Contains(ids, c.ID)
 	}
 	return set
 }

@@ -66,6 +66,9 @@ func TestJudgeOnlyChecks(t *testing.T) {
 	s.unplug("vnet0")
 	sum := 0
 	for _, c := range Checks() {
+		if c.OnDemand {
+			continue
+		}
 		var want []string
 		for _, f := range judge(s).Findings {
 			if f.Check == c.ID {

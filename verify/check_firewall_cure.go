@@ -1,0 +1,286 @@
+package verify
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kvnet/kvnet/bridge/firewall"
+)
+
+// restartDaemon restarts the daemon that owns the networks: the unit where
+// systemd runs, else the process itself.
+func (h *host) restartDaemon() []Step {
+	d := h.snap.Libvirt.Daemon
+	switch {
+	case d.Systemd && strings.HasPrefix(d.Name, "virt"):
+		return []Step{{Do: Restart, On: "virtnetworkd"}}
+	case d.Systemd:
+		return []Step{{Do: Restart, On: "libvirtd"}}
+	case d.PID > 0 && (d.Name == "libvirtd" || d.Name == "virtnetworkd"):
+		pid := strconv.Itoa(d.PID)
+		return []Step{{Do: Kill, On: pid}, {Do: AwaitEnd, On: pid}, {Do: Daemon, On: d.Name}}
+	}
+	return nil
+}
+
+// plainName says whether a name can stand in a command of nft as it is.
+func plainName(name string) bool {
+	return name != "" && name[0] != '-' && !strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_.-", r)
+	})
+}
+
+// tool is the command for the tables that a rule of iptables is in. Where there
+// are tables of both kinds, the plain name would be that of either.
+func (f *packetFilter) tool(r firewall.Reference) string {
+	name := "iptables"
+	if r.Family == "ip6" {
+		name = "ip6tables"
+	}
+	switch {
+	case r.Legacy:
+		return name + "-legacy"
+	case slices.ContainsFunc(f.rules.Tables, func(t firewall.Table) bool { return t.Legacy }):
+		return name + "-nft"
+	}
+	return name
+}
+
+// jumpsFirst puts libvirt's jumps in front of what stands before them.
+func (f *packetFilter) jumpsFirst(b breach) Fix {
+	fix := Fix{Class: Guarded, Say: "put libvirt's jumps in front of the other rules; whatever inserted the rule may do so again"}
+	for _, s := range b.flows {
+		by := f.decider(s)
+		if !iptablesTable(by.By) {
+			fix = Fix{Class: Manual, Say: "delete the rule, or move it behind libvirt's"}
+			if plainName(by.By.Table) && plainName(by.By.Chain) && by.By.Handle > 0 {
+				fix.Steps = []Step{{Do: Filter, On: "nft", Args: []string{
+					"delete", "rule", by.By.Family, by.By.Table, by.By.Chain, "handle", strconv.FormatUint(by.By.Handle, 10),
+				}}}
+			}
+			return fix
+		}
+		for _, c := range slices.Backward(filterChains) {
+			if c.base != by.Chain {
+				continue
+			}
+			for _, do := range []string{"-D", "-I"} {
+				fix.Steps = addStep(fix.Steps, Step{Do: Filter, On: f.tool(by.By), Args: []string{do, c.base, "-j", c.chain}})
+			}
+		}
+	}
+	return fix
+}
+
+// decider is the base chain, with its rule, in which something is decided
+// before libvirt's rules are asked.
+func (f *packetFilter) decider(s seen) firewall.Step {
+	if s.Answer == firewall.Drop {
+		return s.last()
+	}
+	ours := f.alone(s.declared).last()
+	for _, step := range s.Steps {
+		if sameBase(step, ours) {
+			return step
+		}
+	}
+	return s.last()
+}
+
+// addStep appends a step that is not there yet.
+func addStep(steps []Step, s Step) []Step {
+	if slices.ContainsFunc(steps, func(o Step) bool { return o.Do == s.Do && o.On == s.On && slices.Equal(o.Args, s.Args) }) {
+		return steps
+	}
+	return append(steps, s)
+}
+
+// letThrough accepts what the network's guests need in every base chain that
+// drops it.
+func (f *packetFilter) letThrough(b breach) Fix {
+	fix := Fix{Class: Guarded}
+	whose := map[string]bool{}
+	for _, s := range b.flows {
+		for _, by := range f.droppers(s.declared) {
+			whose[f.owner(by)] = true
+			for _, step := range f.accept(b.net, s, by) {
+				fix.Steps = addStep(fix.Steps, step)
+			}
+		}
+	}
+	if !plainName(b.net.bridge.Name) {
+		fix.Steps = nil
+	}
+	bridge := show(b.net.bridge.Name)
+	switch {
+	case b.check == killSwitch:
+		fix.Class, fix.Say = Manual, "allow local networks in the VPN client, or accept "+bridge+": that lets guests past the tunnel"
+	case whose[firewall.OwnerUFW]:
+		fix.Say = "allow " + bridge + " in ufw, which keeps it"
+	case whose[firewall.OwnerDocker]:
+		fix.Say = "accept " + bridge + " in Docker's chain for this (lost at a reboot: see Docker's option ip-forward-no-drop)"
+	case whose[firewall.OwnerFirewalld]:
+		fix.Say = "put " + bridge + " into firewalld's zone libvirt"
+	default:
+		fix.Say = "accept " + bridge + " in the chain that drops, and write that where its owner keeps its rules"
+	}
+	return fix
+}
+
+// droppers are all base chains that drop a flow, each as if those before it
+// did not.
+func (f *packetFilter) droppers(w declared) []firewall.Step {
+	const most = 8
+	var list []firewall.Step
+	filter := f.filter
+	for range most {
+		s := seeIn(filter, w)
+		if s.Answer != firewall.Drop || f.libvirts(s.By) {
+			break
+		}
+		list = append(list, s.last())
+		filter = f.without(list)
+	}
+	return list
+}
+
+// without is the ruleset without some base chains.
+func (f *packetFilter) without(steps []firewall.Step) *firewall.Filter {
+	var key strings.Builder
+	for _, s := range steps {
+		key.WriteString(strconv.Quote(s.By.Family) + strconv.Quote(s.By.Table) + strconv.Quote(s.Chain) + strconv.FormatBool(s.By.Legacy))
+	}
+	if made, ok := f.less[key.String()]; ok {
+		return made
+	}
+	rs := *f.rules
+	rs.Tables = slices.Clone(rs.Tables)
+	for _, s := range steps {
+		for i := range rs.Tables {
+			t := &rs.Tables[i]
+			if t.Family != s.By.Family || t.Name != s.By.Table || t.Legacy != s.By.Legacy {
+				continue
+			}
+			t.Chains = slices.Clone(t.Chains)
+			for j := range t.Chains {
+				if t.Chains[j].Name == s.Chain {
+					t.Chains[j].Base = nil
+				}
+			}
+		}
+	}
+	if f.less == nil {
+		f.less = map[string]*firewall.Filter{}
+	}
+	f.less[key.String()] = firewall.New(&rs, f.h.firewallHost())
+	return f.less[key.String()]
+}
+
+// accept are the steps that let a network's packets through one base chain.
+func (f *packetFilter) accept(n flowNet, s seen, by firewall.Step) []Step {
+	matches := f.needed(n, s, by.Hook)
+	if len(matches) == 0 || !plainName(by.By.Table) || !plainName(by.Chain) {
+		return nil
+	}
+	var steps []Step
+	add := func(on string, args ...string) { steps = append(steps, Step{Do: Filter, On: on, Args: args}) }
+	owner := f.owner(by)
+	if owner == firewall.OwnerFirewalld {
+		add("firewall-cmd", "--zone=libvirt", "--change-interface="+n.bridge.Name)
+		return steps
+	}
+	iptables := (by.By.Family == "ip" || by.By.Family == "ip6") && (by.By.Legacy || slices.Contains([]string{"filter", "mangle", "raw", "security"}, by.By.Table))
+	for _, m := range matches {
+		switch {
+		case owner == firewall.OwnerUFW:
+			add("ufw", m.ufw(n.bridge.Name)...)
+		case iptables:
+			chain := by.Chain
+			if by.Hook == "forward" && f.chain(by.By, "DOCKER-USER") != nil {
+				chain = "DOCKER-USER"
+			}
+			args := []string{"-I", chain}
+			if by.By.Table != "filter" {
+				args = append([]string{"-t", by.By.Table}, args...)
+			}
+			add(f.tool(by.By), append(args, m.iptables(n.bridge.Name)...)...)
+		default:
+			add("nft", append([]string{"insert", "rule", by.By.Family, by.By.Table, by.Chain}, m.nft(n.bridge.Name)...)...)
+		}
+	}
+	return steps
+}
+
+// match is what a rule accepts: packets that come in by the bridge, or leave
+// by it, of a protocol to a port.
+type match struct {
+	out     bool // by the bridge to guests
+	forward bool
+	proto   string // "" is any
+	port    int
+}
+
+// needed are the matches that a network needs in a hook.
+func (f *packetFilter) needed(n flowNet, s seen, hook string) []match {
+	var list []match
+	switch hook {
+	case "forward":
+		return []match{{forward: true}, {forward: true, out: true}}
+	case "input":
+		for _, w := range f.h.serviceFlows(n, s.v6) {
+			if way := w.ways[0]; way.Path == firewall.PathInput {
+				m := match{proto: way.Proto, port: way.DstPort}
+				if !slices.Contains(list, m) {
+					list = append(list, m)
+				}
+			}
+		}
+	case "output":
+		return []match{{out: true, proto: "udp", port: s.ways[0].DstPort}}
+	}
+	return list
+}
+
+func (m match) iptables(bridge string) []string {
+	args := []string{"-i", bridge}
+	if m.out {
+		args[0] = "-o"
+	}
+	if m.proto != "" {
+		args = append(args, "-p", m.proto)
+	}
+	if m.port > 0 {
+		args = append(args, "--dport", strconv.Itoa(m.port))
+	}
+	return append(args, "-j", "ACCEPT")
+}
+
+func (m match) nft(bridge string) []string {
+	args := []string{"iifname", bridge}
+	if m.out {
+		args[0] = "oifname"
+	}
+	switch {
+	case m.port > 0:
+		args = append(args, m.proto, "dport", strconv.Itoa(m.port))
+	case m.proto != "":
+		args = append(args, "meta", "l4proto", m.proto)
+	}
+	return append(args, "accept")
+}
+
+func (m match) ufw(bridge string) []string {
+	direction := "in"
+	if m.out {
+		direction = "out"
+	}
+	if m.forward {
+		return []string{"route", "allow", direction, "on", bridge}
+	}
+	args := []string{"allow", direction, "on", bridge}
+	if m.port > 0 {
+		args = append(args, "to", "any", "port", strconv.Itoa(m.port), "proto", m.proto)
+	}
+	return args
+}

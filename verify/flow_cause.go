@@ -1,0 +1,226 @@
+package verify
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/kvnet/kvnet/bridge/firewall"
+)
+
+// Causes for which the ruleset does something else with a network's packets
+// than the network's mode declares. Each is the id of the check that reports
+// it.
+const (
+	rulesMissing   = "fw-rules-missing"
+	chainsMissing  = "fw-chains-missing"
+	natMissing     = "nat-missing"
+	natWrongSubnet = "nat-wrong-subnet"
+	jumpOrder      = "fw-jump-order"
+	dropForward    = "fw-foreign-drop-forward"
+	dropInput      = "fw-foreign-drop-input"
+	ufwBlocks      = "ufw-blocks"
+	killSwitch     = "vpn-killswitch"
+	isolatedLeak   = "isolated-leak"
+	// These are found here and told by the checks about
+	// the structure of the ruleset.
+	legacyShadow = "fw-legacy-shadow"
+	bridgeDrop   = "fw-bridge-family-drop"
+	backendMixed = "fw-backend-mixed"
+)
+
+// breach is one cause, with the flows of a network that it touches. The first
+// is the evidence.
+type breach struct {
+	check string
+	net   flowNet
+	flows []seen
+	// chains are libvirt's chains that are not there or that nothing leads to
+	// (fw-chains-missing).
+	chains []string
+}
+
+func (b breach) first() seen { return b.flows[0] }
+
+// touches says whether the breach is one of a flow.
+func (b breach) touches(say string) bool {
+	return slices.ContainsFunc(b.flows, func(s seen) bool { return s.say == say })
+}
+
+// breaches are the causes found for a network, each once.
+func (f *packetFilter) breaches(n flowNet) []breach {
+	if f.found == nil {
+		f.found = map[string][]breach{}
+	}
+	if list, ok := f.found[n.net.Name]; ok {
+		return list
+	}
+	var list []breach
+	note := func(cause string, s seen) {
+		i := slices.IndexFunc(list, func(b breach) bool { return b.check == cause })
+		if i < 0 {
+			i = len(list)
+			list = append(list, breach{check: cause, net: n})
+		}
+		list[i].flows = append(list[i].flows, s)
+	}
+	for _, v6 := range []bool{false, true} {
+		f.judgeFamily(n, v6, note)
+	}
+	list = rootFirst(list)
+	for i := range list {
+		if list[i].check == chainsMissing {
+			list[i].chains = append(f.lostChains(n, false), f.lostChains(n, true)...)
+		}
+	}
+	f.found[n.net.Name] = list
+	return list
+}
+
+// rootFirst leaves out what follows from another cause of the same network.
+// Where libvirt's rules are gone in one family, what they lack in the other or
+// in the nat table is no second fault; and who switched a firewall on that drops
+// both ways is cured once.
+func rootFirst(list []breach) []breach {
+	follows := map[string][]string{
+		rulesMissing: {chainsMissing}, natMissing: {chainsMissing, rulesMissing},
+		natWrongSubnet: {chainsMissing, rulesMissing}, isolatedLeak: {chainsMissing, rulesMissing},
+	}
+	has := func(id string) bool { return slices.ContainsFunc(list, func(b breach) bool { return b.check == id }) }
+	var kept []breach
+	for _, b := range list {
+		if !slices.ContainsFunc(follows[b.check], has) {
+			kept = append(kept, b)
+		}
+	}
+	return kept
+}
+
+// judgeFamily compares the network's flows of one family with what is declared.
+func (f *packetFilter) judgeFamily(n flowNet, v6 bool, note func(string, seen)) {
+	for _, w := range f.h.flowsOf(n, v6) {
+		s := f.look(w)
+		cause := ""
+		switch {
+		case s.broken() && w.want == firewall.Accept:
+			cause = f.blameDrop(n, s)
+		case s.broken():
+			cause = f.blameAccept(n, s)
+		case s.unmasked():
+			cause = f.blameNAT(n, s)
+		}
+		if cause != "" {
+			note(cause, s)
+		}
+	}
+	if w := f.h.spoofed(n, v6); n.ruled(v6) && len(n.prefixes(v6)) > 0 && f.h.carries(n, v6) {
+		// Nothing speaks of such packets where a policy lets them pass, not even
+		// rules that an administrator has in place of libvirt's.
+		if s := f.see(w); s.broken() && s.By.Policy() && f.alone(w).Answer != firewall.Drop {
+			note(f.gone(n, v6), s)
+		}
+	}
+}
+
+// look asks what becomes of a flow; if that depends, what becomes of a part of
+// it that stands for the whole. A host that lets pings through and no TCP has a
+// fault, and one that drops mail has none: nothing is blamed for the drop of a
+// single port, but its source must be translated like that of the rest.
+func (f *packetFilter) look(w declared) seen {
+	s := f.see(w)
+	if s.Answer != firewall.Depends || w.want != firewall.Accept || w.say != flowOut && w.say != flowBack {
+		return s
+	}
+	w.ways = slices.Clone(w.ways)
+	for i := range w.ways {
+		w.ways[i].Proto = "tcp"
+	}
+	if part := f.see(w); part.Answer != firewall.Depends {
+		return part
+	}
+	if w.nat {
+		for i := range w.ways {
+			w.ways[i].DstPort = 443
+		}
+		if part := f.see(w); part.unmasked() {
+			return part
+		}
+	}
+	return s
+}
+
+// alone is what libvirt's rules do to a flow if nobody else has a say.
+func (f *packetFilter) alone(w declared) seen { return seeIn(f.ownRules(), w) }
+
+// gone is the cause where libvirt's rules do not decide: its chains are lost,
+// or the rules in them.
+func (f *packetFilter) gone(n flowNet, v6 bool) string {
+	if len(f.lostChains(n, v6)) > 0 {
+		return chainsMissing
+	}
+	return rulesMissing
+}
+
+// filterChains are those of libvirt's iptables backend in table filter, each
+// with the chain that leads to it (src/network/bridge_driver_linux.c).
+var filterChains = []struct{ base, chain string }{
+	{"INPUT", "LIBVIRT_INP"}, {"OUTPUT", "LIBVIRT_OUT"}, {"FORWARD", "LIBVIRT_FWX"}, {"FORWARD", "LIBVIRT_FWI"}, {"FORWARD", "LIBVIRT_FWO"},
+}
+
+// lostChains are libvirt's chains of one family that are gone while others of
+// its are there, or that hold rules for the network and that nothing leads to.
+func (f *packetFilter) lostChains(n flowNet, v6 bool) []string {
+	var lost []string
+	for i := range f.rules.Tables {
+		t := &f.rules.Tables[i]
+		if t.Family != familyName(v6) || t.Name == "nat" || t.Name == "mangle" {
+			continue
+		}
+		there := 0
+		for j := range t.Chains {
+			c := &t.Chains[j]
+			if c.Base != nil || !networkChain(t, c) {
+				continue
+			}
+			there++
+			if rulesFor(c, n) && !reachable(t, c.Name) {
+				lost = append(lost, c.Name)
+			}
+		}
+		if t.Name != "filter" || there == len(filterChains) || there == 0 && !f.traces() {
+			continue
+		}
+		for _, c := range filterChains {
+			if f.chain(firewall.Reference{Family: t.Family, Table: t.Name, Legacy: t.Legacy}, c.chain) == nil {
+				lost = append(lost, c.chain)
+			}
+		}
+	}
+	return lost
+}
+
+// rulesFor says whether a chain has rules that name the network's bridge.
+func rulesFor(c *firewall.Chain, n flowNet) bool {
+	return slices.ContainsFunc(c.Rules, func(r firewall.Rule) bool { return ruleNames(&r, n.bridge, "iif", "oif") })
+}
+
+// traces says whether libvirt's iptables backend is at work here: chains of its
+// are left, or the daemon has no other backend.
+func (f *packetFilter) traces() bool {
+	for i := range f.rules.Tables {
+		t := &f.rules.Tables[i]
+		for j := range t.Chains {
+			if strings.HasPrefix(t.Chains[j].Name, "LIBVIRT_") && !nftTable(t.Name) {
+				return true
+			}
+		}
+	}
+	version := f.h.snap.Libvirt.Version
+	return version >= privateChains && version < nftablesBackend
+}
+
+// privateChains and nftablesBackend are the first libvirt with chains of its
+// own, 5.1.0, and the first that can do without iptables, 10.4.0.
+const (
+	privateChains   = 5_001_000
+	nftablesBackend = 10_004_000
+)
