@@ -71,7 +71,7 @@ type Base struct {
 type Rule struct {
 	Handle  uint64  `json:"handle,omitempty"` // 0 in legacy tables
 	Exprs   []*Expr `json:"exprs"`            // rules share equal ones: not to be changed
-	Text    string  `json:"text"`             // as nft, or for the tables of iptables as iptables -S, would print it
+	Text    string  `json:"text,omitempty"`   // as nft, or for the tables of iptables as iptables -S, would print it; see [Ruleset.Describe]
 	Comment string  `json:"comment,omitempty"`
 	Owner   string  `json:"owner"`
 	Compat  bool    `json:"compat,omitempty"` // written by an iptables tool

@@ -53,6 +53,9 @@ func runSnapshot(ctx context.Context, e *env, path string, timeout time.Duration
 	if err := g.err(); err != nil {
 		e.note("the snapshot has a gap: %v", err)
 	}
+	if g.Firewall != nil {
+		g.Firewall.Describe() // people read it, too
+	}
 	var doc bytes.Buffer
 	if err := encodeJSON(&doc, g.Snapshot); err != nil {
 		return &failure{op: "write", object: "snapshot", err: err}
