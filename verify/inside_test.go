@@ -107,9 +107,10 @@ func insideFaults() map[string]func(*Snapshot) {
 		"bridge-port-limit":      func(s *Snapshot) { crowd(s, "br0", manyPorts) },
 		"bridge-port-limit+full": func(s *Snapshot) { crowd(s, "br0", maxPorts) },
 		"tap-tx-drops": func(s *Snapshot) {
-			s.Kernel.Counters = []bridge.Counter{{Link: "vnet0", TXPackets: 5000, TXDropped: 4000}}
-			s.Kernel.Watch = &bridge.Watch{Looks: 2, Duration: 300, Moves: []bridge.Move{}, Counters: []bridge.Counter{{Link: "vnet0", TXPackets: 10, TXDropped: 90}}}
+			drops(s)
+			learned(s, "vnet0", "52:54:00:e4:75:83")
 		},
+		"tap-tx-drops+unused": drops,
 		"rogue-dhcp": func(s *Snapshot) {
 			s.Kernel.Sockets = append(s.Kernel.Sockets, bridge.Socket{
 				Protocol: "udp", Address: netip.IPv4Unspecified(), Port: 67, Device: "virbr0", PID: 66, Command: "udhcpd", Args: []string{"udhcpd", "-f"},
@@ -228,7 +229,7 @@ func insideHealthy() map[string]func() Snapshot {
 		"ok-dropped-at-boot": with(func(s *Snapshot) {
 			s.Kernel.Counters = []bridge.Counter{{Link: "vnet0", TXPackets: 5000, TXDropped: 4000}, {Link: "vnet2", TXPackets: 900000, TXDropped: 60}}
 			s.Kernel.Watch = &bridge.Watch{Looks: 2, Duration: 300, Moves: []bridge.Move{}, Counters: []bridge.Counter{
-				{Link: "vnet0", TXPackets: 10}, {Link: "vnet2", TXPackets: 10000, TXDropped: 3},
+				{Link: "vnet0", TXDropped: fewDrops - 1}, {Link: "vnet2", TXPackets: 10000, TXDropped: 50},
 			}}
 		}),
 		"ok-own-dhcp-server": with(func(s *Snapshot) {
@@ -300,6 +301,12 @@ func snooping(s *Snapshot, name, port string) {
 
 func unresolved(s *Snapshot, link, addr string) {
 	s.Kernel.Neighbours = append(s.Kernel.Neighbours, bridge.Neighbour{Link: link, IP: netip.MustParseAddr(addr), State: "failed"})
+}
+
+// drops has a tap that drops packets while it is watched.
+func drops(s *Snapshot) {
+	s.Kernel.Counters = []bridge.Counter{{Link: "vnet0", TXPackets: 5000, TXDropped: 4000}}
+	s.Kernel.Watch = &bridge.Watch{Looks: 2, Duration: 300, Moves: []bridge.Move{}, Counters: []bridge.Counter{{Link: "vnet0", TXPackets: 10, TXDropped: 90}}}
 }
 
 // lab adds a guest with two links of a laboratory.

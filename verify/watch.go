@@ -6,17 +6,15 @@ import (
 	"github.com/kvnet/kvnet/bridge"
 )
 
-const (
-	// oldDrops is up to how many packets that a tap dropped in its life nobody
-	// looks again: a guest that boots drops some.
-	oldDrops = 50
-)
+// oldDrops is up to how many packets that a tap dropped in its life nobody
+// looks again: a guest that boots drops some.
+const oldDrops = 50
 
 // The ways to look again. A loop turns thousands of frames a second, and is
 // seen at once; what guests send takes longer.
 var (
 	quickLooks  = bridge.Interval{Looks: 10, Every: 2 * time.Millisecond}
-	trafficLook = bridge.Interval{Looks: 2, Every: 300 * time.Millisecond}
+	trafficLook = bridge.Interval{Looks: 2, Every: 150 * time.Millisecond}
 	slowLooks   = bridge.Interval{Looks: 8, Every: 200 * time.Millisecond}
 )
 
@@ -30,23 +28,24 @@ func SecondLook(s Snapshot) (i bridge.Interval, ok bool) {
 		return i, false
 	}
 	h := newHost(&s)
-	longer := func(other bridge.Interval) {
-		if !ok || time.Duration(other.Looks)*other.Every > time.Duration(i.Looks)*i.Every {
-			i, ok = other, true
-		}
+	// As many looks as any of them needs, over the longest of their times.
+	want := func(other bridge.Interval) {
+		looks := max(i.Looks, other.Looks)
+		span := max(i.Every*time.Duration(i.Looks), other.Every*time.Duration(other.Looks))
+		i, ok = bridge.Interval{Looks: looks, Every: span / time.Duration(looks)}, true
 	}
 	h.eachBridge(func(b judgedBridge) {
 		for _, links := range h.doubles(b) {
 			if h.learnedAtSome(links) {
-				longer(quickLooks)
+				want(quickLooks)
 			}
 		}
 		for _, n := range h.homeTaps(b) {
 			if h.inside().counted[n.port.Name].TXDropped > oldDrops {
-				longer(trafficLook)
+				want(trafficLook)
 			}
 		}
-		h.away(b, func(*nic, *bridge.FDBEntry) { longer(slowLooks) })
+		h.away(b, func(*nic, *bridge.FDBEntry) { want(slowLooks) })
 	})
 	return i, ok
 }
