@@ -1,5 +1,5 @@
 # cut.sh WHOM PREPARE CHANGE: makes a change again and again, each time cut off
-# one system call later than the last: WHOM is kvnet, which is killed, or
+# some system calls later than the last: WHOM is kvnet, which is killed, or
 # libvirtd, which is killed and started again under a kvnet that waits. After
 # each time nothing may be lost: what is half done is named, and taken back to
 # the byte. Prints how often the change was cut off, and how often it was half
@@ -55,7 +55,7 @@ cut_off() {
 
 last() { kvnet history -q | tail -n 1 | awk '{ print $1 }'; }
 
-n=0 step=6 cut=0 half=0 said=
+n=0 step=12 cut=0 half=0 said=
 eval "$prepare" >/dev/null || exit 1
 state >/run/before
 while :; do
@@ -67,7 +67,7 @@ while :; do
   number=$(last)
   [ $code = 0 ] || cut=$((cut + 1))
   if [ "$number" != "$former" ]; then
-    step=1 # now each call counts
+    step=3 # now calls count; each thread counts its own
     outcome=$(kvnet history -q | tail -n 1 | awk '{ print $4 }')
     case $outcome in
     begun | left)
