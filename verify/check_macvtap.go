@@ -241,7 +241,7 @@ func macvtapIsolation(p *pass) {
 			Fix: Fix{
 				Class: Manual, Say: "if host and guest are to talk, give guest " + show(cut[0].guest.Name) + " a second interface on an isolated network",
 				Steps: []Step{
-					{Do: NetDefine, On: "host-and-guests", Args: []string{"--mode", "isolated", "--start", "--autostart"}},
+					{Do: NetDefine, On: "host-and-guests", Args: []string{"--mode", "isolated", "--subnet", "auto", "--start", "--autostart"}},
 					{Do: Attach, On: cut[0].guest.Name, With: "host-and-guests", Args: []string{"--type", "network"}},
 				},
 			},

@@ -108,7 +108,7 @@ func qosDrift(p *pass) {
 		}
 		b := definition(n).Bandwidth
 		if f, ok := p.drift(name, "bridge "+show(name)+" of network "+show(n.Name), b.Inbound, b.Outbound); ok {
-			if f.Fix.Steps == nil {
+			if f.Fix.Steps == nil || p.ownsRoot(f.Fix.Steps) {
 				f.Fix = Fix{
 					Class: Guarded, Steps: p.restart(n),
 					Say: "restart network " + show(n.Name) + ", which sets its limits anew, and put the guests back; they are cut off meanwhile",
@@ -117,6 +117,16 @@ func qosDrift(p *pass) {
 			p.found(s, f)
 		}
 	}
+}
+
+// filteringTC is the first libvirt whose nftables backend hangs a filter for
+// DHCP's checksums on the root qdisc of its bridges.
+const filteringTC = 10_004_000
+
+// ownsRoot says whether the steps would delete a root qdisc that libvirt itself
+// needs.
+func (p *pass) ownsRoot(steps []Step) bool {
+	return p.snap.Libvirt.Version >= filteringTC && steps[0].With == "root"
 }
 
 // drift holds what a link should send and receive at most against what the

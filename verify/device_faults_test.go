@@ -114,6 +114,13 @@ func qosFaults() map[string]func(*Snapshot) {
 		"qos-drift+by-hand": func(s *Snapshot) {
 			s.Kernel.Qdiscs = []bridge.Qdisc{{Link: "vnet0", Kind: "tbf", Handle: "8001:", Parent: "root", Rate: 125_000}}
 		},
+		"qos-drift+bridge-by-hand": func(s *Snapshot) {
+			s.Kernel.Qdiscs = []bridge.Qdisc{{Link: "virbr0", Kind: "tbf", Handle: "8001:", Parent: "root", Rate: 125_000}}
+		},
+		"qos-drift+bridge-of-nftables": func(s *Snapshot) {
+			s.Libvirt.Version = 11_003_000
+			s.Kernel.Qdiscs = []bridge.Qdisc{{Link: "virbr0", Kind: "tbf", Handle: "8001:", Parent: "root", Rate: 125_000}}
+		},
 		"qos-drift+netem-on-a-limit": set(func(s *Snapshot) {
 			s.Kernel.Qdiscs[4] = bridge.Qdisc{Link: "vnet0", Kind: "netem", Handle: "8001:", Parent: "root"}
 		}),
