@@ -18,6 +18,9 @@ func (p *pass) onAny(sufferers []key) bool {
 	}
 	if asked && len(sufferers) > 0 && !p.muted {
 		p.report.Checks++
+		for _, k := range sufferers {
+			p.keep(k, k.scope())
+		}
 	}
 	return asked && len(sufferers) > 0
 }
@@ -29,6 +32,7 @@ func (p *pass) foundFor(sufferers []key, f Finding) {
 	}
 	for _, k := range sufferers {
 		p.fired[p.check.ID][k] = true
+		p.wrong(k, k.scope())
 	}
 	if p.muted {
 		return

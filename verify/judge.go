@@ -20,6 +20,8 @@ type Options struct {
 	// network its bridge, taps and guests, a bridge its networks, ports and
 	// guests. None means all.
 	Subjects []string
+	// Verdicts asks for each verdict in the report, the good ones, too.
+	Verdicts bool
 }
 
 // JudgeOnly is Judge for some of the checks or some of the host. What is
@@ -32,6 +34,7 @@ func JudgeOnly(s Snapshot, o Options) Report {
 		Version: Version, Taken: s.Taken, URI: s.URI,
 		Findings: []Finding{}, Gaps: h.gaps.list,
 	}
+	p.verdicts = o.Verdicts
 	p.count()
 	checks := Checks()
 	selected := chosen(checks, o.Checks)
@@ -120,6 +123,10 @@ type pass struct {
 	report Report
 	fired  map[string]map[key]bool // by check id
 	wanted map[key]bool            // nil: everything
+	// verdicts: each is kept; told are those of the running check, by subject
+	// as the report names it: things of the host are told apart.
+	verdicts bool
+	told     map[key]int
 	// unread are the parts that turned out to be missing while the check ran.
 	unread []lack
 }
@@ -127,6 +134,7 @@ type pass struct {
 // runCheck makes one check, or says why it cannot be made.
 func (p *pass) runCheck() {
 	p.unread = p.unread[:0]
+	p.told = map[key]int{}
 	lacks, canRun := p.gaps.unmet(p.check)
 	if canRun {
 		p.check.run(p)
@@ -145,6 +153,7 @@ func (p *pass) on(s scope) bool {
 	}
 	if !p.muted {
 		p.report.Checks++
+		p.keep(key{s.kind, s.name()}, s)
 	}
 	return true
 }
@@ -174,6 +183,7 @@ func (p *pass) found(s scope, f Finding) { p.foundAll(s, []scope{s}, f) }
 // names, and each of the others is a cause for the checks that stand behind.
 func (p *pass) foundAll(s scope, causes []scope, f Finding) {
 	for _, c := range causes {
+		p.wrong(key{c.kind, c.name()}, c)
 		if subject := c.subject(); subject == hostKey || subject.name != "" {
 			if p.fired[p.check.ID] == nil {
 				p.fired[p.check.ID] = map[key]bool{}

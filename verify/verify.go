@@ -118,6 +118,9 @@ type Report struct {
 	Bridges    int       `json:"bridges"`
 	Findings   []Finding `json:"findings"`
 	Gaps       []Gap     `json:"gaps"`
+	// Verdicts are there where [Options] asks for them, in the order of
+	// [Checks].
+	Verdicts []Verdict `json:"-"`
 }
 
 // Worst is the worst severity among the findings, "" when there are none.

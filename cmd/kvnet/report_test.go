@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/xml"
 	"strings"
 	"testing"
 
@@ -74,28 +73,6 @@ func TestSummaryOfHealth(t *testing.T) {
 	healthy.Gaps = broken.Gaps
 	if have := summary(healthy, false); have != "1 check on 2 networks, 1 guest, 0 interfaces, nothing wrong found" {
 		t.Errorf("with a gap: %s", have)
-	}
-}
-
-func TestJUnit(t *testing.T) {
-	suite := junit(broken, nil)
-	if suite.Tests != len(verify.Checks()) || suite.Failures != 2 || suite.Skipped != 2 || len(suite.Cases) != suite.Tests {
-		t.Errorf("%d tests, %d failures, %d skipped, %d cases", suite.Tests, suite.Failures, suite.Skipped, len(suite.Cases))
-	}
-	if only := junit(verify.Report{}, []string{"bridge-missing"}); len(only.Cases) != 1 || only.Cases[0].Name != "bridge-missing" {
-		t.Errorf("of one check: %+v", only.Cases)
-	}
-	var out bytes.Buffer
-	e := &env{out: &out}
-	if err := e.writeJUnit(broken, nil); err != nil {
-		t.Fatal(err)
-	}
-	var back junitSuite
-	if err := xml.Unmarshal(out.Bytes(), &back); err != nil {
-		t.Fatalf("%v in\n%s", err, out.String())
-	}
-	if back.Failures != 2 || !strings.Contains(out.String(), "ip link set dev vnet0 master virbr0") {
-		t.Errorf("read back %d failures from\n%s", back.Failures, out.String())
 	}
 }
 

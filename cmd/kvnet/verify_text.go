@@ -14,7 +14,7 @@ func printReport(e *env, r verify.Report, o verifyOptions) error {
 	shown := r
 	shown.Findings = slices.DeleteFunc(slices.Clone(r.Findings), func(f verify.Finding) bool { return !f.Severity.AtLeast(o.minSeverity) })
 	if e.format == "junit" {
-		return e.writeJUnit(shown, o.checks)
+		return e.writeJUnit(shown)
 	}
 	return e.print(shown, func(w io.Writer) {
 		p := painter(e.colour)
