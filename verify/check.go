@@ -66,6 +66,7 @@ func Checks() []Check {
 		routingChecks(),
 		routeChecks(),
 		firewallChecks(),
+		structureChecks(),
 		dhcpChecks(),
 		dnsmasqFileChecks(),
 		dnsChecks(),

@@ -136,4 +136,4 @@ func firewallChecks() []Check {
 
 // filterCauses are the checks behind which every verdict on the packet filter
 // stands: without the bridge there is nothing to match.
-var filterCauses = []string{"bridge-missing"}
+var filterCauses = []string{"bridge-missing", staleIndex}

@@ -17,6 +17,7 @@ func goldenHosts() map[string]Snapshot {
 		uplinkKindFaults(), mtuFaults(), qosFaults(), macvtapFaults(), machineFaults(),
 		networkFaults(), insideFaults(), bridgeFaults(), tapFaults(), guestFaults(), uplinkFaults(), hostFaults(), movedFaults(), serviceFaults(),
 		routeFaults(),
+		structureFaults(),
 	} {
 		for name, inject := range family {
 			s := healthyHost()
@@ -25,6 +26,7 @@ func goldenHosts() map[string]Snapshot {
 		}
 	}
 	for _, family := range []map[string]func() Snapshot{
+		structureHealthy(),
 		deviceHealthy(),
 		healthyHosts(), serviceHealthy(), insideHealthy(), movedHealthy(),
 		healthyRoutes(), firewallHosts(),
@@ -367,6 +369,7 @@ func hostFaults() map[string]func(*Snapshot) {
 		"ip-forward-per-if-off": func(s *Snapshot) { forwardingOff(s, "virbr0") },
 		"ip-forward-per-if-off+forward-dev": func(s *Snapshot) {
 			addLink(s, bridge.Link{Name: "eth0.100", Kind: "vlan", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
+			addAddress(s, "eth0.100", "198.51.100.2/24")
 			s.network("default").Live.ForwardDevs = []string{"eth0.100"}
 			s.network("default").Config.ForwardDevs = []string{"eth0.100"}
 			forwardingOff(s, "eth0.100")

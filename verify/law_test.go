@@ -14,6 +14,8 @@ import (
 
 func TestChecksAreComplete(t *testing.T) {
 	want := strings.Fields(`
+		fw-legacy-shadow fw-backend-mixed fw-nft-stale-ifindex br-nf-call fw-bridge-family-drop nat-forward-dev
+		port-forward-rejected dhcp-checksum-missing fw-scale
 		route-shadow policy-route-steals
 		change-half-done
 		net-daemon-down fw-backend-unavailable dnsmasq-binary-missing tun-unavailable session-bridge-acl

@@ -1,0 +1,168 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kvnet/kvnet/bridge/firewall"
+)
+
+// bridgeFamily looks for rules of the families bridge and netdev that drop all
+// ARP or all IP packets of a guest.
+func bridgeFamily(p *pass) {
+	f := p.packets()
+	below := f.below()
+	told := map[string]bool{}
+	for _, name := range slices.Concat(p.hostBridges, p.ownBridges) {
+		s := p.bridgeScope(name)
+		if p.bridges[name] == nil || !p.on(s) || below == nil {
+			continue
+		}
+		told[name] = f.tellBelow(p, s, below)
+	}
+	for _, n := range p.flowNets() {
+		if !p.on(n.scope()) || told[n.bridge.Name] {
+			continue
+		}
+		for _, b := range f.breaches(n) {
+			if by := b.first().By; b.check == bridgeDrop && !filterOfGuest(by, n.bridge.Name) {
+				p.found(n.scope(), tellBelowNet(f, b))
+			}
+		}
+	}
+}
+
+// below is the ruleset with the families bridge and netdev alone; nil where
+// there are no base chains of theirs.
+func (f *packetFilter) below() *firewall.Filter {
+	rs := &firewall.Ruleset{Version: f.rules.Version, BigEndian: f.rules.BigEndian}
+	base := false
+	for i := range f.rules.Tables {
+		t := f.rules.Tables[i]
+		if t.Family != "bridge" && t.Family != "netdev" && t.Family != "inet" {
+			continue
+		}
+		if t.Family == "inet" { // its ingress is that of a device
+			t.Chains = slices.DeleteFunc(slices.Clone(t.Chains), func(c firewall.Chain) bool { return c.Base != nil && c.Base.Hook != "ingress" })
+		}
+		base = base || slices.ContainsFunc(t.Chains, func(c firewall.Chain) bool { return c.Base != nil })
+		rs.Tables = append(rs.Tables, t)
+	}
+	if !base {
+		return nil
+	}
+	return firewall.New(rs, f.h.firewallHost())
+}
+
+// lowFlow is a packet that a guest cannot live without.
+type lowFlow struct {
+	say  string
+	flow firewall.Flow
+}
+
+// lowFlows are a guest's ARP and IPv4, to its host or uplink and back.
+func (h *host) lowFlows(n *nic, name string) []lowFlow {
+	dev, tap := h.device(name), h.device(n.tap.Name)
+	own := h.owners[name]
+	var list []lowFlow
+	add := func(way string, f firewall.Flow) {
+		for _, family := range []string{"arp", "ip"} {
+			f.Family = family
+			say := map[string]string{"arp": "ARP", "ip": "IPv4"}[family] + " " + way
+			list = append(list, lowFlow{say, f})
+		}
+	}
+	mac := n.iface.MAC
+	switch uplinks := h.uplinks(name); {
+	case own != nil && hasIPv4(own.Def()):
+		add("to the host", firewall.Flow{Path: firewall.PathInput, IIF: dev, PhysIn: tap, SrcMAC: mac})
+		add("from the host", firewall.Flow{Path: firewall.PathOutput, OIF: dev, PhysOut: tap, DstMAC: mac})
+	case own == nil && len(uplinks) > 0:
+		up := h.device(uplinks[0].Name)
+		add("to the outside", firewall.Flow{Path: firewall.PathBridge, IIF: dev, OIF: dev, PhysIn: tap, PhysOut: up, SrcMAC: mac})
+		add("from the outside", firewall.Flow{Path: firewall.PathBridge, IIF: dev, OIF: dev, PhysIn: up, PhysOut: tap, DstMAC: mac})
+	}
+	return list
+}
+
+// filterOfGuest says whether a rule stands in a chain that somebody made for
+// one guest: libvirt's filters, and chains with the name of the tap.
+func filterOfGuest(r firewall.Reference, tap string) bool {
+	if r.Owner == firewall.OwnerLibvirt || strings.Contains(r.Chain, tap) {
+		return true
+	}
+	for _, prefix := range []string{"libvirt-", "FI-", "FO-", "HI-", "I-vnet", "O-vnet", "J-vnet", "P-vnet"} {
+		if strings.HasPrefix(r.Chain, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// tellBelow reports the rules that drop frames of a bridge's guests, each once.
+func (f *packetFilter) tellBelow(p *pass, s scope, below *firewall.Filter) bool {
+	type dropped struct {
+		by     firewall.Step
+		say    []string
+		guests []string
+	}
+	var list []*dropped
+	for _, n := range f.h.activeNICs(s.bridge) {
+		if n.tap == nil || n.port == nil || n.port.Bridge != s.bridge {
+			continue
+		}
+		for _, w := range f.h.lowFlows(n, s.bridge) {
+			v := below.Decide(w.flow)
+			if v.Answer != firewall.Drop || filterOfGuest(v.By, n.tap.Name) {
+				continue
+			}
+			by := seen{Verdict: v}.last()
+			i := slices.IndexFunc(list, func(d *dropped) bool { return d.by.By == by.By })
+			if i < 0 {
+				i, list = len(list), append(list, &dropped{by: by})
+			}
+			if d := list[i]; !slices.Contains(d.say, w.say) {
+				d.say = append(d.say, w.say)
+			}
+			if d := list[i]; !slices.Contains(d.guests, n.guest.Name) {
+				d.guests = append(d.guests, n.guest.Name)
+			}
+		}
+	}
+	for _, d := range list {
+		p.found(s, Finding{
+			Message: fmt.Sprintf("%s %s %s drops frames of %s on bridge %s: %s",
+				show(d.by.By.Family), show(d.by.By.Table), show(d.by.Chain), someNames(d.guests), show(s.bridge), someTexts(d.say)),
+			Evidence: evidence(d.by.By),
+			Want:     d.say[0] + " accepted", Have: "dropped",
+			Fix: f.openBelow(d.by),
+		})
+	}
+	return len(list) > 0
+}
+
+// openBelow takes the rule out, or turns the policy.
+func (f *packetFilter) openBelow(by firewall.Step) Fix {
+	fix := Fix{Class: Manual, Say: "delete the rule, or have its owner accept the guests"}
+	r := by.By
+	switch {
+	case !plainName(r.Table) || !plainName(r.Chain):
+	case r.Policy():
+		fix.Say = "have the chain accept what no rule decides"
+		fix.Steps = []Step{{Do: Filter, On: "nft", Args: []string{"add", "chain", r.Family, r.Table, r.Chain, "{ policy accept ; }"}}}
+	case r.Handle > 0:
+		fix.Steps = []Step{{Do: Filter, On: "nft", Args: []string{"delete", "rule", r.Family, r.Table, r.Chain, "handle", fmt.Sprint(r.Handle)}}}
+	}
+	return fix
+}
+
+// tellBelowNet is the finding for a network whose packets a rule below IP drops.
+func tellBelowNet(f *packetFilter, b breach) Finding {
+	by := b.first().last()
+	text, _ := effects(b)
+	return told(b, Finding{
+		Message: fmt.Sprintf("%s %s %s drops the packets of network %s: %s", show(by.By.Family), show(by.By.Table), show(by.Chain), show(b.net.net.Name), text),
+		Fix:     f.openBelow(by),
+	})
+}

@@ -1,0 +1,332 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/bridge/firewall"
+	"github.com/kvnet/kvnet/xml"
+)
+
+// chainOf is a chain of the host's ruleset.
+func chainOf(s *Snapshot, family, table, name string) *firewall.Chain {
+	for i := range s.Firewall.Tables {
+		t := &s.Firewall.Tables[i]
+		if t.Family != family || t.Name != table {
+			continue
+		}
+		for j := range t.Chains {
+			if t.Chains[j].Name == name {
+				return &t.Chains[j]
+			}
+		}
+	}
+	panic("no chain " + name) // a mistake in a test
+}
+
+// legacyTable adds tables of iptables-legacy.
+func legacyTable(s *Snapshot, save string) {
+	tables, err := firewall.ParseSave("ip", []byte(save))
+	if err != nil {
+		panic(err) // a mistake in a test
+	}
+	s.Firewall.Tables = append(s.Firewall.Tables, tables...)
+}
+
+// newTable adds a table with one base chain of a filter.
+func newTable(s *Snapshot, family, name, hook, policy string, rules ...*ruleWriter) {
+	c := firewall.Chain{Name: hook, Owner: firewall.OwnerOther, Rules: []firewall.Rule{}, Base: &firewall.Base{Type: "filter", Hook: hook, Policy: policy}}
+	for _, r := range rules {
+		r.into(&c)
+	}
+	s.Firewall.Tables = append(s.Firewall.Tables, firewall.Table{Family: family, Name: name, Owner: firewall.OwnerOther, Chains: []firewall.Chain{c}})
+	numbered(s.Firewall)
+}
+
+// onDevice makes the table's chain one of devices (family netdev).
+func onDevice(s *Snapshot, devices ...string) {
+	s.Firewall.Tables[len(s.Firewall.Tables)-1].Chains[0].Base.Devices = devices
+}
+
+// nftables puts libvirt's rules where its nftables backend has them.
+func nftables(s *Snapshot) {
+	s.Libvirt.Version = 11_003_000
+	s.Firewall = nftRules(s)
+}
+
+// made again: the bridge of the network default has another number.
+func remade(s *Snapshot) {
+	nftables(s)
+	s.link("virbr0").Index = 77
+}
+
+// goneNetwork leaves rules for the bridge of a network that is no more.
+func goneNetwork(rules func(*Snapshot) *firewall.Ruleset) func(*Snapshot) {
+	return func(s *Snapshot) {
+		before := s.Libvirt.Networks
+		n := natNetwork("gone", "virbr9", "10.9.0.1/24")
+		s.Libvirt.Networks = append(before[:len(before):len(before)], n)
+		addLink(s, bridge.Link{Name: "virbr9", Kind: "bridge"})
+		s.Firewall = rules(s)
+		s.dropLink("virbr9")
+		s.Libvirt.Networks = before
+	}
+}
+
+func iptablesOnly(s *Snapshot) *firewall.Ruleset { return iptablesRules(s, "") }
+
+// calls switches br_netfilter on, as loading its module does.
+func calls(s *Snapshot, v string) {
+	for _, v6 := range []bool{false, true} {
+		s.Kernel.Sysctls[callSwitch(v6)] = v
+	}
+}
+
+// dockerDrops is the policy that Docker gives the chain FORWARD, with what else
+// it has there.
+func dockerDrops(s *Snapshot, more string) {
+	s.Firewall = iptablesRules(s, ":DOCKER-USER -\n:DOCKER-FORWARD -\n-A FORWARD -j DOCKER-USER\n-A FORWARD -j DOCKER-FORWARD\n"+
+		"-A DOCKER-FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A DOCKER-FORWARD -i docker0 -j ACCEPT\n"+more)
+	chainOf(s, "ip", "filter", "FORWARD").Base.Policy = "drop"
+}
+
+// published is a DNAT rule of somebody for a guest.
+func published(s *Snapshot, rule string) {
+	nat := chainOf(s, "ip", "nat", "PREROUTING")
+	tables := nftTables("ip", "*nat\n:PREROUTING ACCEPT\n-A PREROUTING "+rule+"\nCOMMIT\n")
+	nat.Rules = append(nat.Rules, tables[0].Chains[0].Rules...)
+	numbered(s.Firewall)
+}
+
+func forwardBy(s *Snapshot, dev string) {
+	s.network("default").Live.ForwardDevs, s.network("default").Config.ForwardDevs = []string{dev}, []string{dev}
+}
+
+// uplinkNIC is a second NIC that is no bridge's.
+func uplinkNIC(s *Snapshot, name string) {
+	addLink(s, bridge.Link{Name: name, MAC: "52:54:00:10:00:09", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
+}
+
+// crowded is a bridge with many ports, and a rule of the bridge family for each
+// of many taps.
+func crowded(s *Snapshot, ports, rules int) {
+	s.Firewall = iptablesRules(s, "")
+	for i := range ports {
+		name := fmt.Sprintf("p%d", i)
+		addLink(s, bridge.Link{Name: name, Kind: "veth", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
+		addPort(s, name, "br0")
+	}
+	var list []*ruleWriter
+	for i := range rules {
+		list = append(list, newRule(false).device("oifname", fmt.Sprintf("vnet%d", 1000+i)).jump("return", ""))
+	}
+	newTable(s, "bridge", "nat", "postrouting", "accept", list...)
+}
+
+func structureFaults() map[string]func(*Snapshot) {
+	dropLegacy := "*filter\n:INPUT ACCEPT\n:FORWARD DROP\n:OUTPUT ACCEPT\nCOMMIT\n"
+	return map[string]func(*Snapshot){
+		"fw-legacy-shadow": func(s *Snapshot) { s.Firewall = iptablesOnly(s); legacyTable(s, dropLegacy) },
+		"fw-legacy-shadow+input": func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			legacyTable(s, "*filter\n:INPUT DROP\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n")
+		},
+		"fw-legacy-shadow+nftables": func(s *Snapshot) { nftables(s); legacyTable(s, dropLegacy) },
+
+		"fw-backend-mixed":     goneNetwork(iptablesOnly),
+		"fw-backend-mixed+nft": func(s *Snapshot) { s.Libvirt.Version = 11_003_000; goneNetwork(nftRules)(s) },
+		"fw-backend-mixed+both": func(s *Snapshot) {
+			s.Libvirt.Version = 11_003_000
+			s.Firewall = iptablesOnly(s)
+			s.Firewall.Tables = append(s.Firewall.Tables, nftRules(s).Tables...)
+			numbered(s.Firewall)
+			s.Services = healthyServices(s)
+			s.Services.Networks[0].Backend = "nftables"
+		},
+
+		"fw-nft-stale-ifindex": remade,
+		"fw-nft-stale-ifindex+another-link": func(s *Snapshot) {
+			remade(s)
+			uplinkNIC(s, "eth9")
+			s.link("eth9").Index = len(s.Kernel.Links) - 1
+			for i := range s.Kernel.Links {
+				if s.Kernel.Links[i].Name == "virbr0" {
+					s.link("eth9").Index = i + 1
+				}
+			}
+		},
+
+		"br-nf-call": func(s *Snapshot) { calls(s, "1"); dockerDrops(s, "") },
+		"br-nf-call+of-the-bridge": func(s *Snapshot) {
+			calls(s, "0")
+			s.bridge("br0").NFCallIPTables = true
+			s.Firewall = iptablesOnly(s)
+			newTable(s, "inet", "mine", "forward", "drop", newRule(false).device("iifname", "virbr0").jump("accept", ""), newRule(false).device("oifname", "virbr0").jump("accept", ""))
+		},
+		"br-nf-call+ipv6": func(s *Snapshot) {
+			calls(s, "1")
+			s.Firewall = iptablesOnly(s)
+			chainOf(s, "ip6", "filter", "FORWARD").Base.Policy = "drop"
+		},
+
+		"fw-bridge-family-drop": func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			newTable(s, "bridge", "mine", "forward", "accept", newRule(false).device("iifname", "vnet1").jump("drop", ""))
+		},
+		"fw-bridge-family-drop+policy": func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			newTable(s, "bridge", "mine", "forward", "drop")
+		},
+		"fw-bridge-family-drop+to-the-host": func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			newTable(s, "bridge", "mine", "input", "accept", newRule(false).device("iifname", "vnet0").jump("drop", ""))
+		},
+		"fw-bridge-family-drop+netdev": func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			newTable(s, "netdev", "mine", "ingress", "accept", newRule(false).jump("drop", ""))
+			onDevice(s, "vnet1")
+		},
+
+		"nat-forward-dev": func(s *Snapshot) { forwardBy(s, "enp9s0") },
+		"nat-forward-dev+not-the-way": func(s *Snapshot) {
+			uplinkNIC(s, "eth9")
+			forwardBy(s, "eth9")
+		},
+		"nat-forward-dev+vpn": func(s *Snapshot) {
+			forwardBy(s, "br0")
+			addLink(s, bridge.Link{Name: "tun0", Kind: "tun", MTU: 1400, Up: true, Carrier: true, Oper: "unknown", Tun: &bridge.Tun{}})
+			addRoute(s, "0.0.0.0/1", "", "tun0")
+			addRoute(s, "128.0.0.0/1", "", "tun0")
+		},
+
+		"port-forward-rejected": func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			published(s, "-d 203.0.113.2/32 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.168.122.5:80")
+		},
+		"port-forward-rejected+nftables": func(s *Snapshot) {
+			nftables(s)
+			s.Firewall.Tables = append(s.Firewall.Tables, nftTables("ip", "*nat\n:PREROUTING ACCEPT\n:DOCKER -\n-A PREROUTING -j DOCKER\n-A DOCKER -p udp -m udp --dport 53 -j DNAT --to-destination 192.168.122.5\nCOMMIT\n"+
+				"*filter\n:FORWARD ACCEPT\n-A FORWARD -d 192.168.122.5/32 -j ACCEPT\nCOMMIT\n")...)
+			numbered(s.Firewall)
+		},
+
+		"dhcp-checksum-missing": func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			c := chainOf(s, "ip", "mangle", "LIBVIRT_PRT")
+			c.Rules = c.Rules[:0]
+			s.Services = healthyServices(s)
+			for i := range s.Libvirt.Guests {
+				s.Libvirt.Guests[i].Virt = "kvm"
+			}
+			withVhost(s)
+		},
+		"dhcp-checksum-missing+nobody-minds": func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			chainOf(s, "ip", "mangle", "POSTROUTING").Rules = nil
+		},
+
+		"fw-scale": func(s *Snapshot) { crowded(s, 90, 1001) },
+	}
+}
+
+func structureHealthy() map[string]func() Snapshot {
+	return map[string]func() Snapshot{
+		"ok-legacy-tables-that-accept": with(func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			legacyTable(s, "*filter\n:INPUT ACCEPT\n:FORWARD DROP\n:OUTPUT ACCEPT\n-A FORWARD -i virbr0 -j ACCEPT\n-A FORWARD -o virbr0 -j ACCEPT\nCOMMIT\n*nat\n:PREROUTING ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n")
+		}),
+		"ok-nftables-backend": with(nftables),
+		"ok-empty-chains-of-the-other-backend": with(func(s *Snapshot) {
+			nftables(s)
+			s.Firewall.Tables = append(s.Firewall.Tables, nftTables("ip", "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:LIBVIRT_FWI -\n-A FORWARD -j LIBVIRT_FWI\nCOMMIT\n")...)
+			numbered(s.Firewall)
+		}),
+		"ok-forward-dev-without-link": with(func(s *Snapshot) {
+			// The way out of an inactive network and of a chain for it.
+			n := natNetwork("lab", "virbr7", "10.7.0.1/24")
+			n.Active, n.Autostart = false, false
+			n.Config.ForwardDevs = []string{"enp9s0"}
+			addNetwork(s, n)
+		}),
+		"ok-forward-dev-of-a-lan": with(func(s *Snapshot) {
+			uplinkNIC(s, "eth9")
+			addAddress(s, "eth9", "198.51.100.2/24")
+			forwardBy(s, "eth9")
+		}),
+		"ok-forward-dev": with(func(s *Snapshot) { forwardBy(s, "br0") }),
+		"ok-nf-call-accepts": with(func(s *Snapshot) {
+			calls(s, "1")
+			dockerDrops(s, "-A DOCKER-USER -i br0 -o br0 -j ACCEPT\n")
+		}),
+		"ok-nf-call-physdev": with(func(s *Snapshot) {
+			calls(s, "1")
+			dockerDrops(s, "-A DOCKER-USER -m physdev --physdev-is-bridged -j ACCEPT\n")
+		}),
+		"ok-nf-call-off": with(func(s *Snapshot) { calls(s, "0"); dockerDrops(s, "") }),
+		"ok-nf-call-without-module": with(func(s *Snapshot) {
+			s.bridge("br0").NFCallIPTables = true
+			dockerDrops(s, "")
+		}),
+		"ok-guest-filters": with(func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			c := firewall.Chain{Name: "libvirt-I-vnet1", Owner: firewall.OwnerLibvirt, Rules: []firewall.Rule{}}
+			newRule(false).jump("drop", "").into(&c)
+			newTable(s, "bridge", "nat", "prerouting", "accept", newRule(false).device("iifname", "vnet1").jump("jump", c.Name))
+			t := &s.Firewall.Tables[len(s.Firewall.Tables)-1]
+			t.Chains = append(t.Chains, c)
+		}),
+		"ok-bridge-rules-for-some": with(func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			newTable(s, "bridge", "mine", "forward", "accept",
+				newRule(false).device("iifname", "vnet77").jump("drop", ""),
+				newRule(false).device("iifname", "vnet1").protocol(17).port(67).jump("drop", ""))
+		}),
+		"ok-port-forward": with(func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			published(s, "-p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.168.122.5:80")
+			c := chainOf(s, "ip", "filter", "FORWARD")
+			tables := nftTables("ip", "*filter\n:FORWARD ACCEPT\n-A FORWARD -d 192.168.122.5/32 -o virbr0 -p tcp -m tcp --dport 80 -j ACCEPT\nCOMMIT\n")
+			c.Rules = append(tables[0].Chains[0].Rules, c.Rules...)
+			numbered(s.Firewall)
+		}),
+		"ok-port-forward-elsewhere": with(func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			published(s, "-p tcp -m tcp --dport 8080 -j DNAT --to-destination 203.0.113.9:80")
+			published(s, "-i eth77 -p tcp -m tcp --dport 8081 -j DNAT --to-destination 192.168.122.5:80")
+			published(s, "-p tcp -m set --match-set some src -j DNAT --to-destination 192.168.122.5:80")
+		}),
+		"ok-checksum-of-no-dhcp": with(func(s *Snapshot) {
+			n := natNetwork("static", "virbr7", "10.7.0.1/24")
+			n.Config.IPs = []xml.IP{{Address: prefix("10.7.0.1/24")}}
+			live := *n.Config
+			n.Live = &live
+			addNetwork(s, n)
+		}),
+		"ok-many-rules": with(func(s *Snapshot) { crowded(s, 20, 40) }),
+	}
+}
+
+// withVhost gives the host /dev/vhost-net.
+func withVhost(s *Snapshot) {
+	doc := healthyServices(s)
+	s.Services.Devices = doc.Devices
+	for i := range s.Services.Devices {
+		if s.Services.Devices[i].Path == "/dev/vhost-net" {
+			s.Services.Devices[i].Node = true
+		}
+	}
+}
+
+// Hostile names stand in no command and break no line.
+func hostileLeftover(s *Snapshot) {
+	goneNetwork(iptablesOnly)(s)
+	for i := range s.Firewall.Tables {
+		for j := range s.Firewall.Tables[i].Chains {
+			c := &s.Firewall.Tables[i].Chains[j]
+			if strings.HasPrefix(c.Name, "LIBVIRT_") {
+				c.Name += "';\nreboot"
+			}
+		}
+	}
+}
