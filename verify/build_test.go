@@ -181,6 +181,9 @@ func addNetwork(s *Snapshot, n libvirtnet.Network) {
 		s.link(def.Bridge).MTU = def.MTU
 	}
 	for _, ip := range def.IPs {
+		if routed(def) && ip.Address.Addr().Is6() {
+			s.Kernel.Sysctls["net.ipv6.conf.all.forwarding"] = "1" // libvirt does
+		}
 		addAddress(s, def.Bridge, ip.Address.String())
 		addDnsmasq(s, n.Name, def.Bridge, ip)
 	}

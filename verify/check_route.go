@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/kvnet/kvnet/bridge"
@@ -12,7 +13,13 @@ import (
 // homeless are the causes of packets that do not find a network's bridge.
 var homeless = []string{"bridge-missing", "bridge-admin-down", "bridge-ip-missing", "bridge-ip-mismatch", "net-subnet-overlap", "net-subnet-collision"}
 
+// routeChecks are those of the host's routing, its tables, and the addresses
+// that guests have.
 func routeChecks() []Check {
+	return slices.Concat(wayChecks(), reverseChecks(), ipv6Checks(), tableChecks(), leaseChecks(), staticChecks(), addressChecks())
+}
+
+func wayChecks() []Check {
 	return []Check{
 		{
 			ID: "route-shadow", Title: "a narrower route takes guests' addresses", Severity: Error, Class: Guarded,

@@ -146,13 +146,16 @@ func (h *host) exits(def xml.Network) []string {
 	return h.ways
 }
 
-// forwardingSysctl is the name of a link's forwarding switch; sysctl takes
-// slashes where a link's name has dots.
-func forwardingSysctl(link string) string {
+// forwardingSysctl is the name of a link's forwarding switch.
+func forwardingSysctl(link string) string { return ipv4Sysctl(link, "forwarding") }
+
+// ipv4Sysctl is the name of a link's IPv4 setting; sysctl takes slashes where a
+// link's name has dots.
+func ipv4Sysctl(link, name string) string {
 	if strings.ContainsRune(link, '.') {
-		return "net/ipv4/conf/" + link + "/forwarding"
+		return "net/ipv4/conf/" + link + "/" + name
 	}
-	return "net.ipv4.conf." + link + ".forwarding"
+	return "net.ipv4.conf." + link + "." + name
 }
 
 func noDefaultRoute(p *pass) {

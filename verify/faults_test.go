@@ -16,8 +16,7 @@ func goldenHosts() map[string]Snapshot {
 	for _, family := range []map[string]func(*Snapshot){
 		uplinkKindFaults(), mtuFaults(), qosFaults(), macvtapFaults(), machineFaults(),
 		networkFaults(), insideFaults(), bridgeFaults(), tapFaults(), guestFaults(), uplinkFaults(), hostFaults(), movedFaults(), serviceFaults(),
-		routeFaults(),
-		structureFaults(),
+		routeFaults(), structureFaults(), leaseFaults(),
 	} {
 		for name, inject := range family {
 			s := healthyHost()
@@ -29,7 +28,7 @@ func goldenHosts() map[string]Snapshot {
 		structureHealthy(),
 		deviceHealthy(),
 		healthyHosts(), serviceHealthy(), insideHealthy(), movedHealthy(),
-		healthyRoutes(), firewallHosts(),
+		healthyRoutes(), healthyLeases(), firewallHosts(),
 	} {
 		for name, build := range family {
 			hosts[name] = build()

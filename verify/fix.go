@@ -95,10 +95,11 @@ const (
 	NetStart     Action = "net-start"
 	NetStopForce Action = "net-stop-force"
 	NetAutostart Action = "net-autostart"
-	Replug       Action = "replug"  // guest; tap: a new network port, and back into the bridge
-	Attach       Action = "attach"  // guest; source; Args: flags
-	Detach       Action = "detach"  // guest; MAC
-	LinkState    Action = "setlink" // guest; tap or MAC: plugs the guest's cable in
+	HostDel      Action = "dhcp-host-del" // the <host> element; Args: flags
+	Replug       Action = "replug"        // guest; tap: a new network port, and back into the bridge
+	Attach       Action = "attach"        // guest; source; Args: flags
+	Detach       Action = "detach"        // guest; MAC
+	LinkState    Action = "setlink"       // guest; tap or MAC: plugs the guest's cable in
 	Resume       Action = "resume"
 	Wakeup       Action = "wakeup"
 	GuestStop    Action = "guest-stop"
@@ -195,6 +196,8 @@ func (s Step) objectCommand() []string {
 		return words([]string{"kvnet", "net-destroy"}, []string{"--force"}, s.On)
 	case NetAutostart:
 		return words([]string{"kvnet", "net-autostart"}, nil, s.On)
+	case HostDel:
+		return words([]string{"virsh", "net-update"}, s.Args, s.On, "delete", "ip-dhcp-host", s.With)
 	case Replug:
 		return words([]string{"kvnet", "domif-replug"}, nil, s.On, s.With)
 	case Attach:

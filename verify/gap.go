@@ -49,12 +49,14 @@ type gaps struct {
 	lacks map[Need][]lack
 	// ports are the networks whose ports could not be read.
 	ports map[string]string
+	// leases are the networks whose leases could not be read.
+	leases map[string]string
 }
 
 // findGaps collects what could not be read. It also proves that the kernel is
 // the one libvirt runs on; without that proof the whole kernel half is a gap.
 func findGaps(s *Snapshot) gaps {
-	g := gaps{list: []Gap{}, lacks: map[Need][]lack{}, ports: map[string]string{}}
+	g := gaps{list: []Gap{}, lacks: map[Need][]lack{}, ports: map[string]string{}, leases: map[string]string{}}
 	for _, gap := range s.Libvirt.Gaps {
 		g.libvirt(gap.Source, oneLine(gap.Message))
 	}
@@ -107,6 +109,10 @@ func (g *gaps) libvirt(source, message string) {
 	g.add(shown, message)
 	if name, ok := strings.CutPrefix(source, "ports of "); ok {
 		g.ports[name] = message
+		return
+	}
+	if name, ok := strings.CutPrefix(source, "leases of "); ok {
+		g.leases[name] = message
 		return
 	}
 	kind, name, _ := strings.Cut(strings.ToLower(source), " ")

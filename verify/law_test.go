@@ -16,7 +16,8 @@ func TestChecksAreComplete(t *testing.T) {
 	want := strings.Fields(`
 		fw-legacy-shadow fw-backend-mixed fw-nft-stale-ifindex br-nf-call fw-bridge-family-drop nat-forward-dev
 		port-forward-rejected dhcp-checksum-missing fw-scale
-		route-shadow policy-route-steals
+		route-shadow policy-route-steals rp-filter-strict ipv6-forward accept-ra-lost conntrack-full neigh-table-overflow
+		guest-neigh-failed guest-ip-dup guest-ip-off-subnet dhcp-pool-exhausted dhcp-static-bad dhcp-lease-stale
 		change-half-done
 		net-daemon-down fw-backend-unavailable dnsmasq-binary-missing tun-unavailable session-bridge-acl
 		dnsmasq-config-drift ra-missing dns-loop dns-upstream-unusable
@@ -292,6 +293,7 @@ func TestOrder(t *testing.T) {
 	want := []string{
 		"tap-not-enslaved vnet1", "tap-not-enslaved vnet3", "dnsmasq-dead default",
 		"guest-link-down vnet0", "net-no-autostart default", "uplink-lro-on kernel forwarding", "ip-forward-per-if-off kernel forwarding",
+		"rp-filter-strict kernel forwarding", "accept-ra-lost kernel forwarding",
 	}
 	first := judge(s)
 	if diff := cmp.Diff(want, names(first)); diff != "" {

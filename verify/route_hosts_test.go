@@ -102,7 +102,91 @@ func routeFaults() map[string]func(*Snapshot) {
 			addRule(s, bridge.Rule{Priority: 900, Table: 66, IIF: "virbr0"})
 			addRule(s, bridge.Rule{Priority: 800, Table: tableMain, Dst: prefix("192.168.122.0/24")})
 		},
+		"rp-filter-strict": func(s *Snapshot) {
+			// Guests leave by the second uplink; the way back is the first.
+			secondUplink(s)
+			addRule(s, bridge.Rule{Priority: 900, Table: 66, IIF: "virbr0"})
+			setRPFilter(s, "eth1", 1)
+		},
+		"rp-filter-strict+all": func(s *Snapshot) {
+			secondUplink(s)
+			addRule(s, bridge.Rule{Priority: 900, Table: 66, IIF: "virbr0"})
+			setRPFilter(s, "all", 1)
+		},
+		"rp-filter-strict+bridge": func(s *Snapshot) {
+			// Only the host's own packets to guests are led elsewhere, and so is
+			// the lookup of the way back.
+			addTunnel(s, "wg0", "wireguard")
+			addTableRoute(s, 66, "192.168.122.0/24", "", "wg0")
+			addRule(s, bridge.Rule{Priority: 900, Table: 66, IIF: "lo", Src: prefix("0.0.0.0/1")})
+			setRPFilter(s, "virbr0", 1)
+		},
+		"ipv6-forward": func(s *Snapshot) {
+			dualStack(s)
+			s.Kernel.Sysctls["net.ipv6.conf.all.forwarding"] = "0"
+		},
+		"ipv6-forward+advertised": func(s *Snapshot) {
+			dualStack(s)
+			advertised(s, "br0", "1")
+			s.Kernel.Sysctls["net.ipv6.conf.all.forwarding"] = "0"
+		},
+		"accept-ra-lost": func(s *Snapshot) {
+			dualStack(s)
+			advertised(s, "br0", "1")
+		},
+		"accept-ra-lost+dotted": func(s *Snapshot) {
+			addLink(s, bridge.Link{Name: "eth0.100", Kind: "vlan", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
+			advertised(s, "eth0.100", "0")
+		},
+		"conntrack-full":      func(s *Snapshot) { tracked(s, "65000", "65536") },
+		"conntrack-full+soon": func(s *Snapshot) { tracked(s, "235930", "262144") },
+		"neigh-table-overflow": func(s *Snapshot) {
+			s.Kernel.NeighbourTables = []bridge.NeighbourTable{
+				{Name: "arp_cache", Family: 4, Entries: 1018, Thresh1: 128, Thresh2: 512, Thresh3: 1024, Fulls: 77},
+				{Name: "ndisc_cache", Family: 6, Entries: 12, Thresh1: 128, Thresh2: 512, Thresh3: 1024},
+			}
+		},
+		"neigh-table-overflow+soon": func(s *Snapshot) {
+			s.Kernel.NeighbourTables = []bridge.NeighbourTable{{Name: "ndisc_cache", Family: 6, Entries: 820, Thresh1: 128, Thresh2: 512, Thresh3: 1024}}
+		},
+		"neigh-table-overflow+many-guests": func(s *Snapshot) {
+			s.Kernel.NeighbourTables = []bridge.NeighbourTable{{Name: "arp_cache", Family: 4, Entries: 20, Thresh1: 1, Thresh2: 7, Thresh3: 1024}}
+		},
 	}
+}
+
+// tracked sets how many connections the kernel knows, and its limit.
+func tracked(s *Snapshot, count, limit string) {
+	s.Kernel.Sysctls[conntrackCount], s.Kernel.Sysctls[conntrackMax] = count, limit
+}
+
+// secondUplink adds eth1 with a table that has its default route.
+func secondUplink(s *Snapshot) {
+	addLink(s, bridge.Link{Name: "eth1", MAC: "52:54:00:10:00:02", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
+	addAddress(s, "eth1", "198.51.100.2/24")
+	addTableRoute(s, 66, "0.0.0.0/0", "198.51.100.1", "eth1")
+}
+
+func setRPFilter(s *Snapshot, link string, value int) {
+	for i := range s.Kernel.Forwarding {
+		if f := &s.Kernel.Forwarding[i]; f.Link == link && f.Family == 4 {
+			f.RPFilter = value
+			return
+		}
+	}
+	s.Kernel.Forwarding = append(s.Kernel.Forwarding, bridge.Forwarding{Link: link, Family: 4, On: true, RPFilter: value})
+}
+
+// advertised gives a link routes that router advertisements made, and has it
+// route.
+func advertised(s *Snapshot, link, acceptRA string) {
+	for _, dst := range []string{"2001:db8:7::/64", "::/0"} {
+		addRoute(s, dst, "", link)
+		r := &s.Kernel.Routes[len(s.Kernel.Routes)-1]
+		r.Protocol, r.Metric, r.Autoconf = "ra", 1024, true
+	}
+	s.Kernel.Sysctls["net.ipv6.conf."+link+".accept_ra"] = acceptRA
+	s.Kernel.Forwarding = append(s.Kernel.Forwarding, bridge.Forwarding{Link: link, Family: 6, On: true})
 }
 
 // dualStack gives the default network an IPv6 subnet and the host a way out.
@@ -149,6 +233,52 @@ func healthyRoutes() map[string]func() Snapshot {
 			addRoute(s, "192.168.122.64/26", "192.168.122.2", "virbr0")
 			addRoute(s, "10.77.0.0/16", "192.168.122.2", "virbr0")
 		}),
+		"ok-strict-and-symmetric": with(func(s *Snapshot) {
+			secondUplink(s)
+			addRule(s, bridge.Rule{Priority: 900, Table: 66, Src: prefix("192.168.122.0/24")})
+			addRule(s, bridge.Rule{Priority: 800, Table: tableMain, Dst: prefix("192.168.122.0/24")})
+			setRPFilter(s, "all", 1)
+		}),
+		"ok-strict": with(func(s *Snapshot) { setRPFilter(s, "all", 1); setRPFilter(s, "br0", 1) }),
+		"ok-loose-on-one-link": with(func(s *Snapshot) {
+			secondUplink(s)
+			addRule(s, bridge.Rule{Priority: 900, Table: 66, IIF: "virbr0"})
+			setRPFilter(s, "all", 1)
+			setRPFilter(s, "eth1", 2)
+		}),
+		"ok-strict-full-tunnel": with(func(s *Snapshot) { wgQuick(s); setRPFilter(s, "all", 1) }),
+		"ok-strict-two-defaults": with(func(s *Snapshot) {
+			// The kernel takes any next hop of the route for the way back.
+			addLink(s, bridge.Link{Name: "eth1", MAC: "52:54:00:10:00:02", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
+			addAddress(s, "eth1", "198.51.100.2/24")
+			addRoute(s, "0.0.0.0/0", "198.51.100.1", "eth1")
+			setRPFilter(s, "all", 1)
+		}),
+		"ok-dual-stack": with(dualStack),
+		"ok-advertised": with(func(s *Snapshot) { dualStack(s); advertised(s, "br0", "2") }),
+		"ok-ra-in-user-space": with(func(s *Snapshot) {
+			dualStack(s)
+			advertised(s, "br0", "0")
+			for i := range s.Kernel.Routes {
+				s.Kernel.Routes[i].Autoconf = false
+			}
+		}),
+		"ok-advertised-host-only": with(func(s *Snapshot) {
+			advertised(s, "br0", "1")
+			s.Kernel.Forwarding[len(s.Kernel.Forwarding)-1].On = false
+		}),
+		"ok-forced-forwarding": with(func(s *Snapshot) {
+			dualStack(s)
+			s.Kernel.Sysctls["net.ipv6.conf.all.forwarding"], s.Kernel.Sysctls["net.ipv6.conf.virbr0.force_forwarding"] = "0", "1"
+		}),
+		"ok-busy-tables": with(func(s *Snapshot) {
+			tracked(s, "235900", "262144")
+			s.Kernel.NeighbourTables = []bridge.NeighbourTable{
+				{Name: "arp_cache", Family: 4, Entries: 818, Thresh1: 128, Thresh2: 512, Thresh3: 1024},
+				{Name: "ndisc_cache", Family: 6, Entries: 12, Thresh1: 128, Thresh2: 512, Thresh3: 1024, Fulls: 77},
+			}
+		}),
+		"ok-unlimited-conntrack": with(func(s *Snapshot) { tracked(s, "9000000", "0") }),
 		"ok-locked-up": with(func(s *Snapshot) {
 			// A tunnel that is down, with a lock on everything else: the host is
 			// as cut off as its guests.
