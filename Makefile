@@ -54,6 +54,7 @@ demo: setup ## the story of README on a sealed host, every command with its real
 # The pure floors are tested without cgo too: a saved snapshot must be judged
 # where there is neither libvirt nor a C compiler.
 test: setup ## every test, those on sealed hosts included
+	@./setup.sh sources
 	@./setup.sh root & root=$$!; \
 	$(MAKE) test-pure || { wait $$root; exit 1; }; \
 	wait $$root

@@ -6,6 +6,7 @@
 #   setup.sh tools    what building needs: a C compiler and Go
 #   setup.sh hosts    what sealed hosts need: libvirt, QEMU and their company
 #   setup.sh root     a root folder with a newer Debian's libvirt: .cache/trixie
+#   setup.sh sources  libvirt's own test documents, from Debian's source package
 #   setup.sh lists    update the package lists
 #   setup.sh godir    print the folder of the go command to use
 #   setup.sh asroot CMD...   run CMD as root with this environment
@@ -228,6 +229,35 @@ ensure_root() {
   root_is "$stamp" || as_root bash "$top/setup.sh" make-root "$stamp"
 }
 
+# fetch_sources gets the documents that libvirt's own tests read, which are a
+# corpus for ours. They come from the source package of the libvirt that this
+# Debian has, through the machine's own mirrors: apt works on lists and a cache
+# of its own, so that nothing about the machine changes and nobody needs root.
+documents=$cache/libvirt-tests
+fetch_sources() {
+  local apt_dir=$cache/apt repositories options
+  [ -e "$documents/complete" ] && return
+  mkdir -p "$apt_dir"/{lists/partial,cache/archives/partial,parts} "$documents.new"
+  repositories=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' |
+    awk '$3 == "main"' | sort -u) # security has its own suites; main of all of them
+  [ -n "$repositories" ] || die "fetch libvirt's test documents: apt knows no repository of Debian (run apt-get update)"
+  local signed=/usr/share/keyrings/debian-archive-keyring.gpg
+  awk -v by="$([ -e $signed ] && echo "[signed-by=$signed] ")" '{ print "deb-src " by $1, $2, $3 }' <<<"$repositories" >"$apt_dir/sources.list"
+  options=(-q -o "Dir::State::Lists=$apt_dir/lists" -o "Dir::Cache=$apt_dir/cache" -o "Dir::Etc::SourceList=$apt_dir/sources.list"
+    -o "Dir::Etc::SourceParts=$apt_dir/parts" -o APT::Sandbox::User=)
+  say "fetching libvirt's own test documents (its source package, 9 MB)"
+  {
+    apt-get "${options[@]}" update &&
+      (cd "$apt_dir" && rm -f libvirt_* && apt-get "${options[@]}" source --download-only "libvirt=$(dpkg-query -W -f '${source:Version}' libvirt0)")
+  } >>"$log" 2>&1 || die "fetch libvirt's test documents: $(last_error)"
+  tar -xJf "$apt_dir"/libvirt_*.orig.tar.xz -C "$documents.new" --strip-components=2 --wildcards \
+    '*/tests/networkxml2*data' '*/tests/networkxml2xml*in' '*/tests/networkxml2xml*out' '*/tests/qemuxml2argvdata/net-*.xml' >>"$log" 2>&1 ||
+    die "unpack libvirt's test documents: $(tail -n 1 "$log")"
+  rm -rf "$documents" "$apt_dir"
+  touch "$documents.new/complete"
+  mv "$documents.new" "$documents"
+}
+
 ensure_tools() {
   # Made by the user, before sudo makes them root's.
   mkdir -p "$cache"
@@ -243,6 +273,7 @@ case ${1-} in
   tools) ensure_tools ;;
   hosts) ensure_packages "${host_packages[@]}" ;;
   root) ensure_root ;;
+  sources) mkdir -p "$cache" && fetch_sources ;;
   lists) as_root bash "$top/setup.sh" update ;;
   godir) find_go "$(go_wanted)" || die "no Go $(go_wanted) or newer here: run make setup" ;;
   asroot) shift && as_root "$@" ;;
@@ -250,5 +281,5 @@ case ${1-} in
   packages) shift && install_packages "$@" ;;
   make-root) shift && make_root "$@" ;;
   update) update_lists ;;
-  *) die "want tools, hosts, root, lists, godir or asroot CMD" ;;
+  *) die "want tools, hosts, sources, root, lists, godir or asroot CMD" ;;
 esac

@@ -153,8 +153,9 @@ func changeMode(root *etree.Element, have Network, mode Mode) {
 	}
 	if !is && mode != HostBridge {
 		remove(child(root, "bridge"))
-		if mode != VEPA {
-			remove(child(root, "bandwidth"))
+		remove(child(root, "bandwidth"))
+		for _, e := range children(root, "portgroup") {
+			remove(child(e, "bandwidth"))
 		}
 	}
 }

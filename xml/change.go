@@ -107,3 +107,20 @@ func otherDrift(live, config []Setting) []Change {
 	slices.SortFunc(changes, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
 	return changes
 }
+
+// Value is what a network says at a path of [Change]; "" for nothing.
+func Value(n Network, path string) string {
+	if value, known := list(n).values[path]; known {
+		return value
+	}
+	var values []string
+	for _, s := range n.Other {
+		if s.Path == path {
+			if s.Value == "" {
+				return "present"
+			}
+			values = append(values, s.Value)
+		}
+	}
+	return strings.Join(values, ", ")
+}

@@ -32,6 +32,7 @@ func (c *checker) combinations(n Network) {
 	}
 	no(n.NAT != nil && n.Mode != NAT, "NAT options")
 	no(len(n.ForwardDevs) > 0 && (n.Mode == Open || n.Mode == Isolated), "forward device")
+	no(len(n.ForwardDevs) > 0 && n.Mode == HostDev, "device names: it has PCI addresses or a physical function")
 	no(n.PF != "" && n.Mode != HostDev && n.Mode != Passthrough && n.Mode != Private && n.Mode != VEPA && n.Mode != HostBridge, "physical function")
 	if n.Managed() {
 		if len(n.ForwardDevs) > 1 {
@@ -48,6 +49,8 @@ func (c *checker) combinations(n Network) {
 	no(len(n.Routes) > 0, "route")
 	no(n.Domain != "", "domain")
 	no(n.DNS != nil && (n.DNS.Enabled != nil || len(n.DNS.Forwarders) > 0 || len(n.DNS.Hosts) > 0), "DNS")
+	// networkValidate: a limit needs a bridge that the document names.
+	no(n.Bandwidth != (Bandwidth{}) && (n.Mode != HostBridge || n.Bridge == "" && len(n.ForwardDevs) > 0), "bandwidth without a bridge")
 	if n.Mode == HostBridge {
 		if n.Bridge != "" && (len(n.ForwardDevs) > 0 || n.PF != "") {
 			c.fail("mode bridge has a bridge or forward devices, not both")
@@ -56,7 +59,6 @@ func (c *checker) combinations(n Network) {
 	}
 	no(n.Bridge != "", "bridge")
 	no(n.MACTable != "", "MAC table manager")
-	no(n.Mode != VEPA && n.Bandwidth != (Bandwidth{}), "bandwidth")
 	no(n.PortsIsolated != nil && *n.PortsIsolated, "isolated ports")
 }
 

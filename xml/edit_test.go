@@ -213,11 +213,15 @@ func TestEditMode(t *testing.T) {
 		t.Errorf("%v: %+v", err, pool)
 	}
 	limited := edit(t, bridged, Network{Bandwidth: Bandwidth{Inbound: Rate{Average: 5}}})
-	if n := parsed(t, edit(t, limited, Network{Mode: VEPA})); n.Bandwidth.Inbound.Average != 5 {
-		t.Errorf("vepa has bandwidth: %+v", n)
+	for _, mode := range []Mode{VEPA, Passthrough} {
+		if n := parsed(t, edit(t, limited, Network{Mode: mode})); n.Bandwidth != (Bandwidth{}) || len(n.PortGroups) != 1 ||
+			slices.ContainsFunc(n.Other, func(s Setting) bool { return strings.HasPrefix(s.Path, "portgroup/bandwidth") }) {
+			t.Errorf("mode %s has no bandwidth: %+v", mode, n)
+		}
 	}
-	if n := parsed(t, edit(t, limited, Network{Mode: Passthrough})); n.Bandwidth != (Bandwidth{}) {
-		t.Errorf("passthrough has none: %+v", n)
+	devices := "<network><name>n</name><forward mode='bridge' dev='eth0'/></network>"
+	if _, err := Edit(devices, Network{Bandwidth: Bandwidth{Inbound: Rate{Average: 5}}}); err == nil {
+		t.Error("libvirt limits at a bridge: devices have none")
 	}
 	back := parsed(t, edit(t, bridged, Network{Mode: NAT, ForwardDevs: []string{"eth0"}, IPs: []IP{{Address: netip.MustParsePrefix("10.0.0.1/24")}}}))
 	if err := Check(back); err != nil || back.Bridge != "" || len(back.ForwardDevs) != 1 {

@@ -17,6 +17,7 @@ func commands(e *env) []*cli.Command {
 		netListCommand(e),
 		netInfoCommand(e),
 		netDumpXMLCommand(e),
+		netDiffCommand(e),
 		netNameCommand(e),
 		netUUIDCommand(e),
 		netDHCPLeasesCommand(e),
