@@ -59,6 +59,7 @@ func Checks() []Check {
 		uplinkKindChecks(),
 		renamedChecks(),
 		mtuChecks(),
+		mtuPathChecks(),
 		qosChecks(),
 		macvtapChecks(),
 		sriovChecks(),

@@ -91,6 +91,30 @@ func mtuFaults() map[string]func(*Snapshot) {
 	}
 }
 
+// withoutPMTUD makes the way out narrow and drops what the kernel says of it.
+func withoutPMTUD(s *Snapshot, rule string) {
+	for _, name := range []string{"eth0", "br0", "vnet1", "vnet3"} {
+		s.link(name).MTU = 1420
+	}
+	s.Firewall = iptablesRules(s, rule)
+}
+
+func mtuPathFaults() map[string]func(*Snapshot) {
+	return map[string]func(*Snapshot){
+		"mtu-path-smaller": func(s *Snapshot) {
+			withoutPMTUD(s, "-A OUTPUT -p icmp -m icmp --icmp-type 3/4 -j DROP\n")
+		},
+		"mtu-path-smaller+route": func(s *Snapshot) {
+			for i := range s.Kernel.Routes {
+				if r := &s.Kernel.Routes[i]; r.Dst.Bits() == 0 {
+					r.MTU = 1400
+				}
+			}
+			s.Firewall = iptablesRules(s, "-A OUTPUT -p icmp -j REJECT --reject-with icmp-port-unreachable\n")
+		},
+	}
+}
+
 func qosFaults() map[string]func(*Snapshot) {
 	set := func(change func(*Snapshot)) func(*Snapshot) {
 		return func(s *Snapshot) { throttled(s); change(s) }

@@ -44,6 +44,19 @@ func deviceHealthy() map[string]func() Snapshot {
 				s.link(name).MTU = 1450
 			}
 		}),
+		"ok-narrow-way-out": with(func(s *Snapshot) {
+			// The kernel's message arrives, whatever else is dropped.
+			withoutPMTUD(s, "-A OUTPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A OUTPUT -p icmp -m icmp --icmp-type 3/4 -j DROP\n")
+		}),
+		"ok-narrow-way-out-wireguard": with(func(s *Snapshot) { withoutPMTUD(s, "") }),
+		"ok-narrow-way-out-clamped": with(func(s *Snapshot) {
+			withoutPMTUD(s, "-A OUTPUT -p icmp -m icmp --icmp-type 3/4 -j DROP\n-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu\n")
+		}),
+		"ok-narrow-network": with(func(s *Snapshot) {
+			s.network("default").Live.MTU, s.network("default").Config.MTU = 1400, 1400
+			s.link("virbr0").MTU, s.link("vnet0").MTU, s.link("vnet2").MTU = 1400, 1400, 1400
+			withoutPMTUD(s, "-A OUTPUT -p icmp -m icmp --icmp-type 3/4 -j DROP\n")
+		}),
 		"ok-inherited-mtu": with(func(s *Snapshot) {
 			// One interface wished less and pulled the bridge down; the next tap
 			// has what the bridge had then.

@@ -14,7 +14,7 @@ import (
 func goldenHosts() map[string]Snapshot {
 	hosts := map[string]Snapshot{}
 	for _, family := range []map[string]func(*Snapshot){
-		uplinkKindFaults(), mtuFaults(), qosFaults(), macvtapFaults(), machineFaults(),
+		uplinkKindFaults(), mtuFaults(), mtuPathFaults(), qosFaults(), macvtapFaults(), machineFaults(),
 		networkFaults(), insideFaults(), bridgeFaults(), tapFaults(), guestFaults(), uplinkFaults(), hostFaults(), movedFaults(), serviceFaults(),
 		routeFaults(), structureFaults(), leaseFaults(),
 	} {

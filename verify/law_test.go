@@ -27,7 +27,7 @@ func TestChecksAreComplete(t *testing.T) {
 		bridge-mtu-mismatch bridge-foreign-port tap-missing tap-not-enslaved tap-wrong-bridge tap-admin-down
 		tap-no-carrier tap-orphan tap-mac-equals-guest guest-mac-dup guest-link-down guest-paused port-not-forwarding
 		port-isolated-unexpected uplink-missing uplink-down uplink-no-carrier uplink-has-ip ip-forward-off
-		uplink-wireless uplink-bond-mode uplink-lro-on uplink-renamed mtu-tap-vs-guest mtu-uplink-smaller qos-drift
+		uplink-wireless uplink-bond-mode uplink-lro-on uplink-renamed mtu-tap-vs-guest mtu-uplink-smaller mtu-path-smaller qos-drift
 		macvtap-lower-missing macvtap-lower-down macvtap-rxfilter macvtap-vepa-no-hairpin macvtap-host-isolation
 		sriov-pf-bridge nested-mac-filter vhost-net-missing
 		bridge-ipv6-broken bridge-accept-ra bridge-vlanfilter-drift port-vlan-mismatch uplink-promisc-missing
