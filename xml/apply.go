@@ -133,7 +133,7 @@ func changeMode(root *etree.Element, have Network, mode Mode) {
 		if mode != NAT {
 			remove(child(forward, "nat"))
 		}
-		if mode == Open {
+		if mode == Open || mode == HostDev {
 			dropForwardDevs(forward)
 		}
 	}

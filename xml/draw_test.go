@@ -88,7 +88,9 @@ func drawWish(t *rapid.T, mode Mode) Network {
 		if mode == HostBridge && rapid.Bool().Draw(t, "bridge?") {
 			n.Bridge = links.Draw(t, "bridge")
 		} else {
-			n.ForwardDevs = maybe(t, rapid.SliceOfNDistinct(links, 0, 3, rapid.ID[string]), "devs")
+			if mode != HostDev {
+				n.ForwardDevs = maybe(t, rapid.SliceOfNDistinct(links, 0, 3, rapid.ID[string]), "devs")
+			}
 		}
 		return n
 	}
