@@ -111,6 +111,9 @@ func firewalldAnswers() map[string][]any {
 		}},
 		"getZones":    {[]string{"public", "libvirt", "libvirt-routed"}},
 		"getPolicies": {[]string{"libvirt-to-host", "libvirt-routed-out"}},
+		"getZoneSettings2": {map[string]dbus.Variant{
+			"target": dbus.MakeVariant("ACCEPT"), "services": dbus.MakeVariant([]string{"dns", "dhcp"}), "forward": dbus.MakeVariant(true),
+		}},
 	}
 }
 
@@ -120,8 +123,10 @@ func TestFirewalld(t *testing.T) {
 	want := &Firewalld{
 		DefaultZone: "public",
 		Zones: []Zone{
-			{Name: "home", Sources: []string{"10.0.0.0/8"}}, {Name: "libvirt", Interfaces: []string{"virbr0", "virbr2"}},
-			{Name: "libvirt-routed", Interfaces: []string{"virbr1"}}, {Name: "public"},
+			{Name: "home", Sources: []string{"10.0.0.0/8"}},
+			{Name: "libvirt", Interfaces: []string{"virbr0", "virbr2"}, Target: "ACCEPT", Services: []string{"dhcp", "dns"}},
+			{Name: "libvirt-routed", Interfaces: []string{"virbr1"}, Target: "ACCEPT", Services: []string{"dhcp", "dns"}},
+			{Name: "public", Target: "ACCEPT", Services: []string{"dhcp", "dns"}},
 		},
 		Policies: []string{"libvirt-routed-out", "libvirt-to-host"},
 	}
@@ -142,6 +147,7 @@ func TestFirewalld(t *testing.T) {
 func TestFirewalldOfOld(t *testing.T) {
 	answers := firewalldAnswers()
 	delete(answers, "getPolicies")
+	delete(answers, "getZoneSettings2")
 	s := Read(t.Context(), Options{Root: systemBus(t, []string{firewalldName}, answers)})
 	if s.Firewalld == nil || s.Firewalld.Policies == nil || len(s.Firewalld.Policies) > 0 || len(s.Gaps) > 0 {
 		t.Errorf("have %+v %v", s.Firewalld, s.Gaps)

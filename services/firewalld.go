@@ -38,14 +38,35 @@ func (r *reader) firewalld(ctx context.Context, conn *dbus.Conn) (*Firewalld, er
 		}
 	}
 	f.Zones = make([]Zone, 0, len(names))
+	settings := map[string]*dbus.Call{}
 	for _, name := range names {
 		z := Zone{Name: name, Interfaces: used[name]["interfaces"], Sources: used[name]["sources"]}
+		if len(z.Interfaces) > 0 || name == f.DefaultZone {
+			settings[name] = start(ctx, o, firewalldName+".zone.getZoneSettings2", name)
+		}
 		slices.Sort(z.Interfaces)
 		slices.Sort(z.Sources)
 		f.Zones = append(f.Zones, z)
+	}
+	for i := range f.Zones {
+		if c := settings[f.Zones[i].Name]; c != nil {
+			f.Zones[i].fill(c)
+		}
 	}
 	slices.SortFunc(f.Zones, func(a, b Zone) int { return cmp.Compare(a.Name, b.Name) })
 	f.Policies = append([]string{}, f.Policies...)
 	slices.Sort(f.Policies)
 	return f, nil
+}
+
+// fill takes target and services from a zone's settings. Before 0.9 firewalld
+// has no such method, and they stay unknown.
+func (z *Zone) fill(c *dbus.Call) {
+	var settings map[string]dbus.Variant
+	if finish(c, &settings) != nil {
+		return
+	}
+	z.Target = property[string](settings, "target")
+	z.Services = property[[]string](settings, "services")
+	slices.Sort(z.Services)
 }

@@ -186,6 +186,11 @@ type Zone struct {
 	Name       string   `json:"name"`
 	Interfaces []string `json:"interfaces,omitempty"`
 	Sources    []string `json:"sources,omitempty"`
+	// Target and Services are those of zones that interfaces are in, and of the
+	// default zone: what becomes of packets that no rule is about ("ACCEPT",
+	// "default", "DROP", "%%REJECT%%"), and the services that are let in.
+	Target   string   `json:"target,omitempty"`
+	Services []string `json:"services,omitempty"`
 }
 
 // ZoneOf is the zone of an interface; "" when it is in none.

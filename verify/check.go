@@ -71,6 +71,8 @@ func Checks() []Check {
 		dhcpChecks(),
 		dnsmasqFileChecks(),
 		dnsChecks(),
+		managerChecks(),
+		ovsChecks(),
 	)
 }
 

@@ -205,7 +205,7 @@ func (h *host) isBridge(name string) bool {
 // is not judged here.
 func (h *host) isOVS(name string) bool {
 	l := h.links[name]
-	return name == "ovs-system" || l != nil && l.Kind == "openvswitch"
+	return name == "ovs-system" || l != nil && l.Kind == "openvswitch" || h.ovsBridge(name) != nil
 }
 
 // ovs says whether a <virtualport type> hands the tap to somebody else's

@@ -20,6 +20,8 @@ func TestChecksAreComplete(t *testing.T) {
 		guest-neigh-failed guest-ip-dup guest-ip-off-subnet dhcp-pool-exhausted dhcp-static-bad dhcp-lease-stale
 		change-half-done
 		net-daemon-down fw-backend-unavailable dnsmasq-binary-missing tun-unavailable session-bridge-acl
+		manager-conflict-nm manager-conflict-networkd firewalld-zone
+		ovs-virtualport-missing ovs-port-missing ovs-vlan-mismatch ovs-port-stale
 		dnsmasq-config-drift ra-missing dns-loop dns-upstream-unusable
 		net-undefined net-inactive net-no-autostart net-live-config-drift net-bridge-name-dup net-subnet-overlap
 		net-subnet-collision net-ports-stale if-source-not-a-bridge bridge-missing bridge-leftover bridge-admin-down

@@ -13,7 +13,7 @@ import (
 
 func serviceFaults() map[string]func(*Snapshot) {
 	all := map[string]func(*Snapshot){}
-	for _, family := range []map[string]func(*Snapshot){daemonFaults(), programFaults(), dnsmasqFileFaults(), dnsFaults()} {
+	for _, family := range []map[string]func(*Snapshot){daemonFaults(), programFaults(), dnsmasqFileFaults(), dnsFaults(), managerFaults()} {
 		maps.Copy(all, family)
 	}
 	return all
@@ -21,7 +21,9 @@ func serviceFaults() map[string]func(*Snapshot) {
 
 func serviceHealthy() map[string]func() Snapshot {
 	all := map[string]func() Snapshot{}
-	for name, change := range healthyChanges() {
+	changes := healthyChanges()
+	maps.Copy(changes, managerHealthy())
+	for name, change := range changes {
 		all[name] = func() Snapshot {
 			s := healthyHost()
 			change(&s)

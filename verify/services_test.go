@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +51,32 @@ func healthyServices(s *Snapshot) *services.State {
 			around.Networks = append(around.Networks, dnsmasqFiles(s, n))
 		}
 	}
+	around.OpenVSwitch = healthySwitch(s)
 	return around
+}
+
+// healthySwitch has a port for each tap that belongs into Open vSwitch; nil
+// where none does.
+func healthySwitch(s *Snapshot) *services.OpenVSwitch {
+	bridges := map[string]services.OVSBridge{}
+	for i := range s.Libvirt.Guests {
+		for j := range s.Libvirt.Guests[i].Interfaces {
+			nic := &s.Libvirt.Guests[i].Interfaces[j]
+			if nic.VirtualPort != "openvswitch" || nic.Target == "" {
+				continue
+			}
+			b := bridges[nic.Bridge]
+			b.Name = nic.Bridge
+			b.Ports = append(b.Ports, services.OVSPort{
+				Name: nic.Target, Interfaces: []services.OVSInterface{{Name: nic.Target, OFPort: ptr(len(b.Ports) + 1)}},
+			})
+			bridges[nic.Bridge] = b
+		}
+	}
+	if len(bridges) == 0 {
+		return nil
+	}
+	return &services.OpenVSwitch{Bridges: slices.Collect(maps.Values(bridges))}
 }
 
 // dnsmasqFiles are a network's files in the order in which libvirt writes the
