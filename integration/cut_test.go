@@ -19,7 +19,7 @@ func TestCutOff(t *testing.T) {
 		{"define", "kvnet", "true", lab + " --start --autostart"},
 		{"redefine", "kvnet", lab + " --start", "kvnet net-define lab --dhcp-range 10.7.0.9-10.7.0.99 --autostart"},
 		{"stop", "kvnet", lab + " --start", "kvnet net-destroy lab"},
-		{"undefine", "kvnet", lab + " --autostart", "kvnet net-undefine lab"},
+		{"undefine", "kvnet", lab + " --start --autostart", "kvnet net-undefine lab"},
 		{"daemon", "libvirtd", "true", lab + " --start --autostart"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

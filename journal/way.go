@@ -40,7 +40,12 @@ func Way(want, have Image) Back {
 		b.iface(w, find(have.Interfaces, Interface{Guest: w.Guest, MAC: w.MAC}, func(i Interface) bool { return i.Guest == w.Guest && i.MAC == w.MAC }))
 	}
 	for _, w := range want.Links {
-		b.link(w, find(have.Links, Link{Name: w.Name}, func(l Link) bool { return l.Name == w.Name }))
+		h := find(have.Links, Link{Name: w.Name}, func(l Link) bool { return l.Name == w.Name })
+		if !w.Exists {
+			b.leftover(h, have.Networks)
+			continue
+		}
+		b.link(w, h)
 	}
 	for _, key := range slices.Sorted(maps.Keys(want.Sysctls)) {
 		if have.Sysctls[key] != want.Sysctls[key] {
@@ -123,14 +128,21 @@ func (b *Back) layer(i Interface, want, have string, live bool) {
 	b.Plan.Steps = append(b.Plan.Steps, s)
 }
 
+// leftover takes a bridge away that was not there: libvirt makes one when a
+// network starts, and leaves it behind when it dies while it does. It takes
+// the one of an active network away itself.
+func (b *Back) leftover(have Link, networks []Network) {
+	active := slices.ContainsFunc(networks, func(n Network) bool { return n.Active })
+	if have.Exists && have.STP != nil && !active {
+		b.Steps = append(b.Steps, verify.Step{Do: verify.LinkDel, On: have.Name})
+	}
+}
+
 // link plans a link's way home.
 func (b *Back) link(want, have Link) {
-	switch {
-	case want.Exists && !have.Exists:
+	if !have.Exists {
 		b.Lost = append(b.Lost, "link "+want.Name+" is gone")
 		return
-	case !want.Exists:
-		return // what a change made new goes with libvirt's part
 	}
 	step := func(do verify.Action, with string) {
 		b.Steps = append(b.Steps, verify.Step{Do: do, On: want.Name, With: with})

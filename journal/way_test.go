@@ -72,6 +72,9 @@ func TestWay(t *testing.T) {
 		{"isolated", links(tap), links(loose), []string{"bridge link set dev vnet0 isolated on"}},
 		{"a bridge", links(br), links(other), []string{"ip link set dev br0 type bridge forward_delay 200", "ip addr del 10.9.9.1/24 dev br0", "ip addr add 10.0.0.1/24 dev br0"}},
 		{"gone", links(tap), links(), []string{"link vnet0 is gone"}},
+		{"a bridge left behind", links(journal.Link{Name: "br0"}), links(br), []string{"ip link del dev br0"}},
+		{"a bridge of a network that goes", journal.Image{Networks: []journal.Network{{Name: "lab"}}, Links: []journal.Link{{Name: "br0"}}},
+			journal.Image{Networks: []journal.Network{active}, Links: []journal.Link{br}}, []string{"stop network lab", "undefine network lab"}},
 		{"new", links(journal.Link{Name: "vnet0"}), links(tap), []string{}},
 		{"sysctl", journal.Image{Sysctls: map[string]string{"net.ipv4.ip_forward": "0"}}, journal.Image{Sysctls: map[string]string{"net.ipv4.ip_forward": "1"}}, []string{"sysctl -w net.ipv4.ip_forward=0"}},
 	} {

@@ -93,6 +93,8 @@ func (e *env) takeStep(ctx context.Context, s verify.Step) (bridge.Undo, error) 
 	}
 	argv := s.Argv()
 	switch {
+	case s.Do == verify.LinkDel:
+		return nil, bridge.DeleteLink(s.On)
 	case len(argv) == 0:
 		return nil, fmt.Errorf("%s %s: no such step", s.Do, clean(s.On))
 	case argv[0] == "kvnet":

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/journal"
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/verify"
+	"github.com/kvnet/kvnet/xml"
 )
 
 // stateDir is the folder of the journal: root's is the host's, another user
@@ -98,7 +100,9 @@ func (e *env) begin(ctx context.Context, conn *libvirtnet.Conn, c change, o chan
 	if e.journal == nil || o.noJournal {
 		return nil, nil
 	}
-	before, err := capture(ctx, conn, c.world.kernel(), c.touched())
+	t := c.touched()
+	t.links = append(t.links, c.newBridges()...)
+	before, err := capture(ctx, conn, c.world.kernel(), t)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +179,25 @@ func (c change) touched() touched {
 		}
 	}
 	return t
+}
+
+// newBridges are the bridges that libvirt makes for the networks that the plan
+// starts.
+func (c change) newBridges() []string {
+	var names []string
+	for _, s := range c.plan.Steps {
+		def := xml.Network{}
+		if n := c.world.network(s.Object); n != nil {
+			def = n.Def()
+		}
+		if made, err := xml.Parse(s.Document); err == nil {
+			def = made
+		}
+		if c.plan.Does(libvirtnet.Start) && def.Managed() && def.Bridge != "" && !slices.Contains(names, def.Bridge) {
+			names = append(names, def.Bridge)
+		}
+	}
+	return names
 }
 
 // capture is how things are now.
