@@ -35,7 +35,7 @@ func TestGolden(t *testing.T) {
 		t.Run(f.Name(), func(t *testing.T) {
 			dir := filepath.Join("testdata", f.Name())
 			report := judgeOnly(loadFile(t, filepath.Join(dir, "snapshot.json")), asked(f.Name()))
-			have := encode(t, report)
+			have := withoutEmptyHints(encode(t, report))
 			if *update {
 				if err := os.WriteFile(filepath.Join(dir, "report.json"), have, 0o644); err != nil {
 					t.Fatal(err)
@@ -67,6 +67,11 @@ func asked(folder string) Options {
 		}
 	}
 	return Options{}
+}
+
+// withoutEmptyHints shortens a saved report by what nearly all have.
+func withoutEmptyHints(doc []byte) []byte {
+	return bytes.Replace(doc, []byte(",\n  \"hints\": []\n"), []byte("\n"), 1)
 }
 
 // checkVerdict holds a report against what its folder's name promises.

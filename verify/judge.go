@@ -32,7 +32,7 @@ func JudgeOnly(s Snapshot, o Options) Report {
 	p := &pass{host: h, fired: map[string]map[key]bool{}, wanted: h.expand(o.Subjects)}
 	p.report = Report{
 		Version: Version, Taken: s.Taken, URI: s.URI,
-		Findings: []Finding{}, Gaps: h.gaps.list,
+		Findings: []Finding{}, Gaps: h.gaps.list, Hints: []Hint{},
 	}
 	p.verdicts = o.Verdicts
 	p.count()
@@ -43,6 +43,9 @@ func JudgeOnly(s Snapshot, o Options) Report {
 		place[checks[i].ID] = i
 		p.check, p.muted = &checks[i], !selected[checks[i].ID]
 		p.runCheck()
+	}
+	if len(o.Checks) == 0 {
+		p.hints()
 	}
 	slices.SortStableFunc(p.report.Findings, func(a, b Finding) int {
 		return cmp.Or(

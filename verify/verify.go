@@ -118,6 +118,9 @@ type Report struct {
 	Bridges    int       `json:"bridges"`
 	Findings   []Finding `json:"findings"`
 	Gaps       []Gap     `json:"gaps"`
+	// Hints are what no state of a host decides; there are none where only
+	// some checks were asked for.
+	Hints []Hint `json:"hints"`
 	// Verdicts are there where [Options] asks for them, in the order of
 	// [Checks].
 	Verdicts []Verdict `json:"-"`

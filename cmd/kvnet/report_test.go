@@ -22,6 +22,7 @@ var broken = verify.Report{
 		{Check: "ip-forward-off", Severity: verify.Unknown, Subject: "host", Message: "not checked"},
 	},
 	Gaps: []verify.Gap{{Source: "kernel sockets", Message: "permission denied"}, {Source: "kernel sysctls", Message: "gone"}},
+	Hints: []verify.Hint{{ID: "return-route", Message: "who knows", Probe: "ping -c 3 HOST"}},
 }
 
 func TestPrintReport(t *testing.T) {
@@ -39,6 +40,7 @@ unknown  kernel sysctls: gone
          not checked: ip-forward-off
 
 1 error, 1 warning, 1 remark: 34 checks on 1 network, 2 guests, 3 interfaces; 2 checks could not be made
+hint     return-route: who knows; ask: ping -c 3 HOST
 `
 	show := func(e env, limit verify.Severity) string {
 		var out bytes.Buffer

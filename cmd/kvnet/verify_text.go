@@ -26,6 +26,9 @@ func printReport(e *env, r verify.Report, o verifyOptions) error {
 			fmt.Fprintln(w)
 		}
 		fmt.Fprintln(w, summary(r, p)) // of all: what is not shown is there all the same
+		for _, h := range r.Hints {
+			fmt.Fprintf(w, "hint     %s: %s; ask: %s\n", h.ID, clean(h.Message), clean(h.Probe))
+		}
 	})
 }
 

@@ -1,0 +1,161 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/xml"
+)
+
+// Hint is what the state of a host cannot decide: it is no finding and says
+// nothing of health. It is given where the host has what it is about, with the
+// command that asks the wire.
+type Hint struct {
+	ID      string `json:"id"`
+	Message string `json:"message"`
+	Probe   string `json:"probe"`
+}
+
+// hinters are the items that lie beyond a host, each at most one hint.
+var hinters = []struct {
+	id   string
+	give func(p *pass) (message, probe string)
+}{
+	{"outer-hypervisor", outerHypervisor},
+	{"return-route", returnRoute},
+	{"macvtap-switch", macvtapSwitch},
+	{"path-mtu", pathMTU},
+}
+
+// hints adds what goes with the subjects that were asked for. What a finding
+// says already is not said again.
+func (p *pass) hints() {
+	for _, h := range hinters {
+		if message, probe := h.give(p); message != "" {
+			p.report.Hints = append(p.report.Hints, Hint{ID: h.id, Message: message, Probe: probe})
+		}
+	}
+}
+
+func (p *pass) asked(k key) bool { return p.wanted == nil || p.wanted[k] }
+
+// kernelKnown says whether the links that were read are the daemon's.
+func (p *pass) kernelKnown() bool { return len(p.gaps.lacks[Links]) == 0 }
+
+// toldBy says whether one of these checks found anything.
+func (p *pass) toldBy(ids ...string) bool {
+	return slices.ContainsFunc(ids, func(id string) bool { return len(p.fired[id]) > 0 })
+}
+
+// outerHypervisor: bridged guests on a machine that is virtual itself.
+func outerHypervisor(p *pass) (message, probe string) {
+	services := p.snap.Services
+	if !p.kernelKnown() || services == nil || services.Machine == nil || !services.Machine.Hypervisor || p.toldBy("nested-mac-filter") {
+		return "", ""
+	}
+	var bridges, uplinks []string
+	mac := ""
+	for _, name := range p.hostBridges {
+		active, ups := p.activeNICs(name), p.uplinks(name)
+		if len(active) == 0 || len(ups) == 0 || !p.asked(key{aBridge, name}) {
+			continue
+		}
+		if mac == "" {
+			mac = active[0].iface.MAC
+		}
+		bridges, uplinks = append(bridges, name), append(uplinks, ups[0].Name)
+	}
+	if len(bridges) == 0 {
+		return "", ""
+	}
+	return fmt.Sprintf("this host is a virtual machine: whether the hypervisor below lets through the MACs of the guests on %s is not seen from here", someNames(bridges)),
+		shellJoin([]string{"tcpdump", "-ni", uplinks[0], "ether", "host", mac})
+}
+
+// returnRoute: networks that are routed without NAT.
+func returnRoute(p *pass) (message, probe string) {
+	var names, subnets []string
+	source := ""
+	for i := range p.snap.Libvirt.Networks {
+		n := &p.snap.Libvirt.Networks[i]
+		def := n.Def()
+		if !n.Active || def.Mode != xml.Route && def.Mode != xml.Open || !p.asked(key{aNetwork, n.Name}) || len(p.usersOf(n).active) == 0 {
+			continue
+		}
+		for _, ip := range def.IPs {
+			if !ip.Address.IsValid() {
+				continue
+			}
+			subnets = append(subnets, ip.Address.Masked().String())
+			if source == "" && ip.Address.Addr().Unmap().Is4() {
+				source = ip.Address.Addr().String()
+			}
+		}
+		names = append(names, n.Name)
+	}
+	if len(subnets) == 0 {
+		return "", ""
+	}
+	if source != "" {
+		target := "GATEWAY"
+		if routes := p.defaultRoutes(); p.kernelKnown() && len(routes) > 0 && routes[0].Gateway.IsValid() {
+			target = routes[0].Gateway.String()
+		}
+		probe = "ping -c 3 -I " + source + " " + target
+	} else {
+		probe = "traceroute from a host beyond the gateway to a guest"
+	}
+	return fmt.Sprintf("network %s is routed without NAT: whether the hosts beyond know the way back to %s is not seen from here", someNames(names), someTexts(subnets)), probe
+}
+
+// macvtapSwitch: guests on a NIC itself.
+func macvtapSwitch(p *pass) (message, probe string) {
+	if p.toldBy("macvtap-vepa-no-hairpin", "macvtap-lower-missing", "macvtap-lower-down") {
+		return "", ""
+	}
+	var guests []*nic
+	lower := ""
+	for i := range p.nics {
+		n := &p.nics[i]
+		if n.kind != direct || !n.running() || !p.asked(n.subject.subject()) {
+			continue
+		}
+		guests = append(guests, n)
+		if lower == "" && n.tap != nil {
+			lower = n.tap.Parent
+		}
+	}
+	if len(guests) == 0 {
+		return "", ""
+	}
+	if lower == "" {
+		lower = guests[0].iface.Dev
+	}
+	return fmt.Sprintf("%s sit on a NIC itself (macvtap): what the switch behind it lets through or sends back is not seen from here", guestsNamed(guestNames(guests))),
+		shellJoin([]string{"tcpdump", "-ni", lower, "ether", "host", guests[0].iface.MAC})
+}
+
+// usualMTU is Ethernet's (RFC 894), which every path carries.
+const usualMTU = 1500
+
+// pathMTU: guests on bridges whose uplink takes jumbo frames.
+func pathMTU(p *pass) (message, probe string) {
+	if !p.kernelKnown() {
+		return "", ""
+	}
+	for _, name := range p.hostBridges {
+		l := p.links[name]
+		if l == nil || l.MTU <= usualMTU || len(p.activeNICs(name)) == 0 || !p.asked(key{aBridge, name}) {
+			continue
+		}
+		jumbo := slices.ContainsFunc(p.uplinks(name), func(up *bridge.Link) bool { return up.MTU > usualMTU })
+		if !jumbo {
+			continue
+		}
+		const headers = 28 // of IPv4 (20, RFC 791) and ICMP (8, RFC 792)
+		return fmt.Sprintf("bridge %s takes frames of %d bytes: whether the way beyond its uplink carries them is not seen from here", show(name), l.MTU),
+			fmt.Sprintf("ping -c 3 -M do -s %d HOST", l.MTU-headers)
+	}
+	return "", ""
+}

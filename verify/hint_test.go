@@ -1,0 +1,97 @@
+package verify
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/services"
+	"github.com/kvnet/kvnet/xml"
+)
+
+func routeNetwork(s *Snapshot) {
+	n := natNetwork("wan", "virbr7", "10.7.0.1/24")
+	n.Config.Mode = xml.Route
+	addNetwork(s, n)
+	addGuest(s, "far", libvirtnet.Running, onNetwork("wan", "vnet7", "52:54:00:aa:00:09"))
+}
+
+func virtual(s *Snapshot) {
+	if s.Services == nil {
+		s.Services = &services.State{}
+	}
+	s.Services.Machine = &services.Machine{Hypervisor: true, Vendor: "QEMU"}
+}
+
+func onNIC(s *Snapshot) {
+	addGuest(s, "tapped", libvirtnet.Running, libvirtnet.Interface{
+		Type: "direct", Source: "eth0", Dev: "eth0", MAC: "52:54:00:aa:00:09", Model: "virtio", Managed: true,
+	})
+}
+
+// TestHints: a hint is given where the host has what it is about, and a plain
+// host has none.
+func TestHints(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*Snapshot)
+		o      Options
+		want   []string // id and probe
+	}{
+		{"healthy", func(*Snapshot) {}, Options{}, nil},
+		{"broken", func(s *Snapshot) { s.unplug("vnet0") }, Options{}, nil},
+		{"virtual machine", virtual, Options{}, []string{"outer-hypervisor tcpdump -ni eth0 ether host 52:54:00:e4:75:84"}},
+		{"virtual machine, NAT asked for", virtual, Options{Subjects: []string{"default"}}, nil},
+		{"virtual machine, one check", virtual, Options{Checks: []string{"tap-missing"}}, nil},
+		{"routed", routeNetwork, Options{}, []string{"return-route ping -c 3 -I 10.7.0.1 203.0.113.1"}},
+		{"routed, no guest", func(s *Snapshot) { routeNetwork(s); s.guest("far").State = libvirtnet.ShutOff; s.guest("far").ID = -1 }, Options{}, nil},
+		{"macvtap", onNIC, Options{}, []string{"macvtap-switch tcpdump -ni eth0 ether host 52:54:00:aa:00:09"}},
+		{"jumbo", func(s *Snapshot) { s.link("br0").MTU, s.link("eth0").MTU = 9000, 9000 }, Options{}, []string{"path-mtu ping -c 3 -M do -s 8972 HOST"}},
+		{"kernel of somebody else", func(s *Snapshot) { virtual(s); s.link("br0").MTU = 9000; s.Kernel.Namespace++ }, Options{}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := healthyHost()
+			test.change(&s)
+			var have []string
+			for _, h := range judgeOnly(s, test.o).Hints {
+				have = append(have, h.ID+" "+h.Probe)
+			}
+			if diff := cmp.Diff(test.want, have); diff != "" {
+				t.Errorf("hints (-want +have):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestHintsAreSafe: names from outside do not break the lines, and there are
+// never many.
+func TestHintsAreSafe(t *testing.T) {
+	s := healthyHost()
+	virtual(&s)
+	routeNetwork(&s)
+	onNIC(&s)
+	evil := "a'\n$(reboot)" + strings.Repeat("x", 10_000)
+	s.guest("far").Interfaces[0].Network = evil
+	s.network("wan").Name = evil
+	s.guest("tapped").Interfaces[0].Dev = evil
+	s.guest("tapped").Name = evil
+	hints := judge(s).Hints
+	if len(hints) < 3 || len(hints) > len(hinters) {
+		t.Errorf("%d hints", len(hints))
+	}
+	for _, h := range hints {
+		if strings.ContainsAny(h.Message+h.Probe, "\n\x1b") || len(h.Message) > 500 || strings.Contains(h.Probe, " $(") {
+			t.Errorf("%s: %q: %q", h.ID, h.Message, h.Probe)
+		}
+	}
+	ids := map[string]bool{}
+	for _, h := range hinters {
+		if ids[h.id] || slices.ContainsFunc(Checks(), func(c Check) bool { return c.ID == h.id }) {
+			t.Errorf("id %s is taken", h.id)
+		}
+		ids[h.id] = true
+	}
+}
