@@ -127,21 +127,7 @@ func (f *packetFilter) tellLeftover(name string, list []placedRule) Finding {
 // they are for. A link that is there, or that an active network names as its
 // way out, does not make a rule one of these: only the bridge does.
 func (f *packetFilter) leftovers() map[string][]placedRule {
-	active, dead := map[string]bool{}, map[string]bool{}
-	for i := range f.h.snap.Libvirt.Networks {
-		n := &f.h.snap.Libvirt.Networks[i]
-		def := definition(n)
-		switch {
-		case n.Active:
-			active[f.h.realName(def.Bridge)] = true
-			active[def.Bridge] = true
-			for _, dev := range def.ForwardDevs {
-				active[dev] = true
-			}
-		case def.Managed() && def.Bridge != "":
-			dead[def.Bridge] = true
-		}
-	}
+	active, dead := f.h.bridgesByFate()
 	stale := map[int]bool{}
 	for _, list := range f.staleRules() {
 		for _, r := range list {
@@ -155,15 +141,10 @@ func (f *packetFilter) leftovers() map[string][]placedRule {
 	f.networkRules(func(r placedRule) {
 		links := f.ruleLinks(r.rule())
 		for _, l := range links {
-			name := l.name
-			if name == "" {
-				if stale[l.index] {
-					return
-				}
-				if name = f.h.linkByIndex(l.index); name == "" {
-					name = fmt.Sprintf("link number %d", l.index)
-				}
+			if l.name == "" && stale[l.index] {
+				return
 			}
+			name := f.h.nameIn(l)
 			if !active[name] && (dead[name] || f.h.links[name] == nil) {
 				found[name] = append(found[name], r)
 				for _, subnet := range addressesOf(r.rule()) {
@@ -183,6 +164,38 @@ func (f *packetFilter) leftovers() map[string][]placedRule {
 		}
 	}
 	return found
+}
+
+// bridgesByFate are the bridges and forward devices of active networks, and the
+// bridges of the others.
+func (h *host) bridgesByFate() (active, dead map[string]bool) {
+	active, dead = map[string]bool{}, map[string]bool{}
+	for i := range h.snap.Libvirt.Networks {
+		n := &h.snap.Libvirt.Networks[i]
+		def := definition(n)
+		switch {
+		case n.Active:
+			active[h.realName(def.Bridge)], active[def.Bridge] = true, true
+			for _, dev := range def.ForwardDevs {
+				active[dev] = true
+			}
+		case def.Managed() && def.Bridge != "":
+			dead[def.Bridge] = true
+		}
+	}
+	return active, dead
+}
+
+// nameIn is the name of a rule's link; one that has none is called by its
+// number.
+func (h *host) nameIn(l ruleLink) string {
+	if l.name != "" {
+		return l.name
+	}
+	if name := h.linkByIndex(l.index); name != "" {
+		return name
+	}
+	return fmt.Sprintf("link number %d", l.index)
 }
 
 // tellBoth is the finding for a network with rules of both backends.

@@ -158,7 +158,7 @@ func (h *host) subnetOf(p netip.Prefix) bool {
 func (f *packetFilter) blameForeign(by firewall.Step, accept seen) string {
 	ours := accept.last().By
 	switch {
-	case by.By.Legacy && (ours.Table == "" || !ours.Legacy):
+	case by.By.Legacy && (!ours.Legacy || !f.libvirtsLegacy()):
 		return legacyShadow
 	case f.vpn(by.By) != "":
 		return killSwitch
@@ -168,6 +168,14 @@ func (f *packetFilter) blameForeign(by firewall.Step, accept seen) string {
 		return dropForward
 	}
 	return dropInput
+}
+
+// libvirtsLegacy says whether libvirt's own chains are in tables of
+// iptables-legacy, as everything is on some hosts.
+func (f *packetFilter) libvirtsLegacy() bool {
+	return slices.ContainsFunc(f.rules.Tables, func(t firewall.Table) bool {
+		return t.Legacy && slices.ContainsFunc(t.Chains, func(c firewall.Chain) bool { return networkChain(&t, &c) })
+	})
 }
 
 // sameBase says whether two base chains are one.
