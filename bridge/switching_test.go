@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -189,6 +190,39 @@ func TestParseVLANs(t *testing.T) {
 	}
 	if _, _, err := parseVLANs(msg[:len(msg)-2]); err == nil {
 		t.Error("a message that is cut off has no error")
+	}
+}
+
+// TestVLANsOfARealKernel parses what Linux 6.1 sent of a bridge br0 with the
+// ports eth0, vnet0 and vnet1, for kernels on which no test can set a VLAN.
+func TestVLANsOfARealKernel(t *testing.T) {
+	text, err := os.ReadFile("testdata/vlans-linux-6.1.hex")
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string][]VLAN{}
+	for line := range strings.Lines(string(text)) {
+		msg, err := hex.DecodeString(strings.TrimSpace(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, keep, err := parseVLANs(msg)
+		if err != nil || !keep {
+			t.Fatalf("%+v, %v, %v", m, keep, err)
+		}
+		l, _, err := parseLink(msg)
+		if err != nil || l.Index != m.index {
+			t.Fatalf("%+v, %v", l, err)
+		}
+		have[l.Name] = m.list
+	}
+	plain := VLAN{First: 1, Last: 1, PVID: true, Untagged: true}
+	want := map[string][]VLAN{
+		"br0": {plain}, "eth0": {plain, {First: 100, Last: 100}},
+		"vnet0": {{First: 100, Last: 100, PVID: true, Untagged: true}}, "vnet1": {plain, {First: 200, Last: 299}},
+	}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("VLANs (-want +have):\n%s", diff)
 	}
 }
 

@@ -76,6 +76,10 @@ func (h *host) away(b judgedBridge, visit func(n *nic, e *bridge.FDBEntry)) {
 		if n == nil || e.State != bridge.FDBLearned || e.Port == n.port.Name || e.Port == b.Name || h.sameGuest(n, e.Port) {
 			continue
 		}
+		// In another VLAN the same MAC is another machine's.
+		if _, inside := spell(h.inside().vlans[n.port.Name])[e.VLAN]; b.VLANFiltering && !inside {
+			continue
+		}
 		if e.Age <= recent.Milliseconds() {
 			visit(n, e)
 		}

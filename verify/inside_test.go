@@ -74,6 +74,10 @@ func insideFaults() map[string]func(*Snapshot) {
 		"fdb-mac-wrong-port+another-guest": func(s *Snapshot) {
 			learned(s, "vnet2", "52:54:00:e4:75:83")
 		},
+		"fdb-mac-wrong-port+vlan": with2(vlanAware, func(s *Snapshot) {
+			learned(s, "eth0", "52:54:00:e4:75:84")
+			s.Kernel.FDB[len(s.Kernel.FDB)-1].VLAN = 100
+		}),
 		"fdb-flap": func(s *Snapshot) {
 			learned(s, "vnet1", "52:54:00:e4:75:84")
 			s.Kernel.Watch = &bridge.Watch{Looks: 8, Duration: 1400, Counters: []bridge.Counter{}, Moves: []bridge.Move{
@@ -248,6 +252,11 @@ func insideHealthy() map[string]func() Snapshot {
 			s.network("default").Live.MACTable, s.network("default").Config.MACTable = "libvirt", "libvirt"
 		}),
 		"ok-vlan-aware": with(vlanAware),
+		"ok-same-mac-in-another-vlan": with(func(s *Snapshot) {
+			vlanAware(s)
+			learned(s, "eth0", "52:54:00:e4:75:84")
+			s.Kernel.FDB[len(s.Kernel.FDB)-1].VLAN = 300
+		}),
 		"ok-vlans-by-hooks": with(func(s *Snapshot) {
 			vlanAware(s)
 			hooks(s)
