@@ -2,6 +2,9 @@ package integration
 
 import (
 	"context"
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +18,32 @@ import (
 func TestRepair(t *testing.T) {
 	cmds := commands()
 	cmds["cure"], cmds["cures"] = repair, repair
-	scriptsWith(t, machineRoad(t), all(t, "testdata/fault"), cmds)
+	scriptsWith(t, machineRoad(t), byProgram(t, all(t, "testdata/fault")), cmds)
+}
+
+// byProgram are the scripts but for those of checks whose cures are all a
+// person's.
+func byProgram(t *testing.T, files []string) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(programs, "kvnet"), "verify", "--list-checks", "-o", "json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var checks []struct{ ID, Class string }
+	if err := json.Unmarshal(out, &checks); err != nil {
+		t.Fatal(err)
+	}
+	manual := map[string]bool{}
+	for _, c := range checks {
+		manual[c.ID] = c.Class == "manual"
+	}
+	list := slices.DeleteFunc(slices.Clone(files), func(file string) bool {
+		return manual[strings.TrimSuffix(filepath.Base(file), ".txtar")]
+	})
+	if len(list) == 0 || len(list) == len(files) {
+		t.Fatalf("%d of %d scripts have a cure for a program", len(list), len(files))
+	}
+	return list
 }
 
 // repair repairs the host; what is a person's to do is done as it is printed.
