@@ -47,6 +47,22 @@ func (f *packetFilter) tool(r firewall.Reference) string {
 	return name
 }
 
+// flushNAT empties libvirt's chains of NAT rules.
+func (f *packetFilter) flushNAT(v6 bool) []Step {
+	var steps []Step
+	f.rulesOf(func(t *firewall.Table, c *firewall.Chain, r *firewall.Rule) {
+		if t.Family != familyName(v6) || !networkChain(t, c) || !translates(r) || !plainName(t.Name) || !plainName(c.Name) {
+			return
+		}
+		step := Step{Do: Filter, On: "nft", Args: []string{"flush", "chain", t.Family, t.Name, c.Name}}
+		if !nftTable(t.Name) {
+			step = Step{Do: Filter, On: f.tool(firewall.Reference{Family: t.Family, Legacy: t.Legacy}), Args: []string{"-t", t.Name, "-F", c.Name}}
+		}
+		steps = addStep(steps, step)
+	})
+	return steps
+}
+
 // jumpsFirst puts libvirt's jumps in front of what stands before them.
 func (f *packetFilter) jumpsFirst(b breach) Fix {
 	fix := Fix{Class: Guarded, Say: "put libvirt's jumps in front of the other rules; whatever inserted the rule may do so again"}

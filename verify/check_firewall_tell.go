@@ -27,7 +27,7 @@ func (p *pass) tellBreaches(id string, tell func(*pass, breach) Finding) {
 // told fills in what every breach says: what was looked at, and the verdicts.
 func told(b breach, f Finding) Finding {
 	s := b.first()
-	f.Evidence = cmp.Or(f.Evidence, evidence(s.By))
+	f.Evidence = cmp.Or(f.Evidence, decided(s))
 	f.Want = cmp.Or(f.Want, s.say+": "+wanted(s.declared))
 	f.Have = cmp.Or(f.Have, s.say+": "+had(s))
 	if len(f.Fix.Steps) == 0 {
@@ -56,6 +56,15 @@ func had(s seen) string {
 		return "rejected"
 	}
 	return "dropped"
+}
+
+// decided is the rule or policy behind a verdict. A policy of another hook did
+// not decide: nothing did.
+func decided(s seen) string {
+	if hook := s.ways[0].Path; s.By.Policy() && s.Answer == firewall.Accept && s.last().Hook != hook {
+		return "no rule and no policy of hook " + hook
+	}
+	return evidence(s.By)
 }
 
 // evidence names the rule or policy that decided, as nft and iptables list it.
@@ -148,6 +157,8 @@ func tellNAT(p *pass, b breach) Finding {
 	if b.check == natWrongSubnet {
 		other := p.packets().natSource(b.net, s.v6)
 		f.Message = fmt.Sprintf("libvirt's NAT rules are for %s, and network %s has %s: %s", other, name, src, text)
+		f.Fix.Steps = append(p.packets().flushNAT(s.v6), f.Fix.Steps...)
+		f.Fix.Say = "flush libvirt's NAT rules and restart its network daemon, which writes them for the subnets that the networks have"
 	}
 	return f
 }

@@ -107,10 +107,7 @@ func (f *packetFilter) blameAccept(n flowNet, s seen) string {
 	if !f.separable() && f.backend(n, s.v6) == "" {
 		return isolatedLeak
 	}
-	if cause := f.gone(n, s.v6); cause == chainsMissing || f.backend(n, s.v6) == "" {
-		return cause
-	}
-	return isolatedLeak
+	return f.incomplete(n, s.v6)
 }
 
 // blameNAT is the cause for which guests' own addresses leave the host.

@@ -116,9 +116,17 @@ func (f *packetFilter) judgeFamily(n flowNet, v6 bool, note func(string, seen)) 
 		// Nothing speaks of such packets where a policy lets them pass, not even
 		// rules that an administrator has in place of libvirt's.
 		if s := f.see(w); s.broken() && s.By.Policy() && f.alone(w).Answer != firewall.Drop {
-			note(f.gone(n, v6), s)
+			note(f.incomplete(n, v6), s)
 		}
 	}
+}
+
+// incomplete is the cause where a reject of libvirt's is not there.
+func (f *packetFilter) incomplete(n flowNet, v6 bool) string {
+	if cause := f.gone(n, v6); cause == chainsMissing || f.backend(n, v6) == "" {
+		return cause
+	}
+	return isolatedLeak
 }
 
 // look asks what becomes of a flow; if that depends, what becomes of a part of

@@ -136,6 +136,9 @@ type pass struct {
 
 // runCheck makes one check, or says why it cannot be made.
 func (p *pass) runCheck() {
+	if p.muted && p.check.OnDemand {
+		return // nobody asked, and nothing follows from it
+	}
 	p.unread = p.unread[:0]
 	p.told = map[key]int{}
 	lacks, canRun := p.gaps.unmet(p.check)
