@@ -69,6 +69,9 @@ func bareDumps() error {
 			return err
 		}
 	}
+	if err := ask(c, unix.RTM_GETQDISC, tcRequest(0, 0)); err != nil {
+		return err
+	}
 	bridges := make([]byte, ifinfomsgLen)
 	bridges[0] = afBridge
 	if err := ask(c, unix.RTM_GETNEIGH, bridges); err != nil {

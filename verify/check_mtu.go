@@ -38,12 +38,36 @@ func mtuChecks() []Check {
 	}
 }
 
+// tapMTU is what the taps in one bridge have.
+type tapMTU struct {
+	wish int // the smallest MTU that one of their interfaces wishes; 0: none does
+	most int // the largest MTU of a tap without a wish
+}
+
+func (p *pass) tapMTUs() map[string]tapMTU {
+	all := make(map[string]tapMTU, len(p.byBridge))
+	for name, nics := range p.byBridge {
+		var at tapMTU
+		for _, n := range nics {
+			switch mtu := n.iface.MTU; {
+			case mtu > 0 && n.active && (at.wish == 0 || mtu < at.wish):
+				at.wish = mtu
+			case mtu == 0 && n.tap != nil && n.tap.Master == name:
+				at.most = max(at.most, n.tap.MTU)
+			}
+		}
+		all[name] = at
+	}
+	return all
+}
+
 func mtuTapVsGuest(p *pass) {
+	tapMTUs := p.tapMTUs()
 	p.eachTap(func(n *nic, tap *bridge.Link) {
 		if tap.Master != n.bridge || tap.MTU == 0 || !p.on(n.subject) {
 			return
 		}
-		want, why := p.promisedMTU(n)
+		want, why := p.promisedMTU(n, tapMTUs[n.bridge])
 		if want == 0 || want == tap.MTU || why == unwished && tap.MTU > want {
 			return
 		}
@@ -68,7 +92,7 @@ const unwished = "its segment carries"
 
 // promisedMTU is what a tap has to carry, and who says so; 0 when nothing is
 // promised.
-func (p *pass) promisedMTU(n *nic) (mtu int, why string) {
+func (p *pass) promisedMTU(n *nic, at tapMTU) (mtu int, why string) {
 	if n.iface.MTU > 0 {
 		return n.iface.MTU, "the guest's interface wishes"
 	}
@@ -77,10 +101,8 @@ func (p *pass) promisedMTU(n *nic) (mtu int, why string) {
 	}
 	// A tap that came when another interface's wish had pulled the bridge down
 	// has what the bridge had.
-	for _, other := range p.byBridge[n.bridge] {
-		if other.active && other.iface.MTU > 0 && other.iface.MTU <= n.tap.MTU {
-			return 0, ""
-		}
+	if at.wish > 0 && at.wish <= n.tap.MTU {
+		return 0, ""
 	}
 	want := 0
 	if l := p.links[n.bridge]; l != nil {
@@ -91,11 +113,7 @@ func (p *pass) promisedMTU(n *nic) (mtu int, why string) {
 	}
 	// The kernel lowers a bridge to its smallest port: what the others have
 	// shows what it was.
-	for _, other := range p.byBridge[n.bridge] {
-		if other.tap != nil && other.tap.Master == n.bridge && other.iface.MTU == 0 {
-			want = max(want, other.tap.MTU)
-		}
-	}
+	want = max(want, at.most)
 	for _, l := range p.uplinks(n.bridge) {
 		want = min(want, l.MTU)
 	}
@@ -105,7 +123,7 @@ func (p *pass) promisedMTU(n *nic) (mtu int, why string) {
 func mtuUplinkSmaller(p *pass) {
 	p.eachHostBridge(func(b hostBridge) {
 		ups := p.uplinks(b.name)
-		if !p.isBridge(b.name) || len(ups) == 0 {
+		if !p.isBridge(b.name) || len(ups) == 0 || p.containers(ups) {
 			return
 		}
 		small := slices.MinFunc(ups, func(a, b *bridge.Link) int { return a.MTU - b.MTU })

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/xml"
@@ -35,12 +36,10 @@ type shaper struct {
 	ingress bool
 }
 
-func (h *host) shaperOf(link string) shaper {
+func shaperOf(qdiscs []*bridge.Qdisc) shaper {
 	var s shaper
-	for i := range h.snap.Kernel.Qdiscs {
-		q := &h.snap.Kernel.Qdiscs[i]
+	for _, q := range qdiscs {
 		switch {
-		case q.Link != link:
 		case q.Parent == "ingress" || q.Parent == "clsact":
 			if len(q.Police) > 0 {
 				s.police, s.ingress = q.Police[0].Rate, q.Parent == "ingress"
@@ -82,20 +81,28 @@ func sameRate(want int, have uint64) bool {
 }
 
 func qosDrift(p *pass) {
+	if p.snap.Kernel.Qdiscs == nil { // a document of before they were read
+		return
+	}
+	have := map[string][]*bridge.Qdisc{}
+	for i := range p.snap.Kernel.Qdiscs {
+		q := &p.snap.Kernel.Qdiscs[i]
+		have[q.Link] = append(have[q.Link], q)
+	}
 	for i := range p.nics {
 		n := &p.nics[i]
-		if n.tap == nil || n.kind == other || n.kind == plain && !n.iface.Managed || n.iface.VirtualPort != "" || p.snap.Kernel.Qdiscs == nil {
-			continue
-		}
-		if !p.on(n.subject) {
+		if n.tap == nil || n.kind == other || n.kind == plain && !n.iface.Managed || n.iface.VirtualPort != "" || !p.on(n.subject) {
 			continue
 		}
 		b := n.iface.Bandwidth
+		if b == (xml.Bandwidth{}) && !libvirtsName(n.tap.Name) {
+			continue // who names taps, as OpenStack does, may limit them, too
+		}
 		sent, received := b.Inbound, b.Outbound
 		if n.kind == direct { // the guest's side is the link's own
 			sent, received = received, sent
 		}
-		if f, ok := p.drift(n.tap.Name, "tap "+n.title(), sent, received); ok {
+		if f, ok := drift(n.tap.Name, "tap "+n.title(), shaperOf(have[n.tap.Name]), xml.Bandwidth{Inbound: sent, Outbound: received}); ok {
 			p.tuned(n, &f)
 			p.found(n.subject, f)
 		}
@@ -103,11 +110,10 @@ func qosDrift(p *pass) {
 	for _, name := range p.ownBridges {
 		n := p.owners[name]
 		s := scope{kind: aBridge, bridge: name, network: n.Name}
-		if p.snap.Kernel.Qdiscs == nil || p.links[name] == nil || !p.on(s) {
+		if p.links[name] == nil || !p.on(s) {
 			continue
 		}
-		b := definition(n).Bandwidth
-		if f, ok := p.drift(name, "bridge "+show(name)+" of network "+show(n.Name), b.Inbound, b.Outbound); ok {
+		if f, ok := drift(name, "bridge "+show(name)+" of network "+show(n.Name), shaperOf(have[name]), definition(n).Bandwidth); ok {
 			if f.Fix.Steps == nil || p.ownsRoot(f.Fix.Steps) {
 				f.Fix = Fix{
 					Class: Guarded, Steps: p.restart(n),
@@ -129,10 +135,15 @@ func (p *pass) ownsRoot(steps []Step) bool {
 	return p.snap.Libvirt.Version >= filteringTC && steps[0].With == "root"
 }
 
-// drift holds what a link should send and receive at most against what the
-// kernel has. The fix is there for what is to be deleted only.
-func (p *pass) drift(link, what string, sent, received xml.Rate) (Finding, bool) {
-	have := p.shaperOf(link)
+// libvirtsName says whether libvirt chose the name of a tap.
+func libvirtsName(tap string) bool {
+	return vnetName(tap) || strings.HasPrefix(tap, "macvtap")
+}
+
+// drift holds what a link should send (inbound, for a tap) and receive at most
+// against what the kernel has. The fix is there for what is to be deleted only.
+func drift(link, what string, have shaper, want xml.Bandwidth) (Finding, bool) {
+	sent, received := want.Inbound, want.Outbound
 	f := Finding{Fix: Fix{Class: Guarded}}
 	say := func(message, evidence, want, got string) (Finding, bool) {
 		f.Message, f.Evidence, f.Want, f.Have = "the "+what+" "+message, evidence, want, got

@@ -15,7 +15,7 @@ func renamedChecks() []Check {
 		Doc: Doc{
 			Symptom:  "Guests or networks do not start any more after a card was added, or after an update of kernel or firmware.",
 			Cause:    "The NIC bears another name now, or is gone.",
-			Evidence: "The NICs that libvirt's macvtap and SR-IOV networks, guests' macvtaps and the host's own network configuration name are looked up among the kernel's links and their alternative names. A warning where nothing that runs or starts with the host needs it.",
+			Evidence: "The NICs that libvirt's macvtap and SR-IOV networks, guests' macvtaps and the host's own network configuration name are looked up among the kernel's links and their alternative names. A warning where nothing that runs or starts with the host needs it, info for a network that nobody uses.",
 			Cure:     "Write the new name, or give the NIC the old one as an alternative; pin names by MAC in a .link file of systemd.",
 		},
 		run: uplinkRenamed,
@@ -47,13 +47,13 @@ func uplinkRenamed(p *pass) {
 		if !p.on(list[0].scope) || p.links[dev] != nil {
 			continue
 		}
-		now, severity := "", Warning
+		now, severity := "", Info
 		var who []string
 		for _, r := range list {
 			now = cmp.Or(now, r.now)
 			who = append(who, r.who)
-			if r.severity == Error {
-				severity = Error
+			if r.severity.AtLeast(severity) {
+				severity = r.severity
 			}
 		}
 		slices.Sort(who)
@@ -127,8 +127,11 @@ func (p *pass) networkDevices() []reference {
 				continue
 			}
 			severity := Warning
-			if left == 0 && (n.Active || n.Autostart || p.usersOf(n).needed()) {
+			switch {
+			case left == 0 && (n.Active || n.Autostart || p.usersOf(n).needed()):
 				severity = Error
+			case left == 0 && len(p.usersOf(n).all) == 0:
+				severity = Info
 			}
 			list = append(list, reference{
 				dev: dev, who: "network " + show(n.Name), severity: severity,

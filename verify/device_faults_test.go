@@ -40,6 +40,9 @@ func uplinkKindFaults() map[string]func(*Snapshot) {
 			s.link("eth2").Name = "enp2s0"
 			s.link("macvtap0").Parent, s.link("macvtap1").Parent = "enp2s0", "enp2s0"
 		},
+		"uplink-renamed+unused": func(s *Snapshot) {
+			addNetwork(s, libvirtnet.Network{Name: "old", Persistent: true, Config: &xml.Network{Name: "old", Mode: xml.VEPA, ForwardDevs: []string{"eth3"}}})
+		},
 		"uplink-renamed+shut-off": func(s *Snapshot) {
 			addGuest(s, "later", libvirtnet.ShutOff, libvirtnet.Interface{Type: "direct", Dev: "eth3", Mode: "bridge", Source: "eth3", MAC: "52:54:00:cc:00:05"})
 		},

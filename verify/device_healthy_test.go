@@ -84,6 +84,21 @@ func deviceHealthy() map[string]func() Snapshot {
 				{Link: "eth0", Kind: "tbf", Handle: "8002:", Parent: "root", Rate: 1000},
 			}
 		}),
+		"ok-limits-of-openstack": func() Snapshot {
+			s := openStack()
+			s.Kernel.Qdiscs = []bridge.Qdisc{
+				{Link: "tapdeadbeef-01", Kind: "tbf", Handle: "1:", Parent: "root", Rate: 125_000},
+				{Link: "tapdeadbeef-01", Kind: "ingress", Handle: "ffff:", Parent: "ingress", Police: []bridge.Police{{Rate: 125_000}}},
+			}
+			return s
+		},
+		"ok-containers-mtu": with(func(s *Snapshot) {
+			addBridge(s, "br1", "02:00:00:00:01:01", 0, 15000)
+			addAddress(s, "br1", "10.9.0.1/24")
+			addGuest(s, "inner", libvirtnet.Running, onBridge("br1", "vnet7", "52:54:00:aa:00:09"))
+			addLink(s, bridge.Link{Name: "veth3a9f0c1", Kind: "veth", MAC: "0a:00:00:00:00:01", MTU: 1450, Up: true, Carrier: true, Oper: "up", ParentElsewhere: true})
+			addPort(s, "veth3a9f0c1", "br1")
+		}),
 		"ok-bandwidth-not-read": with(func(s *Snapshot) { throttled(s); s.Kernel.Qdiscs = nil }),
 		"ok-macvtap-bandwidth": with(func(s *Snapshot) {
 			macvtap(s)
