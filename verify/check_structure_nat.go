@@ -247,9 +247,11 @@ func (f *packetFilter) letForwarded(n flowNet, d dnatRule, v firewall.Verdict, p
 // checksum looks for networks whose DHCP replies nobody completes.
 func checksum(p *pass) {
 	f := p.packets()
+	filling := f.fillingRules()
 	for _, n := range p.flowNets() {
+		completed := slices.ContainsFunc(filling, func(r *firewall.Rule) bool { return ruleNames(r, n.bridge, "oif") || len(f.ruleLinks(r)) == 0 })
 		dhcp := slices.ContainsFunc(n.def.IPs, func(ip xml.IP) bool { return ip.DHCP() && ip.Address.Addr().Unmap().Is4() })
-		if !dhcp || f.backend(n, false) != "iptables" || !p.on(n.scope()) || f.completes(n) {
+		if !dhcp || f.backend(n, false) != "iptables" || !p.on(n.scope()) || completed {
 			continue
 		}
 		fast := p.vhostGuests(n)
@@ -272,18 +274,16 @@ func checksum(p *pass) {
 	}
 }
 
-// completes says whether a rule that packets meet fills in checksums on the way
-// to a network's guests.
-func (f *packetFilter) completes(n flowNet) bool {
-	found := false
+// fillingRules are the rules that packets meet and that fill in checksums.
+func (f *packetFilter) fillingRules() []*firewall.Rule {
+	var list []*firewall.Rule
 	f.rulesOf(func(t *firewall.Table, c *firewall.Chain, r *firewall.Rule) {
-		fills := slices.ContainsFunc(r.Exprs, func(e *firewall.Expr) bool { return e.Kind == "target" && e.Key == "CHECKSUM" })
-		if !fills || t.Family != "ip" || c.Base == nil && !reachable(t, c.Name) {
-			return
+		if t.Family == "ip" && slices.ContainsFunc(r.Exprs, func(e *firewall.Expr) bool { return e.Kind == "target" && e.Key == "CHECKSUM" }) &&
+			(c.Base != nil || reachable(t, c.Name)) {
+			list = append(list, r)
 		}
-		found = found || ruleNames(r, n.bridge, "oif") || len(f.ruleLinks(r)) == 0
 	})
-	return found
+	return list
 }
 
 // vhostGuests are the running guests of a network whose packets the kernel
