@@ -44,6 +44,7 @@ type hands interface {
 	DetachInterface(ctx context.Context, guest, doc string, live, config bool) error
 	CreatePort(ctx context.Context, network, doc string, reclaim bool) error
 	DeletePort(ctx context.Context, network, uuid string) error
+	UpdateNetwork(ctx context.Context, key string, u SectionUpdate, entry string, live bool) error
 }
 
 // undo takes one step back.

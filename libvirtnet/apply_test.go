@@ -198,6 +198,14 @@ func (h *host) CreatePort(ctx context.Context, network, doc string, _ bool) erro
 	return nil
 }
 
+func (h *host) UpdateNetwork(ctx context.Context, key string, u SectionUpdate, entry string, live bool) error {
+	layer := "config"
+	if live {
+		layer = "live"
+	}
+	return h.change(ctx, strings.Join([]string{string(u.Command), string(u.Section), layer, entry}, " "), key)
+}
+
 func (h *host) DeletePort(ctx context.Context, network, uuid string) error {
 	if err := h.change(ctx, "delete port", network); err != nil {
 		return err

@@ -37,6 +37,8 @@ func (t step) take(ctx context.Context) (undo, error) {
 		return t.detach(ctx)
 	case CreatePort:
 		return t.port(ctx)
+	case Update:
+		return t.update(ctx)
 	}
 	return undo{}, &Error{Op: string(t.s.Do), Object: show(t.s.Object), Message: "no such step", Kind: ErrInvalid}
 }

@@ -55,6 +55,10 @@ func (c *Conn) GuestXML(context.Context, string, bool) (string, error)   { retur
 
 func (c *Conn) CreatePort(context.Context, string, string, bool) error { return c.refuse() }
 
+func (c *Conn) UpdateNetwork(context.Context, string, SectionUpdate, string, bool) error {
+	return c.refuse()
+}
+
 func (c *Conn) HasFilter(context.Context, string) (bool, error) { return false, c.refuse() }
 
 func (c *Conn) HasPort(context.Context, string, string) (bool, error) { return false, c.refuse() }

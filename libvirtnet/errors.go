@@ -184,6 +184,9 @@ const (
 	opDetach    = "detach interface from"
 	opUpdate    = "update interface of"
 	opPort      = "create port of"
+
+	opUpdateNetwork = "update"
+
 	opDropPort  = "delete port of"
 	opPorts     = "list ports of"
 	opLeases    = "read leases of"

@@ -21,6 +21,7 @@ const (
 	Attach      Action = "attach"       // an interface to a guest; undo: detach
 	Detach      Action = "detach"       // an interface from a guest; undo: attach the former one
 	CreatePort  Action = "create-port"  // a network port again; undo: delete it
+	Update      Action = "update"       // an entry of a network's section; undo: the entry as it was
 )
 
 // PlanStep is one change.
@@ -31,9 +32,11 @@ type PlanStep struct {
 	Why      string `json:"why"`                // what makes it necessary
 	Document string `json:"document,omitempty"` // what is defined, attached, detached or created
 	MAC      string `json:"mac,omitempty"`      // of the interface of an attach or detach
-	Live     bool   `json:"live,omitempty"`     // attach, detach: the running guest
+	Live     bool   `json:"live,omitempty"`     // attach, detach: the running guest; update: the running network
 	Config   bool   `json:"config,omitempty"`   // attach, detach: the guest's configuration
 	Reclaim  bool   `json:"reclaim,omitempty"`  // create-port: VIR_NETWORK_PORT_CREATE_RECLAIM
+
+	Update *SectionUpdate `json:"update,omitempty"` // update: what is done with the entry in Document
 }
 
 // Plan is what would be done, in order. The zero Plan does nothing.

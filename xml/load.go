@@ -2,6 +2,7 @@ package xml
 
 import (
 	"bytes"
+	"cmp"
 	stdxml "encoding/xml"
 	"errors"
 	"fmt"
@@ -139,15 +140,11 @@ func wellFormed(text, want string) ([]byte, error) {
 				return nil, malformed(dec, "text outside of the root element")
 			}
 		case stdxml.Directive:
-			line, column := dec.InputPos()
-			return nil, &SyntaxError{Place{line, column}, ErrDocumentType}
+			return nil, misplaced(dec, ErrDocumentType)
 		}
 	}
 	if roots == 0 {
-		if want == "" {
-			want = "network> or <domain"
-		}
-		return nil, fmt.Errorf("document is empty, want <%s>", want)
+		return nil, fmt.Errorf("document is empty, want <%s>", cmp.Or(want, "network> or <domain"))
 	}
 	return out, nil
 }
@@ -182,8 +179,12 @@ func (c *clippedError) Error() string { return clip(c.message) }
 func (c *clippedError) Unwrap() error { return c.cause }
 
 func malformed(dec *stdxml.Decoder, message string) error {
+	return misplaced(dec, errors.New(clip(message)))
+}
+
+func misplaced(dec *stdxml.Decoder, err error) error {
 	line, column := dec.InputPos()
-	return &SyntaxError{Place{line, column}, errors.New(clip(message))}
+	return &SyntaxError{Place{line, column}, err}
 }
 
 // twice is the name of an attribute that occurs more than once, or "".

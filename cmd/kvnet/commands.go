@@ -22,6 +22,7 @@ func commands(e *env) []*cli.Command {
 		netUUIDCommand(e),
 		netDHCPLeasesCommand(e),
 		netDefineCommand(e),
+		netUpdateCommand(e),
 		netStartCommand(e),
 		netDestroyCommand(e),
 		netRestartCommand(e),

@@ -1,0 +1,306 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
+)
+
+type netUpdateOptions struct {
+	changeOptions
+	name         string
+	section      xml.Section
+	command      libvirtnet.UpdateCommand
+	entry        xml.Entry
+	parent       int
+	live, config bool
+}
+
+func netUpdateCommand(e *env) *cli.Command {
+	var o netUpdateOptions
+	flags := append(entryFlags(),
+		&cli.StringFlag{Name: "xml", Usage: "the entry as libvirt's `XML`, or a file that holds it, instead of flags"},
+		&cli.IntFlag{Name: "parent-index", Value: -1, Usage: "the `N`th <ip>, from 0, where the entry's address does not tell", Destination: &o.parent},
+		&cli.BoolFlag{Name: "live", Usage: "the running network only", Destination: &o.live},
+		&cli.BoolFlag{Name: "config", Usage: "the definition only", Destination: &o.config})
+	return command(&cli.Command{
+		Name:      "net-update",
+		Category:  networks,
+		Usage:     "changes one entry of a network in place",
+		ArgsUsage: "NETWORK SECTION add|delete|modify",
+		Description: describe(`
+Adds, deletes or modifies one entry of a network, without stopping it: SECTION is
+dhcp-host, dhcp-range, dns-host, dns-srv, dns-txt, portgroup or forward-interface,
+or virsh's name of it. The running network and its definition are changed, unless
+--live or --config narrows it; what has it already is left alone. Deleting takes
+the flags that name the entry, such as --mac or --ip. libvirt can modify DHCP
+hosts and port groups only.
+
+What the running network feels of it is said before. A second host with the same
+MAC, name or address is refused, and so is a range that is taken from under live
+leases, unless --force is given. What libvirt cannot update in place is for
+net-define and then net-restart.`,
+			"kvnet net-update default dhcp-host add --mac 52:54:00:e4:75:83 --ip 192.168.122.50 --name web", 0, 1, 2, 4, 5),
+		Flags: append(flags, changeFlags(&o.changeOptions, "take a range although live leases lie in it")...),
+		Action: func(c *cli.Context) error {
+			args, err := arguments(c, "NETWORK", "SECTION", "add|delete|modify")
+			if err != nil {
+				return err
+			}
+			if err := o.check("net-update"); err != nil {
+				return err
+			}
+			o.name = args[0]
+			if o.section, err = parseSection(args[1]); err != nil {
+				return err
+			}
+			if o.command, err = parseUpdate(o.section, args[2]); err != nil {
+				return err
+			}
+			if o.entry, err = readEntry(c, o.section, o.command); err != nil {
+				return err
+			}
+			return runNetUpdate(c.Context, e, o)
+		},
+	})
+}
+
+// sections are the sections by kvnet's names and virsh's.
+var sections = map[string]xml.Section{
+	"dhcp-host": xml.DHCPHosts, "dhcp-range": xml.DHCPRanges, "dns-host": xml.DNSHosts, "dns-srv": xml.DNSServices,
+	"dns-txt": xml.DNSTexts, "portgroup": xml.PortGroups, "forward-interface": xml.ForwardInterfaces,
+	"ip-dhcp-host": xml.DHCPHosts, "ip-dhcp-range": xml.DHCPRanges,
+}
+
+const sectionNames = "dhcp-host, dhcp-range, dns-host, dns-srv, dns-txt, portgroup or forward-interface"
+
+// fixed are virsh's sections that libvirt refuses to update.
+var fixed = []string{"bridge", "domain", "ip", "forward", "forward-pf"}
+
+func parseSection(name string) (xml.Section, error) {
+	if s, known := sections[name]; known {
+		return s, nil
+	}
+	if slices.Contains(fixed, name) {
+		return "", &failure{op: "update", object: "section " + name, err: errors.New("libvirt cannot change it in place"),
+			hint: "kvnet net-define changes the definition, and kvnet net-restart then the running network, guests keep their link"}
+	}
+	return "", usage("net-update", "no section "+quote(name), "want "+sectionNames)
+}
+
+func parseUpdate(s xml.Section, word string) (libvirtnet.UpdateCommand, error) {
+	switch c := libvirtnet.UpdateCommand(word); c {
+	case libvirtnet.UpdateAdd, libvirtnet.UpdateDelete:
+		return c, nil
+	case libvirtnet.UpdateModify:
+		if s == xml.DHCPHosts || s == xml.PortGroups {
+			return c, nil
+		}
+		return "", &failure{op: "modify", object: "section " + string(s), err: errors.New("libvirt can only add and delete there"),
+			hint: "delete the old entry and add the new one"}
+	}
+	return "", usage("net-update", "no action "+quote(word), "want add, delete or modify")
+}
+
+func runNetUpdate(ctx context.Context, e *env, o netUpdateOptions) error {
+	t, err := e.target(ctx, o.name, o.changeOptions)
+	if err != nil {
+		return err
+	}
+	defer t.conn.Close()
+	u := entryChange{netTarget: t, o: o}
+	live, config, err := u.layers()
+	if err != nil {
+		return err
+	}
+	plan := libvirtnet.Plan{Network: t.have.Name}
+	var names []string
+	for _, l := range []struct {
+		wanted, live bool
+		name         string
+	}{{config, false, "definition"}, {live, true, "running network"}} {
+		if !l.wanted {
+			continue
+		}
+		step, err := u.plan(ctx, l.live)
+		if err != nil {
+			return err
+		}
+		if !step.Empty() {
+			names = append(names, l.name)
+		}
+		plan = plan.With(step)
+	}
+	if err := u.refuseLeases(ctx, e, live && len(plan.Steps) > 0); err != nil {
+		return err
+	}
+	if o.stops() {
+		return e.printPlan(plan, o.changeOptions)
+	}
+	if plan.Empty() {
+		return e.printNetChange(ctx, t.conn, netChange{Network: t.have.Name, Result: "unchanged"})
+	}
+	err = e.carryOut(ctx, t.conn, change{
+		op: "update", object: t.object(), plan: plan, world: t.world, subjects: []string{t.have.Name}, own: networkOwn(t.have.Def()),
+		settle: func(ctx context.Context) error { return u.settled(ctx, live, config) },
+	}, o.changeOptions)
+	if err != nil {
+		return err
+	}
+	line := fmt.Sprintf("updated (%s %s: %s)", o.command, o.section, strings.Join(names, " and "))
+	return e.printNetChange(ctx, t.conn, netChange{Network: t.have.Name, Result: "updated", Disturbs: plan.Disturbs, lines: []string{line}})
+}
+
+// entryChange is an entry that is to be changed in a network.
+type entryChange struct {
+	netTarget
+	o netUpdateOptions
+}
+
+// layers are those that the network has and the flags ask for.
+func (u entryChange) layers() (live, config bool, err error) {
+	live, config = u.have.Active, u.have.Persistent
+	if !u.o.live && !u.o.config {
+		return live, config, nil
+	}
+	fail := func(why string) error { return &failure{op: "update", object: u.object(), err: errors.New(why)} }
+	switch {
+	case u.o.live && !live:
+		return false, false, fail("it is not active: there is no running network to change")
+	case u.o.config && !config:
+		return false, false, fail("it is transient: there is no definition to change")
+	}
+	return u.o.live, u.o.config, nil
+}
+
+// entries are those of the section in one layer.
+func (u entryChange) entries(ctx context.Context, live bool) (string, []xml.Entry, error) {
+	doc, err := u.conn.NetworkXML(ctx, u.have.Name, !live)
+	if err != nil {
+		return "", nil, err
+	}
+	list, err := xml.Entries(doc, u.o.section)
+	return doc, list, err
+}
+
+// plan is the step for one layer; empty where the layer has it so already.
+func (u entryChange) plan(ctx context.Context, live bool) (libvirtnet.Plan, error) {
+	doc, list, err := u.entries(ctx, live)
+	if err != nil {
+		return libvirtnet.Plan{}, err
+	}
+	where := "the definition"
+	if live {
+		where = "the running network"
+	}
+	fail := func(format string, args ...any) (libvirtnet.Plan, error) {
+		return libvirtnet.Plan{}, &failure{op: string(u.o.command) + " " + string(u.o.section) + " of", object: u.object(),
+			err: fmt.Errorf(format, args...)}
+	}
+	s, entry := libvirtnet.SectionUpdate{Command: u.o.command, Section: u.o.section, Parent: u.o.parent}, u.o.entry
+	at := slices.IndexFunc(list, func(have xml.Entry) bool { return u.o.section.Fits(have, entry) })
+	if u.o.command == libvirtnet.UpdateAdd {
+		return u.planAdd(doc, list, live, where)
+	}
+	if at < 0 && u.o.command == libvirtnet.UpdateModify { // the MAC stays, the rest may change
+		at = slices.IndexFunc(list, func(have xml.Entry) bool { return sameStation(have, entry) })
+	}
+	if at < 0 {
+		return fail("%s has no such entry%s", where, others(list))
+	}
+	if s.Parent < 0 {
+		s.Parent = list[at].Parent
+	}
+	s.Former = list[at].Text
+	if u.o.command == libvirtnet.UpdateDelete {
+		return libvirtnet.PlanUpdate(u.have, s, list[at].Text, live), nil
+	}
+	if list[at].Says(entry) && list[at].SameInside(entry) {
+		return libvirtnet.Plan{}, nil
+	}
+	for i, other := range list {
+		if clash := u.o.section.Clash(entry, other); i != at && clash != "" {
+			return fail("%s has another entry with %s", where, clean(clash))
+		}
+	}
+	return libvirtnet.PlanUpdate(u.have, s, entry.Text, live), nil
+}
+
+func (u entryChange) planAdd(doc string, list []xml.Entry, live bool, where string) (libvirtnet.Plan, error) {
+	fail := func(err error, hint string) (libvirtnet.Plan, error) {
+		return libvirtnet.Plan{}, &failure{op: "add " + string(u.o.section) + " to", object: u.object(), err: err, hint: hint}
+	}
+	for _, have := range list {
+		if have.Says(u.o.entry) && u.o.entry.Says(have) && have.SameInside(u.o.entry) {
+			return libvirtnet.Plan{}, nil
+		}
+	}
+	for _, have := range list {
+		if clash := u.o.section.Clash(u.o.entry, have); clash != "" {
+			return fail(fmt.Errorf("%s has an entry with %s: %s", where, clean(clash), clean(shorten(have.Text))), "delete that one first, or modify it")
+		}
+	}
+	parent, err := u.parentOf(doc)
+	if err != nil {
+		return fail(err, "")
+	}
+	s := libvirtnet.SectionUpdate{Command: libvirtnet.UpdateAdd, Section: u.o.section, Parent: parent}
+	return libvirtnet.PlanUpdate(u.have, s, u.o.entry.Text, live), nil
+}
+
+// sameStation says whether two reservations are for one guest.
+func sameStation(a, b xml.Entry) bool {
+	for _, key := range []string{"mac", "id"} {
+		if v := a.Value(key); v != "" && v == b.Value(key) {
+			return true
+		}
+	}
+	return a.Value("mac") == "" && a.Value("id") == "" && a.Value("name") != "" && a.Value("name") == b.Value("name")
+}
+
+// others names a few entries that are there.
+func others(list []xml.Entry) string {
+	const most = 3
+	var words []string
+	for i, e := range list {
+		if i == most {
+			words = append(words, "...")
+			break
+		}
+		words = append(words, clean(shorten(e.Text)))
+	}
+	if len(words) == 0 {
+		return ": the section is empty"
+	}
+	return " (it has " + strings.Join(words, ", ") + ")"
+}
+
+// settled looks whether libvirt shows the change in the layers.
+func (u entryChange) settled(ctx context.Context, live, config bool) error {
+	for _, l := range []struct{ wanted, live bool }{{config, false}, {live, true}} {
+		if !l.wanted {
+			continue
+		}
+		_, list, err := u.entries(ctx, l.live)
+		if err != nil {
+			return err
+		}
+		there := slices.ContainsFunc(list, func(have xml.Entry) bool {
+			if u.o.command == libvirtnet.UpdateDelete {
+				return u.o.section.Fits(have, u.o.entry)
+			}
+			return have.Says(u.o.entry)
+		})
+		if there == (u.o.command == libvirtnet.UpdateDelete) {
+			return &failure{op: "verify", object: u.object(), err: errors.New("libvirt said yes, and its document does not show the update")}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
+)
+
+func entryFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "mac", Usage: "dhcp-host: `MAC` of the guest"},
+		&cli.StringFlag{Name: "id", Usage: "dhcp-host: DHCPv6 `ID` of the guest"},
+		&cli.StringFlag{Name: "ip", Usage: "dhcp-host, dns-host: the `ADDRESS`"},
+		&cli.StringSliceFlag{Name: "name", Usage: "`NAME` of a host (dns-host: repeatable), of a TXT record or of a port group"},
+		&cli.StringFlag{Name: "range", Usage: "dhcp-range: `A-B`"},
+		&cli.StringFlag{Name: "value", Usage: "dns-txt: the `TEXT`"},
+		&cli.StringFlag{Name: "service", Usage: "dns-srv: `SERVICE`, such as ldap"},
+		&cli.StringFlag{Name: "protocol", Usage: "dns-srv: tcp or udp, as `PROTOCOL`"},
+		&cli.StringFlag{Name: "domain", Usage: "dns-srv: the `DOMAIN` that is asked for"},
+		&cli.StringFlag{Name: "target", Usage: "dns-srv: `HOST` that serves"},
+		&cli.StringFlag{Name: "port", Usage: "dns-srv: `PORT` of the target"},
+		&cli.StringFlag{Name: "priority", Usage: "dns-srv: `N`, the smallest is asked first"},
+		&cli.StringFlag{Name: "weight", Usage: "dns-srv: `N`, among those of a priority"},
+		&cli.BoolFlag{Name: "default", Usage: "portgroup: that of guests which name none"},
+		&cli.StringFlag{Name: "dev", Usage: "forward-interface: the `NIC`"},
+	}
+}
+
+// entryAttributes are the flags of each section in the order of libvirt's
+// attributes; what is in brackets may be left out when one is added.
+var entryAttributes = map[xml.Section]string{
+	xml.DHCPHosts: "[mac] [id] [name] ip", xml.DHCPRanges: "range", xml.DNSHosts: "ip name",
+	xml.DNSTexts: "name value", xml.DNSServices: "service protocol [domain] [target] [port] [priority] [weight]",
+	xml.PortGroups: "name [default]", xml.ForwardInterfaces: "dev",
+}
+
+// readEntry makes the entry of the flags, or reads --xml.
+func readEntry(c *cli.Context, s xml.Section, command libvirtnet.UpdateCommand) (xml.Entry, error) {
+	var none xml.Entry
+	wrong := func(format string, args ...any) error { return usage("net-update", fmt.Sprintf(format, args...), "") }
+	takes := strings.NewReplacer("[", "", "]", "").Replace(entryAttributes[s])
+	given := 0
+	for _, f := range entryFlags() {
+		name := f.Names()[0]
+		if !c.IsSet(name) {
+			continue
+		}
+		given++
+		if !strings.Contains(" "+takes+" ", " "+name+" ") {
+			return none, wrong("flag --%s is not of section %s, which has --%s", name, s, strings.ReplaceAll(takes, " ", ", --"))
+		}
+	}
+	if text := c.String("xml"); text != "" {
+		if given > 0 {
+			return none, wrong("--xml brings the entry: no other flag that describes one goes with it")
+		}
+		return entryFromXML(text, s)
+	}
+	if command != libvirtnet.UpdateDelete {
+		for name := range strings.FieldsSeq(entryAttributes[s]) {
+			if name[0] != '[' && !c.IsSet(name) {
+				return none, wrong("missing flag --%s", name)
+			}
+		}
+	}
+	if given == 0 {
+		return none, wrong("which one? want --%s or --xml", strings.ReplaceAll(takes, " ", ", --"))
+	}
+	entry, err := entryFromFlags(c, s, strings.Fields(takes))
+	if err != nil {
+		return none, wrong("%s", oneLine(err))
+	}
+	return entry, nil
+}
+
+func entryFromXML(text string, s xml.Section) (xml.Entry, error) {
+	if !strings.HasPrefix(strings.TrimSpace(text), "<") {
+		data, err := os.ReadFile(text)
+		if err != nil {
+			return xml.Entry{}, &failure{op: "read", object: text, err: bareCause(err)}
+		}
+		text = string(data)
+	}
+	entry, err := xml.ParseEntry(text, s)
+	if err != nil {
+		return entry, usage("net-update", "flag --xml: "+oneLine(err), "")
+	}
+	return entry, nil
+}
+
+func entryFromFlags(c *cli.Context, s xml.Section, names []string) (xml.Entry, error) {
+	var attrs [][2]string
+	var hostnames []string
+	for _, name := range names {
+		value := c.String(name)
+		switch {
+		case name == "name":
+			list := c.StringSlice(name)
+			for _, n := range list {
+				if n == "" || strings.ContainsFunc(n, func(r rune) bool { return r < ' ' }) {
+					return xml.Entry{}, fmt.Errorf("flag --name: %s is no name", quote(n))
+				}
+			}
+			if s == xml.DNSHosts {
+				hostnames = list
+				continue
+			}
+			if len(list) > 1 {
+				return xml.Entry{}, errors.New("flag --name: only a DNS host has several")
+			}
+			value = strings.Join(list, "")
+		case name == "default":
+			value = map[bool]string{true: "yes"}[c.Bool(name)]
+		case !c.IsSet(name):
+			continue
+		case name == "range":
+			r, err := parseRange(value)
+			if err != nil {
+				return xml.Entry{}, fmt.Errorf("flag --range: %w", err)
+			}
+			attrs = append(attrs, [2]string{"start", r.Start.String()}, [2]string{"end", r.End.String()})
+			continue
+		}
+		value, err := entryValue(name, value)
+		if err != nil {
+			return xml.Entry{}, fmt.Errorf("flag --%s: %w", name, err)
+		}
+		attrs = append(attrs, [2]string{name, value})
+	}
+	return xml.NewEntry(s, attrs, hostnames...)
+}
+
+func entryValue(flag, value string) (string, error) {
+	switch flag {
+	case "mac":
+		mac, err := xml.ParseMAC(value)
+		if err == nil {
+			err = xml.CheckMAC(mac)
+		}
+		return mac, err
+	case "ip":
+		a, err := parseIP(value)
+		return a.String(), err
+	case "dev":
+		return value, xml.CheckLinkName(value)
+	}
+	return value, nil
+}
+
+// parentOf is the index of the <ip> that an entry belongs to: the one whose
+// subnet holds its addresses.
+func (u entryChange) parentOf(doc string) (int, error) {
+	if u.o.parent >= 0 || u.o.section != xml.DHCPHosts && u.o.section != xml.DHCPRanges {
+		return u.o.parent, nil
+	}
+	def, err := xml.Parse(doc)
+	if err != nil {
+		return -1, err
+	}
+	var addresses []netip.Addr
+	for _, key := range []string{"ip", "start", "end"} {
+		if a, err := netip.ParseAddr(u.o.entry.Value(key)); err == nil {
+			addresses = append(addresses, a)
+		}
+	}
+	var subnets []string
+	for i, ip := range def.IPs {
+		inside := len(addresses) > 0
+		for _, a := range addresses {
+			inside = inside && ip.Address.Contains(a)
+			if a == ip.Address.Addr() && u.o.section == xml.DHCPHosts {
+				return -1, fmt.Errorf("%s is the address of the host", a)
+			}
+		}
+		if inside {
+			return i, nil
+		}
+		subnets = append(subnets, ip.Address.Masked().String())
+	}
+	if len(subnets) == 0 {
+		return -1, errors.New("the network has no subnet: nothing is leased on it")
+	}
+	return -1, fmt.Errorf("no subnet of the network holds it (it has %s)", strings.Join(subnets, ", "))
+}
+
+// refuseLeases refuses to take a range from under guests that have leases in
+// it, and tells of a guest that keeps its address although it has another
+// reservation now.
+func (u entryChange) refuseLeases(ctx context.Context, e *env, live bool) error {
+	taken := u.o.section == xml.DHCPRanges && u.o.command == libvirtnet.UpdateDelete
+	reserved := u.o.section == xml.DHCPHosts && u.o.command != libvirtnet.UpdateDelete
+	if !live || !taken && !reserved {
+		return nil
+	}
+	leases, err := u.conn.Leases(ctx, u.have.Name)
+	if errors.Is(err, libvirtnet.ErrNotSupported) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	start, err1 := netip.ParseAddr(u.o.entry.Value("start"))
+	end, err2 := netip.ParseAddr(u.o.entry.Value("end"))
+	var words []string
+	for _, l := range leases {
+		if taken && err1 == nil && err2 == nil && !l.IP.Less(start) && !end.Less(l.IP) {
+			words = append(words, l.IP.String()+" of "+u.guestOf(l))
+		}
+		if mac := u.o.entry.Value("mac"); reserved && mac != "" && mac == l.MAC && l.IP.String() != u.o.entry.Value("ip") {
+			e.note("%s has a lease for %s and keeps that address until it asks anew", u.guestOf(l), l.IP)
+		}
+	}
+	if len(words) == 0 || u.o.force {
+		return nil
+	}
+	return refuse("delete ip-dhcp-range of", u.object(), fmt.Errorf("live leases lie in it: %s", strings.Join(words, ", ")),
+		"--force deletes it: these guests lose their address when the lease ends")
+}
+
+// guestOf names who has a lease.
+func (u entryChange) guestOf(l libvirtnet.Lease) string {
+	for _, g := range u.world.Libvirt.Guests {
+		if _, has := byMAC(g.Interfaces, l.MAC); has {
+			return "guest " + clean(g.Name)
+		}
+	}
+	return l.MAC
+}

@@ -1,0 +1,96 @@
+package libvirtnet
+
+import (
+	"context"
+
+	"github.com/kvnet/kvnet/xml"
+)
+
+// UpdateCommand is what is done to an entry of a section.
+type UpdateCommand string
+
+// The commands of virNetworkUpdateCommand that kvnet uses.
+const (
+	UpdateAdd    UpdateCommand = "add"
+	UpdateDelete UpdateCommand = "delete"
+	UpdateModify UpdateCommand = "modify"
+)
+
+// SectionUpdate is a change of one entry of a network's section in one layer.
+type SectionUpdate struct {
+	Command UpdateCommand `json:"command"`
+	Section xml.Section   `json:"section"`
+	// Parent is the index of the <ip> that the entry belongs to; -1 elsewhere.
+	Parent int `json:"parent"`
+	// Former is the entry as it was: what a delete or modify takes back to.
+	Former string `json:"former,omitempty"`
+}
+
+// back is the change that takes u back; entry is what u did it with.
+func (u SectionUpdate) back(entry string) (SectionUpdate, string) {
+	switch u.Command {
+	case UpdateAdd:
+		u.Command, u.Former = UpdateDelete, entry
+		return u, entry
+	case UpdateDelete:
+		u.Command = UpdateAdd
+	}
+	former := u.Former
+	u.Former = entry
+	return u, former
+}
+
+// SideEffect says what libvirt 9.0 does to a running network for an update of
+// a section; "" for nothing that anybody feels (networkUpdate in
+// src/network/bridge_driver.c).
+func SideEffect(s xml.Section) string {
+	const firewall = "libvirt removes and adds the network's firewall rules: new connections may fail for a moment"
+	switch s {
+	case xml.DHCPHosts:
+		return firewall
+	case xml.DHCPRanges:
+		return firewall + "; its DHCP and DNS server is restarted"
+	case xml.ForwardInterfaces:
+		return firewall
+	case xml.DNSTexts, xml.DNSServices:
+		return "the network's DHCP and DNS server is restarted"
+	}
+	return ""
+}
+
+// PlanUpdate changes one entry of a section of a network, in the running
+// network (live) or in its definition.
+func PlanUpdate(have Network, u SectionUpdate, entry string, live bool) Plan {
+	layer := "in the definition of network " + show(have.Name)
+	if live {
+		layer = "in running network " + show(have.Name)
+	}
+	p := Plan{Network: have.Name}.clone()
+	p.Steps = append(p.Steps, PlanStep{Do: Update, Object: have.Name, Document: entry, Update: &u, Live: live, Config: !live,
+		Say: string(u.Command) + " " + string(u.Section) + " " + layer, Why: updateReasons[u.Command]})
+	if effect := SideEffect(u.Section); live && effect != "" {
+		p.Disturbs = append(p.Disturbs, effect)
+	}
+	return p
+}
+
+var updateReasons = map[UpdateCommand]string{
+	UpdateAdd:    "it is not there",
+	UpdateDelete: "it is there",
+	UpdateModify: "it says something else",
+}
+
+func (t step) update(ctx context.Context) (undo, error) {
+	u := t.s.Update
+	if u == nil {
+		return undo{}, &Error{Op: opUpdateNetwork, Object: "network " + show(t.s.Object), Message: "no update to make", Kind: ErrInvalid}
+	}
+	back, former := u.back(t.s.Document)
+	return t.change(ctx,
+		func(ctx context.Context) error {
+			return t.h.UpdateNetwork(ctx, t.s.Object, *u, t.s.Document, t.s.Live)
+		},
+		func(ctx context.Context) error {
+			return t.h.UpdateNetwork(ctx, t.s.Object, back, former, t.s.Live)
+		})
+}

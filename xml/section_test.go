@@ -1,0 +1,83 @@
+package xml
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const sectionDocument = `<network><name>n</name>
+<dns><txt name='t' value='v'/><host ip='10.0.0.9'><hostname>b</hostname><hostname> a </hostname></host></dns>
+<ip address='10.1.0.1' prefix='24'/>
+<ip address='10.0.0.1' prefix='24'><dhcp><range start='10.0.0.2' end='10.0.0.9'/>
+<host mac='52-54-00-00-00-0A' ip='10.0.0.5'><lease expiry='5'/></host></dhcp></ip>
+<portgroup name='p'><bandwidth><inbound  average='5'/></bandwidth></portgroup></network>`
+
+func TestEntries(t *testing.T) {
+	for section, want := range map[Section][]Entry{
+		DHCPHosts: {{Text: "<host mac='52-54-00-00-00-0A' ip='10.0.0.5'><lease expiry='5'/></host>", Parent: 1, Inside: "lease(expiry=5 )",
+			Values: map[string][]string{"mac": {"52:54:00:00:00:0a"}, "ip": {"10.0.0.5"}}}},
+		DHCPRanges: {{Text: "<range start='10.0.0.2' end='10.0.0.9'/>", Parent: 1, Values: map[string][]string{"start": {"10.0.0.2"}, "end": {"10.0.0.9"}}}},
+		DNSHosts: {{Text: "<host ip='10.0.0.9'><hostname>b</hostname><hostname> a </hostname></host>", Parent: -1,
+			Values: map[string][]string{"ip": {"10.0.0.9"}, "hostname": {"a", "b"}}}},
+		PortGroups: {{Text: "<portgroup name='p'><bandwidth><inbound average='5'/></bandwidth></portgroup>", Parent: -1,
+			Inside: "bandwidth(inbound(average=5 ) )", Values: map[string][]string{"name": {"p"}}}},
+		ForwardInterfaces: {},
+	} {
+		have, err := Entries(sectionDocument, section)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range have {
+			if len(have[i].Values["hostname"]) == 0 {
+				delete(have[i].Values, "hostname")
+			}
+		}
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("%s: %s", section, diff)
+		}
+	}
+	if _, err := Entries("<domain/>", DNSHosts); err == nil {
+		t.Error("a domain has no sections")
+	}
+	if _, err := ParseEntry("<host/><host/>", DNSHosts); err == nil {
+		t.Error("two elements are no entry")
+	}
+}
+
+func TestClashAndFits(t *testing.T) {
+	entry := func(s Section, text string) Entry {
+		e, err := ParseEntry(text, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	for _, test := range []struct {
+		section Section
+		a, b    string
+		clash   string
+		fits    bool // b names a
+	}{
+		{DHCPHosts, "<host mac='52:54:00:00:00:0a' ip='10.0.0.5' name='x'/>", "<host mac='52-54-00-00-00-0A' ip='10.0.0.6'/>", "mac 52:54:00:00:00:0a", false},
+		{DHCPHosts, "<host mac='52:54:00:00:00:0a' ip='10.0.0.5' name='x'/>", "<host ip='10.0.0.5'/>", "ip 10.0.0.5", true},
+		{DHCPHosts, "<host mac='52:54:00:00:00:0a' ip='10.0.0.5' name='x'/>", "<host name='X' ip='10.0.0.6'/>", "name x", false},
+		{DHCPHosts, "<host mac='52:54:00:00:00:0a' ip='10.0.0.5'/>", "<host mac='52:54:00:00:00:0b' ip='10.0.0.6'/>", "", false},
+		{DHCPHosts, "<host mac='52:54:00:00:00:0a' ip='10.0.0.5'/>", "<host/>", "", false},
+		{DHCPRanges, "<range start='10.0.0.2' end='10.0.0.9'/>", "<range start='10.0.0.9' end='10.0.0.20'/>", "range 10.0.0.9-10.0.0.20", false},
+		{DHCPRanges, "<range start='10.0.0.2' end='10.0.0.9'/>", "<range start='10.0.0.10' end='10.0.0.20'/>", "", false},
+		{DHCPRanges, "<range start='10.0.0.2' end='10.0.0.9'/>", "<range start='10.0.0.2' end='10.0.0.9'/>", "range 10.0.0.2-10.0.0.9", true},
+		{DNSHosts, "<host ip='10.0.0.9'><hostname>a</hostname></host>", "<host ip='10.0.0.8'><hostname>A</hostname></host>", "hostname a", false},
+		{DNSServices, "<srv service='a' protocol='tcp'/>", "<srv service='a' protocol='udp'/>", "", false},
+		{DNSServices, "<srv service='a' protocol='tcp' port='5'/>", "<srv service='a' protocol='tcp'/>", "", true},
+		{PortGroups, "<portgroup name='p'/>", "<portgroup name='p' default='yes'/>", "name p", true},
+	} {
+		a, b := entry(test.section, test.a), entry(test.section, test.b)
+		if have := test.section.Clash(a, b); have != test.clash {
+			t.Errorf("%s and %s: clash %q, want %q", test.a, test.b, have, test.clash)
+		}
+		if have := test.section.Fits(a, b); have != test.fits {
+			t.Errorf("%s for %s: fits %v", test.a, test.b, have)
+		}
+	}
+}
