@@ -32,6 +32,7 @@ func (c *Conn) State(ctx context.Context) (State, error) {
 		var wg sync.WaitGroup
 		wg.Go(func() { s.Networks = c.gatherNetworks(ctx, &g, true) })
 		s.Guests = c.gatherGuests(ctx, &g, true)
+		s.Filters = c.gatherFilters(ctx, s.Guests, &g)
 		wg.Wait()
 		s.Gaps = g.sorted()
 		return s, g.broken

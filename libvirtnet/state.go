@@ -13,7 +13,29 @@ type State struct {
 	Daemon   Daemon    `json:"daemon"`
 	Networks []Network `json:"networks"`
 	Guests   []Guest   `json:"guests"`
-	Gaps     []Gap     `json:"gaps"`
+	// Filters are nil where no guest refers to a filter, and in documents of
+	// before they were read.
+	Filters *Filters `json:"filters,omitempty"`
+	Gaps    []Gap    `json:"gaps"`
+}
+
+// Filters is what libvirt says of the network filters that guests refer to.
+type Filters struct {
+	Defined  []Filter        `json:"defined"`
+	Bindings []FilterBinding `json:"bindings"`
+}
+
+// Filter is a network filter that is defined. Empty: it has neither rules nor
+// references, and so no chains in the packet filter.
+type Filter struct {
+	Name  string `json:"name"`
+	Empty bool   `json:"empty,omitempty"`
+}
+
+// FilterBinding is a filter at work on a tap.
+type FilterBinding struct {
+	Tap    string `json:"tap"`
+	Filter string `json:"filter"`
 }
 
 // Gap is something that libvirt did not tell.

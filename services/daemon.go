@@ -153,6 +153,9 @@ func (r *reader) programs(daemons []Daemon) []Program {
 			path := filepath.Join(folder, name)
 			if st, err := os.Stat(r.path(path)); err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0 {
 				p.Path = path
+				if real, err := filepath.EvalSymlinks(r.path(path)); err == nil && real != r.path(path) {
+					p.Real = real
+				}
 				break
 			}
 		}

@@ -80,7 +80,7 @@ func TestReadDebian(t *testing.T) {
 		UID:     os.Geteuid(),
 		Daemons: []Daemon{{Name: "libvirtd", PID: 42, Socket: "/run/libvirt/libvirt-sock", Listens: true, Enabled: true}},
 		Programs: []Program{
-			{"dnsmasq", "/opt/bin/dnsmasq"}, {"ebtables", ""}, {"ip6tables", ""}, {"iptables", "/usr/sbin/iptables"}, {"nft", ""}, {"tc", ""},
+			{Name: "dnsmasq", Path: "/opt/bin/dnsmasq"}, {Name: "ebtables"}, {Name: "ip6tables"}, {Name: "iptables", Path: "/usr/sbin/iptables"}, {Name: "nft"}, {Name: "tc"},
 		},
 		Devices: []Device{{"/dev/net/tun", false, DriverLoaded}, {"/dev/vhost-net", false, DriverModule}},
 		Kernel:  Kernel{"6.1.0-28-amd64", true},

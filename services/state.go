@@ -71,6 +71,9 @@ type Daemon struct {
 type Program struct {
 	Name string `json:"name"`
 	Path string `json:"path"` // "" when it is in none of the folders
+	// Real is where Path leads to when it is a symbolic link, as in
+	// /etc/alternatives.
+	Real string `json:"real,omitempty"`
 }
 
 // What is known of a device's driver.

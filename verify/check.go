@@ -73,6 +73,7 @@ func Checks() []Check {
 		dnsChecks(),
 		managerChecks(),
 		ovsChecks(),
+		nwfilterChecks(),
 	)
 }
 

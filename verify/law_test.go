@@ -22,6 +22,7 @@ func TestChecksAreComplete(t *testing.T) {
 		net-daemon-down fw-backend-unavailable dnsmasq-binary-missing tun-unavailable session-bridge-acl
 		manager-conflict-nm manager-conflict-networkd firewalld-zone
 		ovs-virtualport-missing ovs-port-missing ovs-vlan-mismatch ovs-port-stale
+		nwfilter-broken nwfilter-orphan
 		dnsmasq-config-drift ra-missing dns-loop dns-upstream-unusable
 		net-undefined net-inactive net-no-autostart net-live-config-drift net-bridge-name-dup net-subnet-overlap
 		net-subnet-collision net-ports-stale if-source-not-a-bridge bridge-missing bridge-leftover bridge-admin-down

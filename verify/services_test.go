@@ -18,7 +18,27 @@ func whole(s Snapshot) Snapshot {
 	if s.Services == nil {
 		s.Services = healthyServices(&s)
 	}
+	if s.Libvirt.Filters == nil {
+		s.Libvirt.Filters = quietFilters(&s)
+	}
 	return s
+}
+
+// quietFilters are the filters that guests refer to, without a rule; nil where
+// none does.
+func quietFilters(s *Snapshot) *libvirtnet.Filters {
+	all := &libvirtnet.Filters{Defined: []libvirtnet.Filter{}, Bindings: []libvirtnet.FilterBinding{}}
+	for i := range s.Libvirt.Guests {
+		for _, nic := range s.Libvirt.Guests[i].Interfaces {
+			if nic.Filter != "" {
+				all.Defined = append(all.Defined, libvirtnet.Filter{Name: nic.Filter, Empty: true})
+			}
+		}
+	}
+	if len(all.Defined) == 0 {
+		return nil
+	}
+	return all
 }
 
 // healthyServices is what a Debian host with libvirt has.

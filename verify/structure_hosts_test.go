@@ -274,6 +274,7 @@ func structureHealthy() map[string]func() Snapshot {
 			dockerDrops(s, "")
 		}),
 		"ok-guest-filters": with(func(s *Snapshot) {
+			s.guest("centos").Interfaces[1].Filter = "no-mac-spoofing" // vnet1
 			s.Firewall = iptablesOnly(s)
 			c := firewall.Chain{Name: "libvirt-I-vnet1", Owner: firewall.OwnerLibvirt, Rules: []firewall.Rule{}}
 			newRule(false).jump("drop", "").into(&c)

@@ -1,0 +1,85 @@
+package verify
+
+import (
+	"github.com/kvnet/kvnet/bridge/firewall"
+	"github.com/kvnet/kvnet/libvirtnet"
+)
+
+func nwfilterFaults() map[string]func(*Snapshot) {
+	return map[string]func(*Snapshot){
+		"nwfilter-broken": func(s *Snapshot) { withFilter(s) },
+		"nwfilter-broken+no-binding": func(s *Snapshot) {
+			withFilter(s)
+			s.Libvirt.Filters.Bindings = []libvirtnet.FilterBinding{}
+			filterRules(s, "vnet0")
+		},
+		"nwfilter-broken+undefined": func(s *Snapshot) {
+			withFilter(s)
+			s.guest("centos").Interfaces[0].Filter = ""
+			s.guest("spare").Interfaces[0].Filter = "gone"
+		},
+		"nwfilter-broken+bridge-call": func(s *Snapshot) {
+			withFilter(s)
+			*s = withRules(*s)
+			for i := range s.Firewall.Tables {
+				if t := &s.Firewall.Tables[i]; t.Family == "ip" && t.Name == "filter" {
+					t.Chains = append(t.Chains, firewall.Chain{Name: "FI-vnet0", Owner: firewall.OwnerLibvirt, Rules: []firewall.Rule{}})
+				}
+			}
+			s.Kernel.Sysctls["net.bridge.bridge-nf-call-iptables"] = "0"
+		},
+		"nwfilter-orphan": func(s *Snapshot) { filterRules(s, "vnet77") },
+		"nwfilter-orphan+reused": func(s *Snapshot) {
+			filterRules(s, "vnet0")
+		},
+	}
+}
+
+func nwfilterHealthy() map[string]func(*Snapshot) {
+	return map[string]func(*Snapshot){
+		"ok-nwfilter": func(s *Snapshot) {
+			withFilter(s)
+			filterRules(s, "vnet0")
+		},
+		"ok-nwfilter-without-rules": func(s *Snapshot) {
+			withFilter(s)
+			s.Libvirt.Filters.Defined[0].Empty = true
+		},
+	}
+}
+
+// withFilter gives the tap vnet0 a filter that libvirt has bound.
+func withFilter(s *Snapshot) {
+	s.guest("centos").Interfaces[0].Filter = "no-mac-spoofing"
+	s.Libvirt.Filters = &libvirtnet.Filters{
+		Defined:  []libvirtnet.Filter{{Name: "no-mac-spoofing"}},
+		Bindings: []libvirtnet.FilterBinding{{Tap: "vnet0", Filter: "no-mac-spoofing"}},
+	}
+}
+
+// filterRules are what libvirt's network filters make with ebtables-nft for a
+// tap.
+func filterRules(s *Snapshot, tap string) {
+	*s = withRules(*s)
+	jump := func(chain string) []*firewall.Expr {
+		return []*firewall.Expr{
+			{Kind: "meta", Key: "iifname", Dreg: 1},
+			{Kind: "cmp", Op: "eq", Sreg: 1, Len: 16, Data: firewall.Bytes(append([]byte(tap), make([]byte, 16-len(tap))...))},
+			{Kind: "immediate", Jump: &firewall.Jump{Code: "jump", Chain: chain}},
+		}
+	}
+	s.Firewall.Tables = append(s.Firewall.Tables, firewall.Table{
+		Family: "bridge", Name: "nat", Handle: 90, Owner: firewall.OwnerLibvirt,
+		Chains: []firewall.Chain{
+			{
+				Name: "PREROUTING", Handle: 1, Owner: firewall.OwnerLibvirt,
+				Base:  &firewall.Base{Type: "filter", Hook: "prerouting", Priority: -300, Policy: "accept"},
+				Rules: []firewall.Rule{{Handle: 5, Exprs: jump("libvirt-I-" + tap), Owner: firewall.OwnerLibvirt}},
+			},
+			{Name: "libvirt-I-" + tap, Handle: 2, Owner: firewall.OwnerLibvirt, Rules: []firewall.Rule{
+				{Handle: 6, Exprs: jump("I-" + tap + "-mac"), Owner: firewall.OwnerLibvirt},
+			}},
+			{Name: "I-" + tap + "-mac", Handle: 3, Owner: firewall.OwnerLibvirt, Rules: []firewall.Rule{}},
+		},
+	})
+}
