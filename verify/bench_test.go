@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/kvnet/kvnet/libvirtnet"
@@ -40,9 +41,21 @@ func generate(guests, networks int) Snapshot {
 		s.Kernel.Links = append(s.Kernel.Links, l)
 		s.Kernel.Ports = append(s.Kernel.Ports, s.forwarding(nic.Target, nic.Bridge))
 	}
-	s.Firewall = iptablesRules(&s, "")
+	s.Firewall = iptablesRules(&s, dockerRules(2000))
+	chainOf(&s, "ip", "filter", "FORWARD").Base.Policy = "drop"
 	s.Services = healthyServices(&s)
 	return s
+}
+
+// dockerRules are so many rules for published ports as Docker has them, behind
+// libvirt's own.
+func dockerRules(n int) string {
+	var b strings.Builder
+	b.WriteString(":DOCKER -\n:DOCKER-USER -\n-A FORWARD -j DOCKER-USER\n-A FORWARD -o docker0 -j DOCKER\n")
+	for i := range n {
+		fmt.Fprintf(&b, "-A DOCKER -d 172.17.%d.%d/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport %d -j ACCEPT\n", i/250, i%250+2, 1024+i)
+	}
+	return b.String()
 }
 
 func BenchmarkJudge(b *testing.B) {
@@ -61,7 +74,7 @@ func BenchmarkJudge(b *testing.B) {
 }
 
 // BenchmarkJudgeBroken judges a host on which every network was restarted
-// under its guests: a finding per guest.
+// under its guests: a finding per network.
 func BenchmarkJudgeBroken(b *testing.B) {
 	s := generate(10000, 100)
 	for i := range s.Libvirt.Networks {
@@ -73,8 +86,8 @@ func BenchmarkJudgeBroken(b *testing.B) {
 	s.Kernel.Ports = nil
 	b.ReportAllocs()
 	for b.Loop() {
-		if r := Judge(s); len(r.Findings) != 10000 {
-			b.Fatalf("%d findings, want one for each guest", len(r.Findings))
+		if r := Judge(s); len(r.Findings) != 100 {
+			b.Fatalf("%d findings, want one for each network", len(r.Findings))
 		}
 	}
 }

@@ -10,7 +10,8 @@ import (
 // several networks or guests suffer from: one finding, asked for with any of
 // them, and followers are silent for these and for no others.
 
-// onAny says whether a cause is to be judged, and counts the verdict.
+// onAny says whether a cause is to be judged, and counts the verdict if one of
+// those who suffer was asked for.
 func (p *pass) onAny(sufferers []key) bool {
 	asked := p.wanted == nil
 	for _, k := range sufferers {
@@ -22,7 +23,7 @@ func (p *pass) onAny(sufferers []key) bool {
 			p.keep(k, k.scope())
 		}
 	}
-	return asked && len(sufferers) > 0
+	return len(sufferers) > 0
 }
 
 // foundFor reports a cause and silences the followers for who suffers from it.
@@ -30,11 +31,13 @@ func (p *pass) foundFor(sufferers []key, f Finding) {
 	if p.fired[p.check.ID] == nil {
 		p.fired[p.check.ID] = map[key]bool{}
 	}
+	asked := p.wanted == nil
 	for _, k := range sufferers {
 		p.fired[p.check.ID][k] = true
 		p.wrong(k, k.scope())
+		asked = asked || p.wanted[k]
 	}
-	if p.muted {
+	if p.muted || !asked {
 		return
 	}
 	f.Check = p.check.ID

@@ -94,15 +94,15 @@ func (h *host) sameGuest(n *nic, port string) bool {
 
 func fdbWrongPort(p *pass) {
 	p.eachBridge(func(b judgedBridge) {
+		elsewhere := map[*nic][]*bridge.FDBEntry{}
+		p.away(b, func(n *nic, e *bridge.FDBEntry) { elsewhere[n] = append(elsewhere[n], e) })
 		for _, n := range p.homeTaps(b) {
 			if !p.on(n.subject) {
 				continue
 			}
-			p.away(b, func(m *nic, e *bridge.FDBEntry) {
-				if m == n {
-					p.wrongPort(b, n, e)
-				}
-			})
+			for _, e := range elsewhere[n] {
+				p.wrongPort(b, n, e)
+			}
 		}
 	})
 }

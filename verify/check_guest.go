@@ -129,9 +129,7 @@ func (h *host) hardwareMACs() map[place]string {
 // sharedMAC reports two guests with one MAC, for the one that should change.
 func (p *pass) sharedMAC(keep, change *nic) {
 	s := change.subject
-	if p.wanted != nil && !p.wanted[s.subject()] && !p.wanted[keep.subject.subject()] {
-		return
-	}
+	asked := p.asked(s.subject()) || p.asked(keep.subject.subject())
 	severity := Info
 	switch {
 	case keep.active && change.active:
@@ -139,7 +137,7 @@ func (p *pass) sharedMAC(keep, change *nic) {
 	case keep.active:
 		severity = Warning
 	}
-	p.found(s, Finding{
+	p.tell(s, []scope{s}, asked, Finding{
 		Severity: severity,
 		Message:  fmt.Sprintf("%s has the MAC %s of %s in one segment", change.title(), show(change.iface.MAC), keep.title()),
 		Evidence: "mac/@address of " + keep.title() + " and " + change.title(),

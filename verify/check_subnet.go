@@ -119,7 +119,7 @@ func (p *pass) overlap(a, b span, reported map[*libvirtnet.Network]bool) {
 		mine, theirs = theirs, mine
 	}
 	s := scope{kind: aNetwork, network: move.Name}
-	if reported[move] || p.wanted != nil && !p.wanted[s.subject()] {
+	if reported[move] {
 		return
 	}
 	reported[move] = true

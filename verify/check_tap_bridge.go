@@ -27,8 +27,7 @@ func tapNotEnslaved(p *pass) {
 		if !n.homely {
 			return
 		}
-		p.on(n.subject) // counts; the others of a group are told with those that were asked for
-		if tap.Master != "" || p.silenced(n.subject) {
+		if !p.on(n.subject) || tap.Master != "" {
 			return
 		}
 		network, remade := p.madeAnew(n)
@@ -64,20 +63,15 @@ func (h *host) madeAnew(n *nic) (network *libvirtnet.Network, remade bool) {
 	return nil, false
 }
 
-// strandedTaps reports a group if any of it was asked for.
+// strandedTaps reports a group.
 func (p *pass) strandedTaps(g *stranded) {
-	asked := p.wanted == nil
 	var scopes []scope
 	var taps []string
 	var steps []Step
 	for _, n := range g.nics {
-		asked = asked || p.wanted[n.subject.subject()]
 		scopes = append(scopes, n.subject)
 		taps = append(taps, n.tap.Name)
 		steps = append(steps, p.backIntoBridge(n)...)
-	}
-	if !asked {
-		return
 	}
 	f := Finding{
 		Evidence: "IFLA_MASTER of " + someNames(taps),

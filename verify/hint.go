@@ -38,8 +38,6 @@ func (p *pass) hints() {
 	}
 }
 
-func (p *pass) asked(k key) bool { return p.wanted == nil || p.wanted[k] }
-
 // kernelKnown says whether the links that were read are the daemon's.
 func (p *pass) kernelKnown() bool { return len(p.gaps.lacks[Links]) == 0 }
 

@@ -38,11 +38,15 @@ func JudgeOnly(s Snapshot, o Options) Report {
 	p.count()
 	checks := Checks()
 	selected := chosen(checks, o.Checks)
+	order := inOrder(checks)
+	causes := causesOf(checks, order, selected)
 	place := make(map[string]int, len(checks))
-	for _, i := range inOrder(checks) {
+	for _, i := range order {
 		place[checks[i].ID] = i
 		p.check, p.muted = &checks[i], !selected[checks[i].ID]
-		p.runCheck()
+		if !p.muted || causes[checks[i].ID] {
+			p.runCheck()
+		}
 	}
 	if len(o.Checks) == 0 {
 		p.hints()
@@ -66,6 +70,20 @@ func chosen(checks []Check, ids []string) map[string]bool {
 		set[c.ID] = len(ids) == 0 && !c.OnDemand || slices.Contains(ids, c.ID)
 	}
 	return set
+}
+
+// causesOf are the checks behind which one of the selected stands, directly or
+// through others.
+func causesOf(checks []Check, order []int, selected map[string]bool) map[string]bool {
+	causes := map[string]bool{}
+	for _, i := range slices.Backward(order) { // followers first
+		if c := &checks[i]; selected[c.ID] || causes[c.ID] {
+			for _, id := range c.After {
+				causes[id] = true
+			}
+		}
+	}
+	return causes
 }
 
 // kind is the kind of a thing that a verdict is about.
@@ -126,6 +144,10 @@ type pass struct {
 	report Report
 	fired  map[string]map[key]bool // by check id
 	wanted map[key]bool            // nil: everything
+	// judged are the things that the running check looked at, and lastAsked
+	// says whether the last of them was asked for; unless everything is wanted.
+	judged    map[key]bool
+	lastAsked bool
 	// verdicts: each is kept; told are those of the running check, by subject
 	// as the report names it: things of the host are told apart.
 	verdicts bool
@@ -141,6 +163,7 @@ func (p *pass) runCheck() {
 	}
 	p.unread = p.unread[:0]
 	p.told = map[key]int{}
+	p.judged, p.lastAsked = map[key]bool{}, false
 	lacks, canRun := p.gaps.unmet(p.check)
 	if canRun {
 		p.check.run(p)
@@ -148,16 +171,18 @@ func (p *pass) runCheck() {
 	p.unknown(append(slices.Clone(lacks), p.unread...))
 }
 
-// on says whether a thing is to be judged: it was asked for, and no cause of
-// this check was found for what it belongs to. It counts the verdict.
+// on says whether a thing is to be judged: no cause of this check was found for
+// what it belongs to. It counts the verdict if it was asked for; what was not
+// is judged all the same, for it may be the cause of what was.
 func (p *pass) on(s scope) bool {
-	if p.wanted != nil && !p.wanted[s.subject()] {
-		return false
-	}
 	if p.silenced(s) {
 		return false
 	}
-	if !p.muted {
+	asked := p.asked(s.subject())
+	if p.wanted != nil {
+		p.judged[s.subject()], p.lastAsked = true, asked
+	}
+	if asked && !p.muted {
 		p.report.Checks++
 		p.keep(key{s.kind, s.name()}, s)
 	}
@@ -188,6 +213,17 @@ func (p *pass) found(s scope, f Finding) { p.foundAll(s, []scope{s}, f) }
 // foundAll reports one fault that several things share: s is what the report
 // names, and each of the others is a cause for the checks that stand behind.
 func (p *pass) foundAll(s scope, causes []scope, f Finding) {
+	asked, judged := p.wanted == nil, false
+	for _, c := range causes {
+		asked = asked || p.asked(c.subject())
+		judged = judged || p.judged[c.subject()]
+	}
+	// What was come upon on the way belongs to what was looked at last.
+	p.tell(s, causes, asked || !judged && p.lastAsked, f)
+}
+
+// tell is foundAll where the check itself knows whether somebody asked.
+func (p *pass) tell(s scope, causes []scope, asked bool, f Finding) {
 	for _, c := range causes {
 		p.wrong(key{c.kind, c.name()}, c)
 		if subject := c.subject(); subject == hostKey || subject.name != "" {
@@ -197,7 +233,7 @@ func (p *pass) foundAll(s scope, causes []scope, f Finding) {
 			p.fired[p.check.ID][subject] = true
 		}
 	}
-	if p.muted {
+	if p.muted || !asked {
 		return
 	}
 	f.Check = p.check.ID
@@ -207,6 +243,9 @@ func (p *pass) foundAll(s scope, causes []scope, f Finding) {
 	f.Domain = cmp.Or(f.Domain, s.guest)
 	p.report.Findings = append(p.report.Findings, f)
 }
+
+// asked says whether a thing is among those that the report is to be about.
+func (p *pass) asked(k key) bool { return p.wanted == nil || p.wanted[k] }
 
 // cannot notes that a part of the snapshot is missing for the running check,
 // which thereby answers unknown.
