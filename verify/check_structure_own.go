@@ -128,14 +128,7 @@ func (f *packetFilter) tellLeftover(name string, list []placedRule) Finding {
 // way out, does not make a rule one of these: only the bridge does.
 func (f *packetFilter) leftovers() map[string][]placedRule {
 	active, dead := f.h.bridgesByFate()
-	stale := map[int]bool{}
-	for _, list := range f.staleRules() {
-		for _, r := range list {
-			for _, l := range f.ruleLinks(r.rule()) {
-				stale[l.index] = true
-			}
-		}
-	}
+	stale := f.staleNumbers()
 	found, subnets := map[string][]placedRule{}, map[netip.Prefix]string{}
 	var nat []placedRule
 	f.networkRules(func(r placedRule) {
@@ -164,6 +157,20 @@ func (f *packetFilter) leftovers() map[string][]placedRule {
 		}
 	}
 	return found
+}
+
+// staleNumbers are the link numbers in rules of active networks that are bound
+// to a link that is gone.
+func (f *packetFilter) staleNumbers() map[int]bool {
+	stale := map[int]bool{}
+	for _, list := range f.staleRules() {
+		for _, r := range list {
+			for _, l := range f.ruleLinks(r.rule()) {
+				stale[l.index] = true
+			}
+		}
+	}
+	return stale
 }
 
 // bridgesByFate are the bridges and forward devices of active networks, and the
