@@ -60,13 +60,15 @@ const (
 	arpGivesUp = 3_000
 )
 
-// wasSeen says whether a neighbour was confirmed within some milliseconds.
+// wasSeen says whether a neighbour was confirmed, or told us its MAC, within
+// some milliseconds. An entry that was made of its own question has never been
+// confirmed.
 func wasSeen(n *bridge.Neighbour, within int64) bool {
 	switch n.State {
 	case "reachable", "delay", "probe":
 		return n.MAC != ""
 	case "stale":
-		return n.MAC != "" && n.Age <= within
+		return n.MAC != "" && (n.Age <= within || n.Updated > 0 && n.Updated <= within)
 	}
 	return false
 }

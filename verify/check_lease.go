@@ -179,7 +179,10 @@ func (p *pass) wider(n *libvirtnet.Network, def xml.Network) Fix {
 		}
 		if sizeOf(widest) > sumOf(ip.Ranges) {
 			fix.Say = "widen the range and restart network " + show(n.Name) + "; or have leases run out sooner"
-			fix.Steps = append([]Step{{Do: NetDefine, On: n.Name, Args: []string{"--dhcp-range", widest.Start.String() + "-" + widest.End.String()}}}, p.restart(n)...)
+			fix.Steps = []Step{
+				{Do: NetDefine, On: n.Name, Args: []string{"--dhcp-range", widest.Start.String() + "-" + widest.End.String()}},
+				{Do: NetRestart, On: n.Name},
+			}
 		}
 		break
 	}

@@ -16,7 +16,7 @@ var homeless = []string{"bridge-missing", "bridge-admin-down", "bridge-ip-missin
 // routeChecks are those of the host's routing, its tables, and the addresses
 // that guests have.
 func routeChecks() []Check {
-	return slices.Concat(wayChecks(), reverseChecks(), ipv6Checks(), tableChecks(), leaseChecks(), staticChecks(), addressChecks())
+	return slices.Concat(wayChecks(), reverseChecks(), ipv6Checks(), tableChecks(), leaseChecks(), staticChecks(), addressChecks(), hostDNSChecks())
 }
 
 func wayChecks() []Check {

@@ -95,6 +95,7 @@ const (
 	NetStart     Action = "net-start"
 	NetStopForce Action = "net-stop-force"
 	NetAutostart Action = "net-autostart"
+	NetRestart   Action = "net-restart"   // guests stay plugged in
 	HostDel      Action = "dhcp-host-del" // the <host> element; Args: flags
 	Replug       Action = "replug"        // guest; tap: a new network port, and back into the bridge
 	Attach       Action = "attach"        // guest; source; Args: flags
@@ -196,6 +197,8 @@ func (s Step) objectCommand() []string {
 		return words([]string{"kvnet", "net-destroy"}, []string{"--force"}, s.On)
 	case NetAutostart:
 		return words([]string{"kvnet", "net-autostart"}, nil, s.On)
+	case NetRestart:
+		return words([]string{"kvnet", "net-restart"}, nil, s.On)
 	case HostDel:
 		return words([]string{"virsh", "net-update"}, s.Args, s.On, "delete", "ip-dhcp-host", s.With)
 	case Replug:

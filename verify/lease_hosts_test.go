@@ -139,6 +139,10 @@ func leaseFaults() map[string]func(*Snapshot) {
 			lease(s, centosMAC, "203.0.113.2")
 		},
 		"guest-ip-off-subnet": func(s *Snapshot) { meet(s, "10.99.0.5", centosMAC, "stale", 7000) },
+		"guest-ip-off-subnet+never-confirmed": func(s *Snapshot) {
+			meet(s, "10.99.0.5", centosMAC, "stale", 60_400)
+			s.Kernel.Neighbours[len(s.Kernel.Neighbours)-1].Updated = 400
+		},
 		"guest-ip-off-subnet+was-right": func(s *Snapshot) {
 			s.network("default").Live.Mode, s.network("default").Config.Mode = xml.Route, xml.Route
 			meet(s, "10.99.0.5", centosMAC, "reachable", 7000)

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/services"
 	"github.com/kvnet/kvnet/xml"
 )
 
@@ -138,6 +139,15 @@ func routeFaults() map[string]func(*Snapshot) {
 			addLink(s, bridge.Link{Name: "eth0.100", Kind: "vlan", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
 			advertised(s, "eth0.100", "0")
 		},
+		"host-dns": func(s *Snapshot) {
+			s.around().Resolver = services.Resolver{Found: true, Servers: []string{"2001:db8::53", "fd00::53"}}
+		},
+		"host-dns+behind-the-stub": func(s *Snapshot) {
+			refuse(s, tableMain, "unreachable", "10.0.0.0/8")
+			s.around().Resolver = services.Resolver{Found: true, Servers: []string{"127.0.0.53"}, Upstream: []string{"10.0.0.53"}}
+			stub := bridge.Socket{Protocol: "udp", Address: netip.MustParseAddr("127.0.0.53"), Port: 53, PID: 9, Command: "systemd-resolve"}
+			s.Kernel.Sockets = append(s.Kernel.Sockets, stub)
+		},
 		"conntrack-full":      func(s *Snapshot) { tracked(s, "65000", "65536") },
 		"conntrack-full+soon": func(s *Snapshot) { tracked(s, "235930", "262144") },
 		"neigh-table-overflow": func(s *Snapshot) {
@@ -270,6 +280,13 @@ func healthyRoutes() map[string]func() Snapshot {
 		"ok-forced-forwarding": with(func(s *Snapshot) {
 			dualStack(s)
 			s.Kernel.Sysctls["net.ipv6.conf.all.forwarding"], s.Kernel.Sysctls["net.ipv6.conf.virbr0.force_forwarding"] = "0", "1"
+		}),
+		"ok-name-server-in-reach": with(func(s *Snapshot) {
+			// One of several is enough; one on a link and one of the host are near.
+			s.around().Resolver = services.Resolver{Found: true, Servers: []string{"2001:db8::53", "203.0.113.9"}}
+		}),
+		"ok-name-server-on-link": with(func(s *Snapshot) {
+			s.around().Resolver = services.Resolver{Found: true, Servers: []string{"2001:db8::53", "fe80::1%eth0"}}
 		}),
 		"ok-busy-tables": with(func(s *Snapshot) {
 			tracked(s, "235900", "262144")
