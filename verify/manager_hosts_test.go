@@ -2,6 +2,7 @@ package verify
 
 import (
 	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/services"
 	"github.com/kvnet/kvnet/xml"
@@ -29,6 +30,13 @@ func managerFaults() map[string]func(*Snapshot) {
 			}
 		},
 		"firewalld-zone": func(s *Snapshot) { underFirewalld(s).Zones[0].Interfaces = nil },
+		"firewalld-zone+nftables": func(s *Snapshot) {
+			underFirewalld(s).Zones[0].Interfaces = nil
+			*s = withRules(*s)
+			s.Firewall.Tables = append(s.Firewall.Tables, firewall.Table{
+				Family: "inet", Name: "firewalld", Handle: 91, Owner: firewall.OwnerFirewalld, Chains: []firewall.Chain{},
+			})
+		},
 		"firewalld-zone+moved": func(s *Snapshot) {
 			f := underFirewalld(s)
 			f.Zones[0].Interfaces, f.Zones[2].Interfaces = nil, []string{"virbr0"}
