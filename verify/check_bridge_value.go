@@ -99,13 +99,15 @@ func bridgeMACMismatch(p *pass) {
 		if l == nil || want == "" || l.MAC == "" || !p.on(s) || strings.EqualFold(want, l.MAC) {
 			continue
 		}
+		// A bridge that somebody made anew lacks what libvirt sets on it, too.
+		_, _, open := p.raSwitches(name)
 		p.found(s, Finding{
 			Message:  fmt.Sprintf("bridge %s has MAC %s, and network %s declares %s: guests have the wrong address of their gateway", show(name), show(l.MAC), show(n.Name), show(want)),
 			Evidence: "IFLA_ADDRESS of " + show(name),
 			Want:     show(want), Have: show(l.MAC),
 			Fix: Fix{
 				Class: Guarded, Say: "set the MAC of bridge " + show(name) + "; guests lose the gateway for a moment",
-				Steps: []Step{{Do: SetMAC, On: name, With: want}},
+				Steps: append([]Step{{Do: SetMAC, On: name, With: want}}, open...),
 			},
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/xml"
@@ -125,15 +126,27 @@ func (p *pass) addressUnproven(s scope, a bridge.Address) {
 // of a network on a bridge that has a carrier: it takes a second or two.
 func (h *host) provesAddress() bool {
 	for _, name := range h.ownBridges {
-		l := h.links[name]
-		if l == nil || !l.Up || !l.Carrier {
-			continue
+		if l := h.links[name]; l != nil && l.Up && l.Carrier && h.unproven(name) {
+			return true
 		}
-		for _, want := range ipv6Of(h.owners[name].Def()) {
-			for _, a := range h.addresses[name] {
-				if a.Tentative && !a.DADFailed && a.Prefix.Addr().WithZone("") == want.Addr() {
-					return true
-				}
+	}
+	return false
+}
+
+// proofAfter is how much longer a bridge needs once its first port forwards.
+func (h *host) proofAfter(name string) time.Duration {
+	if h.owners[name] != nil && h.unproven(name) {
+		return proof
+	}
+	return 0
+}
+
+// unproven says whether an address of the bridge's network is tentative on it.
+func (h *host) unproven(name string) bool {
+	for _, want := range ipv6Of(h.owners[name].Def()) {
+		for _, a := range h.addresses[name] {
+			if a.Tentative && !a.DADFailed && a.Prefix.Addr().WithZone("") == want.Addr() {
+				return true
 			}
 		}
 	}
@@ -148,17 +161,7 @@ func bridgeAcceptRA(p *pass) {
 		if p.links[name] == nil || !p.on(s) {
 			continue
 		}
-		var want, have []string
-		var steps []Step
-		for _, key := range []string{"accept_ra", "autoconf"} {
-			value, known := p.snap.Kernel.Sysctls["net.ipv6.conf."+name+"."+key]
-			if value = strings.TrimSpace(value); !known || value == "" || value == "0" {
-				continue
-			}
-			sysctl := linkSysctl(name, key)
-			want, have = append(want, show(sysctl)+" = 0"), append(have, show(sysctl)+" = "+show(value))
-			steps = append(steps, Step{Do: SetSysctl, On: sysctl, With: "0"})
-		}
+		want, have, steps := p.raSwitches(name)
 		evidence := "sysctl net.ipv6.conf." + show(name) + ".{accept_ra,autoconf}"
 		message := fmt.Sprintf("bridge %s of network %s takes router advertisements: a guest can redirect the host's IPv6 traffic to itself", show(name), show(n.Name))
 		if routes := made[name]; len(routes) > 0 {
@@ -177,6 +180,21 @@ func bridgeAcceptRA(p *pass) {
 			Fix: Fix{Class: Safe, Say: "switch them off for " + show(name) + ", as libvirt does when it starts the network", Steps: steps},
 		})
 	}
+}
+
+// raSwitches are the switches that let a bridge take router advertisements, as
+// they should be and as they are, and the steps that switch them off.
+func (h *host) raSwitches(name string) (want, have []string, steps []Step) {
+	for _, key := range []string{"accept_ra", "autoconf"} {
+		value, known := h.snap.Kernel.Sysctls["net.ipv6.conf."+name+"."+key]
+		if value = strings.TrimSpace(value); !known || value == "" || value == "0" {
+			continue
+		}
+		sysctl := linkSysctl(name, key)
+		want, have = append(want, show(sysctl)+" = 0"), append(have, show(sysctl)+" = "+show(value))
+		steps = append(steps, Step{Do: SetSysctl, On: sysctl, With: "0"})
+	}
+	return want, have, steps
 }
 
 // advertisedRoutes are the routes over libvirt's own bridges that a router

@@ -19,8 +19,9 @@ const linkwatch = 2 * time.Second
 const restart = 3 * time.Second
 
 // proof is how long duplicate address detection may take: a random delay of up
-// to a second and one question, whose answer has a second (RFC 4862, 5.4.2).
-const proof = 3 * time.Second
+// to a second and one question, whose answer has a second (RFC 4862, 5.4.2),
+// and as much again on a busy host.
+const proof = 4 * time.Second
 
 // Unsettled says whether the host is on its way to another state, and how long
 // at most that takes. A port of a judged bridge that is listening or learning
@@ -51,7 +52,8 @@ func Unsettled(s Snapshot) (wait time.Duration, ok bool) {
 		if b := h.bridges[port.Bridge]; b != nil && b.ForwardDelay >= 0 && b.ForwardDelay < int(maxDelay.Milliseconds()) {
 			delay = time.Duration(b.ForwardDelay) * time.Millisecond
 		}
-		wait, ok = max(wait, 2*delay+time.Second), true
+		// Once a port forwards the bridge has a carrier, and asks for duplicates.
+		wait, ok = max(wait, 2*delay+time.Second+h.proofAfter(port.Bridge)), true
 	}
 	if h.provesAddress() {
 		wait, ok = max(wait, proof), true

@@ -71,12 +71,16 @@ func TestUnsettledWhileAnAddressIsProven(t *testing.T) {
 		{"tentative", func(a *bridge.Address, _ *bridge.Link) { a.Tentative = true }, proof},
 		{"failed", func(a *bridge.Address, _ *bridge.Link) { a.Tentative, a.DADFailed = true, true }, 0},
 		{"without carrier", func(a *bridge.Address, l *bridge.Link) { a.Tentative, l.Carrier = true, false }, 0},
+		{"behind a port that learns", func(a *bridge.Address, l *bridge.Link) { a.Tentative, l.Carrier = true, false }, 5*time.Second + proof},
 	} {
 		s := healthyHost()
 		six(&s)
 		test.change(s.address("virbr6", "fd00:6::1"), s.link("virbr6"))
-		// A tentative address has no server yet.
 		s.Libvirt.Networks = s.Libvirt.Networks[len(s.Libvirt.Networks)-1:]
+		if test.name == "behind a port that learns" {
+			addGuest(&s, "fresh", "running", onNetwork("six", "vnet7", "52:54:00:aa:00:09"))
+			s.port("vnet7").State = bridge.PortLearning
+		}
 		if wait, ok := Unsettled(s); wait != test.want || ok != (test.want > 0) {
 			t.Errorf("%s: wait %s, %v; want %s", test.name, wait, ok, test.want)
 		}
