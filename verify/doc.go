@@ -10,6 +10,9 @@
 // "unknown": never "fine" for lack of evidence, never a false alarm. One cause
 // is one finding: followers are silent for a subject whose cause is named.
 //
+// The packet filter is judged by what it does to a network's packets, not by
+// its text: flow.go says how, and how a check asks it.
+//
 // When it misbehaves: `kvnet snapshot FILE`, then `kvnet verify --snapshot
 // FILE`; the file is a test case, see testdata.
 package verify

@@ -51,6 +51,9 @@ func TestStepCommand(t *testing.T) {
 		{Step{Do: Kill, On: "42"}, "kill 42"},
 		{Step{Do: AwaitEnd, On: "42"}, "timeout 10 tail -s 0.1 --pid=42 -f /dev/null"},
 		{Step{Do: LinkRename, On: "foo", With: "virbr0"}, "ip link set dev foo name virbr0"},
+		{Step{Do: Filter, On: "iptables", Args: []string{"-I", "FORWARD", "-i", "virbr0", "-j", "ACCEPT"}}, "iptables -I FORWARD -i virbr0 -j ACCEPT"},
+		{Step{Do: Restart, On: "virtnetworkd"}, "systemctl restart virtnetworkd"},
+		{Step{Do: Daemon, On: "libvirtd"}, "libvirtd -d"},
 		{Step{Do: "unheard of", On: "x"}, ""},
 
 		{Step{Do: NetStart, On: "my net"}, "kvnet net-start 'my net'"},

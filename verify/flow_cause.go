@@ -41,11 +41,6 @@ type breach struct {
 
 func (b breach) first() seen { return b.flows[0] }
 
-// touches says whether the breach is one of a flow.
-func (b breach) touches(say string) bool {
-	return slices.ContainsFunc(b.flows, func(s seen) bool { return s.say == say })
-}
-
 // breaches are the causes found for a network, each once.
 func (f *packetFilter) breaches(n flowNet) []breach {
 	if f.found == nil {

@@ -31,6 +31,8 @@ func (c change) findings(g gathered) []verify.Finding {
 var chosen = []string{
 	"net-no-autostart", "net-live-config-drift", "guest-paused",
 	"host-no-default-route", "uplink-missing", "uplink-down", "uplink-no-carrier", "uplink-has-ip",
+	"fw-jump-order", "fw-foreign-drop-forward", "fw-foreign-drop-input", "ufw-blocks", "vpn-killswitch", "isolated-leak",
+	"fw-legacy-shadow", "fw-backend-mixed", "fw-bridge-family-drop", "br-nf-call", "nat-forward-dev", "port-forward-rejected",
 }
 
 // networkOwn are the findings that a network command answers for: those of the
