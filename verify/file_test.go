@@ -125,10 +125,15 @@ func FuzzLoad(f *testing.F) {
 		}
 		r := Judge(s)
 		for _, finding := range r.Findings {
-			for _, text := range append(finding.Fix.Commands(), finding.Message, finding.Want, finding.Have, finding.Fix.Say) {
+			for _, text := range append(finding.Fix.Commands(), finding.Message, finding.Evidence, finding.Want, finding.Have, finding.Fix.Say) {
 				if strings.ContainsAny(text, "\n\r\x1b\x00") {
 					t.Errorf("%s: not one printable line: %q", finding.Check, text)
 				}
+			}
+		}
+		for _, h := range r.Hints {
+			if strings.ContainsAny(h.Message+h.Probe, "\n\r\x1b\x00") {
+				t.Errorf("hint %s: not one printable line: %q %q", h.ID, h.Message, h.Probe)
 			}
 		}
 		Unsettled(s)
