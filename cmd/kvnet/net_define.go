@@ -123,6 +123,12 @@ func runNetDefine(ctx context.Context, e *env, o netDefineOptions) error {
 			return err
 		}
 	}
+	return e.defineDocument(ctx, conn, w, document, o)
+}
+
+// defineDocument makes a document a network's definition.
+func (e *env) defineDocument(ctx context.Context, conn *libvirtnet.Conn, w world, document string, o netDefineOptions) error {
+	have := w.network(o.name)
 	plan, err := libvirtnet.NewPlan(have, document)
 	if err != nil {
 		return &failure{op: "define", object: "network " + o.name, err: bareError(err)}
