@@ -200,47 +200,60 @@ func removeChains(tap string, chains []tapChain) Fix {
 			return Fix{Class: Manual, Say: "delete chain " + show(c.chain.Name) + " and what leads into it, with iptables-legacy"}
 		}
 	}
-	nft := func(args ...string) { fix.Steps = append(fix.Steps, Step{Do: RunArgs, On: "nft", Args: args}) }
-	type place struct{ family, table, chain string }
-	var doomed []place
-	for i := range chains {
-		t := chains[i].table
-		for j := range t.Chains {
-			c := &t.Chains[j]
-			own, _ := tapOf(t.Family, c.Name)
-			below := strings.HasPrefix(c.Name, "I-"+tap+"-") || strings.HasPrefix(c.Name, "O-"+tap+"-")
-			at := place{t.Family, t.Name, c.Name}
-			if (own == tap || t.Family == "bridge" && below) && !slices.Contains(doomed, at) {
+	doomed := doomedChains(tap, chains)
+	seen := map[*firewall.Table]bool{}
+	for _, c := range chains {
+		if !seen[c.table] {
+			seen[c.table] = true
+			fix.Steps = append(fix.Steps, rulesInto(c.table, doomed)...)
+		}
+	}
+	for _, verb := range []string{"flush", "delete"} {
+		for _, d := range doomed {
+			fix.Steps = append(fix.Steps, Step{Do: RunArgs, On: "nft", Args: []string{verb, "chain", d.family, d.table, d.chain}})
+		}
+	}
+	return fix
+}
+
+// chainAt names a chain of the packet filter.
+type chainAt struct{ family, table, chain string }
+
+// doomedChains are the chains of a tap with those below them.
+func doomedChains(tap string, chains []tapChain) []chainAt {
+	var doomed []chainAt
+	for _, tc := range chains {
+		t := tc.table
+		for i := range t.Chains {
+			name := t.Chains[i].Name
+			own, _ := tapOf(t.Family, name)
+			below := t.Family == "bridge" && (strings.HasPrefix(name, "I-"+tap+"-") || strings.HasPrefix(name, "O-"+tap+"-"))
+			if at := (chainAt{t.Family, t.Name, name}); (own == tap || below) && !slices.Contains(doomed, at) {
 				doomed = append(doomed, at)
 			}
 		}
 	}
-	seen := map[*firewall.Table]bool{}
-	for i := range chains {
-		t := chains[i].table
-		if seen[t] {
+	return doomed
+}
+
+// rulesInto are the steps that delete the rules of other chains that lead into
+// the doomed ones.
+func rulesInto(t *firewall.Table, doomed []chainAt) []Step {
+	var steps []Step
+	for i := range t.Chains {
+		c := &t.Chains[i]
+		if slices.Contains(doomed, chainAt{t.Family, t.Name, c.Name}) {
 			continue
 		}
-		seen[t] = true
-		for j := range t.Chains {
-			c := &t.Chains[j]
-			if slices.Contains(doomed, place{t.Family, t.Name, c.Name}) {
-				continue
-			}
-			for _, r := range c.Rules {
-				if slices.ContainsFunc(r.Exprs, func(e *firewall.Expr) bool {
-					return e.Jump != nil && slices.Contains(doomed, place{t.Family, t.Name, e.Jump.Chain})
-				}) {
-					nft("delete", "rule", t.Family, t.Name, c.Name, "handle", strconv.FormatUint(r.Handle, 10))
-				}
+		for _, r := range c.Rules {
+			if slices.ContainsFunc(r.Exprs, func(e *firewall.Expr) bool {
+				return e.Jump != nil && slices.Contains(doomed, chainAt{t.Family, t.Name, e.Jump.Chain})
+			}) {
+				steps = append(steps, Step{Do: RunArgs, On: "nft", Args: []string{
+					"delete", "rule", t.Family, t.Name, c.Name, "handle", strconv.FormatUint(r.Handle, 10),
+				}})
 			}
 		}
 	}
-	for _, d := range doomed {
-		nft("flush", "chain", d.family, d.table, d.chain)
-	}
-	for _, d := range doomed {
-		nft("delete", "chain", d.family, d.table, d.chain)
-	}
-	return fix
+	return steps
 }
