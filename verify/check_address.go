@@ -107,21 +107,26 @@ func guestIPDup(p *pass) {
 				p.twoClaims(holder, l, "the host has it on "+show(link), "address of "+show(link))
 				continue
 			}
-			for _, at := range p.neighboursOn(name) {
-				if at.IP != l.IP || !wasSeen(at, justSeen) || strings.EqualFold(at.MAC, l.MAC) || virtualMAC(at.MAC) || virtualMAC(l.MAC) {
-					continue
-				}
-				other := running[strings.ToLower(at.MAC)]
-				if other != nil && other.guest == holder.guest {
-					continue
-				}
-				who := show(at.MAC) + " answers for it"
-				if other != nil {
-					who = "guest " + show(other.guest.Name) + " (" + show(at.MAC) + ") answers for it"
-				}
-				p.twoClaims(holder, l, who, "neighbour "+l.IP.String()+" on "+show(name))
-			}
+			p.rivalOf(name, holder, l, running)
 		}
+	}
+}
+
+// rivalOf reports another MAC that answers on the bridge for a leased address.
+func (p *pass) rivalOf(name string, holder *nic, l *libvirtnet.Lease, running map[string]*nic) {
+	for _, at := range p.neighboursOn(name) {
+		if at.IP != l.IP || !wasSeen(at, justSeen) || strings.EqualFold(at.MAC, l.MAC) || virtualMAC(at.MAC) || virtualMAC(l.MAC) {
+			continue
+		}
+		other := running[strings.ToLower(at.MAC)]
+		if other != nil && other.guest == holder.guest {
+			continue
+		}
+		who := show(at.MAC) + " answers for it"
+		if other != nil {
+			who = "guest " + show(other.guest.Name) + " (" + show(at.MAC) + ") answers for it"
+		}
+		p.twoClaims(holder, l, who, "neighbour "+l.IP.String()+" on "+show(name))
 	}
 }
 
