@@ -203,7 +203,12 @@ func (f *packetFilter) lostChains(n flowNet, v6 bool) []string {
 
 // rulesFor says whether a chain has rules that name the network's bridge.
 func rulesFor(c *firewall.Chain, n flowNet) bool {
-	return slices.ContainsFunc(c.Rules, func(r firewall.Rule) bool { return ruleNames(&r, n.bridge, "iif", "oif") })
+	for i := range c.Rules {
+		if ruleNames(&c.Rules[i], n.bridge, "iif", "oif") {
+			return true
+		}
+	}
+	return false
 }
 
 // traces says whether libvirt's iptables backend is at work here: chains of its

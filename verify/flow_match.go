@@ -42,8 +42,7 @@ func isDevice(load, cmp *firewall.Expr, dev firewall.Interface) bool {
 		return len(cmp.Data) == 4 && dev.Index > 0 &&
 			(binary.LittleEndian.Uint32(cmp.Data) == uint32(dev.Index) || binary.BigEndian.Uint32(cmp.Data) == uint32(dev.Index))
 	case "iifname", "oifname":
-		name := append([]byte(dev.Name), 0)
-		return dev.Name != "" && (bytes.HasPrefix(name, bytes.TrimRight(cmp.Data, "\x00")) && len(bytes.TrimRight(cmp.Data, "\x00")) == len(dev.Name) ||
+		return dev.Name != "" && (string(bytes.TrimRight(cmp.Data, "\x00")) == dev.Name ||
 			len(cmp.Data) > 0 && cmp.Data[len(cmp.Data)-1] != 0 && strings.HasPrefix(dev.Name, string(cmp.Data)))
 	}
 	return false
