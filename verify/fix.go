@@ -124,7 +124,7 @@ func (s Step) Command() string {
 // Argv is the program and the arguments of that command, for who runs it
 // without a shell; nil for an action that is not known.
 func (s Step) Argv() []string {
-	for _, command := range []func() []string{s.linkCommand, s.deviceCommand, s.insideCommand, s.serviceCommand, s.filterCommand, s.objectCommand} {
+	for _, command := range []func() []string{s.linkCommand, s.bridgeCommand, s.deviceCommand, s.insideCommand, s.serviceCommand, s.filterCommand, s.objectCommand} {
 		if args := command(); args != nil {
 			return args
 		}
@@ -132,7 +132,18 @@ func (s Step) Argv() []string {
 	return nil
 }
 
-// linkCommand is the command of an action on a link, bridge or sysctl.
+// bridgeCommand is the command of an action on a bridge's own settings.
+func (s Step) bridgeCommand() []string {
+	switch s.Do {
+	case ForwardDelay:
+		return []string{"ip", "link", "set", "dev", s.On, "type", "bridge", "forward_delay", centiseconds(s.With)}
+	case SetSTP:
+		return []string{"ip", "link", "set", "dev", s.On, "type", "bridge", "stp_state", s.With}
+	}
+	return nil
+}
+
+// linkCommand is the command of an action on a link, port or sysctl.
 func (s Step) linkCommand() []string {
 	switch s.Do {
 	case LinkUp:
@@ -170,10 +181,6 @@ func (s Step) linkCommand() []string {
 		return ruleAdd(s)
 	case BridgeAdd:
 		return []string{"ip", "link", "add", "name", s.On, "type", "bridge"}
-	case ForwardDelay:
-		return []string{"ip", "link", "set", "dev", s.On, "type", "bridge", "forward_delay", centiseconds(s.With)}
-	case SetSTP:
-		return []string{"ip", "link", "set", "dev", s.On, "type", "bridge", "stp_state", s.With}
 	case PortForward:
 		return []string{"bridge", "link", "set", "dev", s.On, "state", "3"}
 	case SetIsolated:

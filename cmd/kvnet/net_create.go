@@ -89,11 +89,9 @@ func runNetCreate(ctx context.Context, e *env, o netDefineOptions) error {
 	if err != nil {
 		return &failure{op: "create", object: object, err: errors.New(oneLine(err))}
 	}
-	r := netChange{Network: o.name, Result: "already active"}
 	plan := libvirtnet.Plan{Network: o.name}
 	switch {
 	case have == nil:
-		r.Result, r.Started = "created", true
 		plan = libvirtnet.Plan{Network: o.name, NoValidate: o.noValidate, Steps: []libvirtnet.PlanStep{{
 			Do: libvirtnet.Create, Object: o.name, Document: document, Say: "create " + object, Why: "it is not active",
 		}}}
@@ -106,10 +104,19 @@ func runNetCreate(ctx context.Context, e *env, o netDefineOptions) error {
 	if o.stops() {
 		return e.printPlan(plan, o.changeOptions)
 	}
+	return e.create(ctx, definition{conn: conn, world: w, plan: plan, o: o}, def)
+}
+
+// create starts a transient network, if that is what is planned.
+func (e *env) create(ctx context.Context, d definition, def xml.Network) error {
+	o, conn, plan := d.o, d.conn, d.plan
+	r := netChange{Network: o.name, Result: "already active"}
 	if !plan.Empty() {
+		r.Result, r.Started = "created", true
+		object := "network " + clean(shorten(o.name))
 		t := netTarget{conn: conn, have: libvirtnet.Network{Name: o.name}}
-		err = e.carryOut(ctx, conn, change{
-			op: "create", object: object, plan: plan, world: w, subjects: []string{o.name}, own: networkOwn(def),
+		err := e.carryOut(ctx, conn, change{
+			op: "create", object: object, plan: plan, world: d.world, subjects: []string{o.name}, own: networkOwn(def),
 			settle: func(ctx context.Context) error {
 				return t.expect(ctx, func(n libvirtnet.Network) error {
 					if !n.Active {

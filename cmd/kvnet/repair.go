@@ -94,7 +94,7 @@ func runRepair(ctx context.Context, e *env, o repairOptions) error {
 	if err := r.run(ctx, g); err != nil {
 		return err
 	}
-	return r.print()
+	return r.report()
 }
 
 // repairing is a host under repair.
@@ -247,9 +247,9 @@ func rowFor(f verify.Finding, result string) repairRow {
 	}
 }
 
-// print prints what was tried and what is left, and chooses the exit code.
-func (r *repairing) print() error {
-	rows := append([]repairRow{}, r.rows...)
+// report prints what was tried and what is left, and chooses the exit code.
+func (r *repairing) report() error {
+	e, rows := r.e, append([]repairRow{}, r.rows...)
 	bad, broke := false, false
 	for _, row := range r.rows {
 		broke = broke || row.Result == failed
@@ -260,7 +260,7 @@ func (r *repairing) print() error {
 		}
 		bad = bad || f.Severity == verify.Error
 	}
-	if err := r.e.print(rows, func(w io.Writer) { r.printRows(w, rows) }); err != nil {
+	if err := e.print(rows, func(w io.Writer) { r.printRows(w, rows) }); err != nil {
 		return err
 	}
 	switch {

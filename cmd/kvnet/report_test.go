@@ -21,7 +21,7 @@ var broken = verify.Report{
 		{Check: "dnsmasq-dead", Severity: verify.Unknown, Subject: "kernel sockets", Message: "not checked"},
 		{Check: "ip-forward-off", Severity: verify.Unknown, Subject: "host", Message: "not checked"},
 	},
-	Gaps: []verify.Gap{{Source: "kernel sockets", Message: "permission denied"}, {Source: "kernel sysctls", Message: "gone"}},
+	Gaps:  []verify.Gap{{Source: "kernel sockets", Message: "permission denied"}, {Source: "kernel sysctls", Message: "gone"}},
 	Hints: []verify.Hint{{ID: "return-route", Message: "who knows", Probe: "ping -c 3 HOST"}},
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -47,7 +48,7 @@ func checkSchema(t *testing.T, doc string) (count map[string]int, root map[strin
 	dec := xml.NewDecoder(strings.NewReader(doc))
 	for {
 		token, err := dec.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return count, root
 		}
 		if err != nil {
