@@ -93,11 +93,12 @@ func (h *host) sameGuest(n *nic, port string) bool {
 }
 
 func fdbWrongPort(p *pass) {
+	shared := p.shared()
 	p.eachBridge(func(b judgedBridge) {
 		elsewhere := map[*nic][]*bridge.FDBEntry{}
 		p.away(b, func(n *nic, e *bridge.FDBEntry) { elsewhere[n] = append(elsewhere[n], e) })
 		for _, n := range p.homeTaps(b) {
-			if !p.on(n.subject) {
+			if shared[strings.ToLower(n.iface.MAC)] || !p.on(n.subject) {
 				continue
 			}
 			for _, e := range elsewhere[n] {
@@ -105,6 +106,20 @@ func fdbWrongPort(p *pass) {
 			}
 		}
 	})
+}
+
+// shared are the MACs that several interfaces of running guests have: that is
+// guest-mac-dup's to tell, and their frames come from several ports.
+func (h *host) shared() map[string]bool {
+	seen, shared := make(map[string]bool, len(h.nics)), map[string]bool{}
+	for i := range h.nics {
+		if n := &h.nics[i]; n.active {
+			mac := strings.ToLower(n.iface.MAC)
+			shared[mac] = shared[mac] || seen[mac]
+			seen[mac] = true
+		}
+	}
+	return shared
 }
 
 func (p *pass) wrongPort(b judgedBridge, n *nic, e *bridge.FDBEntry) {
@@ -138,11 +153,12 @@ func fdbFlap(p *pass) {
 	if p.snap.Kernel.Watch == nil {
 		return
 	}
+	shared := p.shared()
 	p.eachBridge(func(b judgedBridge) {
 		macs := p.macsOf(b)
 		for _, m := range p.snap.Kernel.Watch.Moves {
 			n := macs[strings.ToLower(m.MAC)]
-			if m.Bridge != b.Name || n == nil || !returned(m) || !p.on(n.subject) || p.allOfGuest(n, m.Ports) {
+			if m.Bridge != b.Name || n == nil || shared[strings.ToLower(m.MAC)] || !returned(m) || !p.on(n.subject) || p.allOfGuest(n, m.Ports) {
 				continue
 			}
 			p.found(n.subject, Finding{

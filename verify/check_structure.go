@@ -103,7 +103,7 @@ func structureOwnChecks() []Check {
 		},
 		{
 			ID: backendMixed, Title: "libvirt's firewall rules are left over", Severity: Error, Class: Guarded,
-			Needs: []Need{EveryNetwork, Links, PacketFilter}, After: append([]string{"bridge-leftover", "net-inactive"}, filterCauses...),
+			Needs: []Need{EveryNetwork, Links, PacketFilter}, After: append([]string{"bridge-leftover", "net-inactive", "fw-backend-unavailable", "dnsmasq-port-conflict"}, filterCauses...),
 			Doc: Doc{
 				Symptom:  "A new network with an old name is cut off by old rejects, or nothing at all.",
 				Cause:    "libvirt's backend was switched, or a network went down with its daemon: the rules that were there before stay.",
