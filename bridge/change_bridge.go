@@ -196,9 +196,9 @@ func SetIsolated(port string, on bool) (Undo, error) {
 	})
 }
 
-// KeepPort reads what a link has as a port: its master, its MTU and the port's
-// settings. It changes nothing; the [Undo] gives all of it back, also to a
-// bridge of that name that was made anew.
+// KeepPort reads what a link has as a port: its master and the port's settings.
+// It changes nothing; the [Undo] gives all of it back, also to a bridge of that
+// name that was made anew.
 func KeepPort(link string) (Undo, error) {
 	var was linkMsg
 	_, err := change("read port", link, func(_ *conn, have linkMsg) (Undo, error) {
@@ -208,12 +208,5 @@ func KeepPort(link string) (Undo, error) {
 	if err != nil {
 		return nothing, err
 	}
-	back := was.back(link)
-	return func() error {
-		// The MTU comes first: a bridge follows its smallest port.
-		if _, err := SetMTU(link, was.MTU); err != nil {
-			return err
-		}
-		return back()
-	}, nil
+	return was.back(link), nil
 }

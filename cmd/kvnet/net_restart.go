@@ -293,11 +293,29 @@ func (r *restart) putBack() error {
 		if p.putBack == nil {
 			continue
 		}
+		// The MTU comes first: a bridge follows its smallest port.
+		if mtu := r.mtu(p); mtu > 0 {
+			if _, err := bridge.SetMTU(p.iface.Target, mtu); err != nil {
+				return err
+			}
+		}
 		if err := p.putBack(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// mtu is the one that libvirt would give the tap: the interface's own wish, or
+// the network's; 0 leaves the tap its own.
+func (r *restart) mtu(p *keptPort) int {
+	switch {
+	case p.iface.MTU > 0:
+		return p.iface.MTU
+	case r.t.have.Config != nil:
+		return r.t.have.Config.MTU
+	}
+	return r.t.have.Def().MTU
 }
 
 // await waits until every port forwards.
