@@ -2,11 +2,9 @@ package libvirtnet
 
 import (
 	"errors"
-	"fmt"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/kvnet/kvnet/xml"
 )
 
 // What a caller may want to decide on. Every error of this package that has
@@ -208,28 +206,5 @@ func oneLine(msg string) string {
 	return strings.Join(lines, "; ")
 }
 
-// shown is how many bytes of a name appear in a message.
-const shown = 80
-
-// show makes a name from outside fit for a message: quoted when it has
-// anything but letters, digits and plain punctuation, cut when it is long.
-func show(name string) string {
-	cut := name
-	if len(cut) > shown {
-		n := shown
-		for n > 0 && !utf8.RuneStart(cut[n]) {
-			n--
-		}
-		cut = cut[:n]
-	}
-	odd := cut == "" || strings.ContainsFunc(cut, func(r rune) bool {
-		return r == utf8.RuneError || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.:/+@,", r)
-	})
-	if odd {
-		cut = strconv.Quote(cut)
-	}
-	if len(name) > shown {
-		cut += fmt.Sprintf("... (%d bytes)", len(name))
-	}
-	return cut
-}
+// show makes a name from outside fit for a message.
+func show(name string) string { return xml.Show(name) }

@@ -28,23 +28,10 @@ describe it, and stores no definition: when it stops, it is gone.`,
 			"kvnet net-create lab --subnet auto", 0, 1, 2, 4, 5),
 		Flags: append(flags, changeFlags(&o.changeOptions, "create it although it overlaps, or names a bridge that is taken or missing")...),
 		Action: func(c *cli.Context) error {
-			args, err := arguments(c, "[NETWORK]")
-			if err != nil {
+			if err := o.read(c); err != nil {
 				return err
 			}
-			if err := o.check("net-create"); err != nil {
-				return err
-			}
-			if o.wish, err = readWish(c); err != nil {
-				return err
-			}
-			switch {
-			case o.file != "" && (len(args) > 0 || o.wish.anything):
-				return usage("net-create", "--file brings name and description: no NETWORK and no flag that describes one goes with it", "")
-			case o.file == "" && len(args) == 0:
-				return usage("net-create", "missing argument NETWORK, or --file", "")
-			case o.file == "":
-				o.name = args[0]
+			if o.file == "" {
 				if err := checkNewName(o.name); err != nil {
 					return err
 				}

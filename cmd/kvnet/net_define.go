@@ -55,23 +55,8 @@ defines them all the same. --subnet auto finds a free subnet.`,
 			"kvnet net-define lab --subnet auto --start --autostart", 0, 1, 2, 4, 5),
 		Flags: append(flags, changeFlags(&o.changeOptions, "define it although it overlaps, or names a bridge that is taken or missing")...),
 		Action: func(c *cli.Context) error {
-			args, err := arguments(c, "[NETWORK]")
-			if err != nil {
+			if err := o.read(c); err != nil {
 				return err
-			}
-			if err := o.check("net-define"); err != nil {
-				return err
-			}
-			if o.wish, err = readWish(c); err != nil {
-				return err
-			}
-			switch {
-			case o.file != "" && (len(args) > 0 || o.wish.anything):
-				return usage("net-define", "--file brings name and definition: no NETWORK and no flag that describes one goes with it", "")
-			case o.file == "" && len(args) == 0:
-				return usage("net-define", "missing argument NETWORK, or --file", "kvnet net-define default is the classic NAT network")
-			case o.file == "":
-				o.name = args[0]
 			}
 			return runNetDefine(c.Context, e, o)
 		},
@@ -86,6 +71,31 @@ func checkNewName(name string) error {
 	}
 	if i := strings.IndexAny(name, `"'<>&`); i >= 0 {
 		return usage("net-define", fmt.Sprintf("network name %s: holds a %c", quote(name), name[i]), "")
+	}
+	return nil
+}
+
+// read takes the command line: a name with the flags that describe a network,
+// or a file with both.
+func (o *netDefineOptions) read(c *cli.Context) error {
+	command := c.Command.Name
+	args, err := arguments(c, "[NETWORK]")
+	if err != nil {
+		return err
+	}
+	if err := o.check(command); err != nil {
+		return err
+	}
+	if o.wish, err = readWish(c); err != nil {
+		return err
+	}
+	switch {
+	case o.file != "" && (len(args) > 0 || o.wish.anything):
+		return usage(command, "--file brings name and definition: no NETWORK and no flag that describes one goes with it", "")
+	case o.file == "" && len(args) == 0:
+		return usage(command, "missing argument NETWORK, or --file", "kvnet net-define default is the classic NAT network")
+	case o.file == "":
+		o.name = args[0]
 	}
 	return nil
 }

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
+)
+
+// restart is a network that is stopped and started under its guests.
+type restart struct {
+	e      *env
+	t      netTarget
+	o      restartOptions
+	bridge string
+	ports  []*keptPort
+	began  time.Time
+	stp    bool // the bridge has STP on
+}
+
+// keptPort is a guest's interface that is plugged back in.
+type keptPort struct {
+	guest   libvirtnet.Guest
+	iface   libvirtnet.Interface
+	port    string // the document of the network's port; "" where it has none
+	putBack bridge.Undo
+	forward time.Time
+}
+
+// newRestart remembers what the guests have on the network.
+func (e *env) newRestart(ctx context.Context, t netTarget, o restartOptions) (*restart, error) {
+	def := t.have.Def()
+	r := &restart{e: e, t: t, o: o}
+	if def.Managed() {
+		r.bridge = def.Bridge
+	}
+	kernel := t.world.kernel()
+	for _, b := range kernel.Bridges {
+		r.stp = r.stp || b.Name == r.bridge && b.STP == 1
+	}
+	if r.bridge != "" && !t.world.here {
+		return nil, &failure{op: "restart", object: t.object(), err: errors.New("the kernel of this namespace is not the one that libvirt works on, so no tap could be put back"),
+			hint: "run kvnet on the host of " + clean(t.world.URI)}
+	}
+	for _, a := range libvirtnet.Attached(t.have, t.world.Libvirt.Guests) {
+		i := slices.IndexFunc(t.world.Libvirt.Guests, func(g libvirtnet.Guest) bool { return g.Name == a.Guest })
+		p := &keptPort{guest: t.world.Libvirt.Guests[i], iface: a.Interface}
+		if err := r.keep(ctx, p, kernel); err != nil {
+			return nil, err
+		}
+		r.ports = append(r.ports, p)
+	}
+	return r, nil
+}
+
+// keep reads an interface's port in libvirt and in the kernel.
+func (r *restart) keep(ctx context.Context, p *keptPort, kernel bridge.State) error {
+	if p.iface.PortID != "" && p.iface.Network != "" {
+		var err error
+		if p.port, err = r.portDocument(ctx, p); err != nil {
+			return &failure{op: "restart", object: interfaceWords(p.iface), err: errors.New(oneLine(err))}
+		}
+	}
+	at := slices.IndexFunc(kernel.Links, func(l bridge.Link) bool { return l.Name == p.iface.Target })
+	if r.bridge == "" || at < 0 || kernel.Links[at].Master != r.bridge {
+		return nil // its way into the bridge is not this network's, or lost before
+	}
+	var err error
+	p.putBack, err = bridge.KeepPort(p.iface.Target)
+	return err
+}
+
+// portDocument is the document that makes an interface's port again: the one
+// that libvirt has, else what the interface says of it.
+func (r *restart) portDocument(ctx context.Context, p *keptPort) (string, error) {
+	document, err := r.t.conn.PortXML(ctx, r.t.have.Name, p.iface.PortID)
+	if err == nil {
+		return xml.Unplugged(document)
+	}
+	if !errors.Is(err, libvirtnet.ErrNotFound) && !errors.Is(err, libvirtnet.ErrNotSupported) {
+		return "", err
+	}
+	return xml.BuildPort(xml.PortFor(xml.Guest{Name: p.guest.Name, UUID: p.guest.UUID}, p.iface))
+}
+
+// plan is libvirt's part.
+func (r *restart) plan() libvirtnet.Plan {
+	name := r.t.have.Name
+	stop := libvirtnet.PlanStop(r.t.have, nil)
+	idle := r.t.have
+	idle.Active = false
+	plan := stop.With(libvirtnet.PlanStart(idle))
+	if !r.t.have.Persistent {
+		plan = stop
+		plan.Steps = append(plan.Steps, libvirtnet.PlanStep{Do: libvirtnet.Create, Object: name, Say: "create network " + name, Why: "it is transient"})
+	}
+	for _, p := range r.ports {
+		plan.Disturbs = append(plan.Disturbs, fmt.Sprintf("guest %s (%s) is cut off for a moment%s", p.guest.Name, p.iface.Target, r.wait()))
+	}
+	return plan
+}
+
+// wait says how long a moment is.
+func (r *restart) wait() string {
+	def := r.t.have.Def()
+	if r.t.have.Config != nil {
+		def = *r.t.have.Config
+	}
+	if r.bridge == "" || r.o.fast || def.STP != nil && !*def.STP {
+		return ""
+	}
+	return ", which STP makes twice the forward delay (--fast)"
+}
+
+// shown is the plan as it is printed.
+func (r *restart) shown() libvirtnet.Plan {
+	plan := r.plan()
+	for _, p := range r.ports {
+		if p.putBack != nil {
+			plan.Steps = append(plan.Steps, libvirtnet.PlanStep{Do: "kernel", Object: p.guest.Name,
+				Say: "put " + p.iface.Target + " back into " + r.bridge, Why: "the bridge is made anew"})
+		}
+	}
+	return plan
+}
+
+func (r *restart) run(ctx context.Context) error {
+	plan := r.plan()
+	if !r.t.have.Persistent {
+		live, err := r.t.conn.NetworkXML(ctx, r.t.have.UUID, false)
+		if err != nil {
+			return err
+		}
+		plan.Steps[len(plan.Steps)-1].Document = live
+	}
+	c := change{
+		op: "restart", object: r.t.object(), plan: plan, world: r.t.world, subjects: []string{r.t.have.Name},
+		own:   networkOwn(r.t.have.Def()),
+		start: func() { r.began = time.Now() },
+		act:   r.plugBack,
+	}
+	for _, p := range r.ports {
+		if p.putBack != nil {
+			c.links = append(c.links, p.iface.Target)
+		}
+	}
+	err := r.e.carryOut(ctx, r.t.conn, c, r.o.changeOptions)
+	if err == nil {
+		return nil
+	}
+	// The network may be back, and its guests are not.
+	return errors.Join(err, r.rescue(context.WithoutCancel(ctx)))
+}
+
+// plugBack puts the taps back first, which is what guests feel, and then makes
+// libvirt's ports anew.
+func (r *restart) plugBack(ctx context.Context) (err error) {
+	restore := bridge.Undo(func() error { return nil })
+	if r.o.fast && r.bridge != "" {
+		// A port of a bridge without STP forwards at once, and goes on when STP
+		// is switched on again (br_stp_start, net/bridge/br_stp_if.c).
+		if restore, err = bridge.SetSTP(r.bridge, false); err != nil {
+			return err
+		}
+	}
+	err = r.putBack()
+	if err == nil {
+		err = r.await(ctx)
+	}
+	if err = errors.Join(err, restore()); err != nil {
+		return err
+	}
+	return r.createPorts(ctx)
+}
+
+func (r *restart) putBack() error {
+	for _, p := range r.ports {
+		if p.putBack == nil {
+			continue
+		}
+		// The MTU comes first: a bridge follows its smallest port.
+		if mtu := r.mtu(p); mtu > 0 {
+			if _, err := bridge.SetMTU(p.iface.Target, mtu); err != nil {
+				return err
+			}
+		}
+		if err := p.putBack(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mtu is the one that libvirt would give the tap: the interface's own wish, or
+// the network's; 0 leaves the tap its own.
+func (r *restart) mtu(p *keptPort) int {
+	switch {
+	case p.iface.MTU > 0:
+		return p.iface.MTU
+	case r.t.have.Config != nil:
+		return r.t.have.Config.MTU
+	}
+	return r.t.have.Def().MTU
+}
+
+// await waits until every port forwards.
+func (r *restart) await(ctx context.Context) error {
+	var wg sync.WaitGroup
+	errs := make([]error, len(r.ports))
+	for n, p := range r.ports {
+		if p.putBack == nil || r.o.noVerify {
+			continue
+		}
+		wg.Go(func() {
+			errs[n] = waitPort(ctx, p.iface.Target, r.bridge)
+			p.forward = time.Now()
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (r *restart) createPorts(ctx context.Context) error {
+	for _, p := range r.ports {
+		if p.port == "" {
+			continue
+		}
+		has, err := r.t.conn.HasPort(ctx, r.t.have.Name, p.iface.PortID)
+		if err == nil && !has {
+			err = r.t.conn.CreatePort(ctx, r.t.have.Name, p.port, false)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rescue plugs the guests back in behind a restart that failed, if the network
+// is active.
+func (r *restart) rescue(ctx context.Context) error {
+	ctx, cancel := lookBack(ctx)
+	defer cancel()
+	n, err := r.t.conn.Network(ctx, r.t.have.Name)
+	if err != nil || !n.Active {
+		return nil // verify tells; there is nothing to plug into
+	}
+	return errors.Join(r.putBack(), r.createPorts(ctx))
+}
+
+// outages are the guests that were put back, and for how long they were out.
+func (r *restart) outages() []outage {
+	rows := []outage{}
+	for _, p := range r.ports {
+		if !p.forward.IsZero() {
+			rows = append(rows, outage{Domain: p.guest.Name, Interface: p.iface.Target, MAC: p.iface.MAC, Milliseconds: p.forward.Sub(r.began).Milliseconds()})
+		}
+	}
+	return rows
+}
