@@ -43,6 +43,7 @@ func TestChangesRefused(t *testing.T) {
 		"bridge over a NIC":     {func() (Undo, error) { return AddBridge("eth1") }, ErrNotABridge},
 		"sysctl out of net":     {func() (Undo, error) { return SetSysctl("kernel.hostname", "x") }, os.ErrInvalid},
 		"sysctl up the tree":    {func() (Undo, error) { return SetSysctl("net.ipv4...kernel.hostname", "x") }, os.ErrInvalid},
+		"sysctl up by slashes":  {func() (Undo, error) { return SetSysctl("net/../kernel/hostname", "x") }, os.ErrInvalid},
 		"sysctl with a slash":   {func() (Undo, error) { return SetSysctl("net.ipv4./../../kernel/hostname.x", "x") }, os.ErrInvalid},
 		"no such sysctl":        {func() (Undo, error) { return SetSysctl("net.ipv4.nothere", "1") }, fs.ErrNotExist},
 		"two lines":             {func() (Undo, error) { return SetSysctl("net.ipv4.ip_forward", "1\n0") }, os.ErrInvalid},

@@ -85,14 +85,18 @@ func readSysctl(name string) (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// sysctlPath turns a dotted name into a path under /proc/sys. A link's name
-// may have dots of its own (eth0.100); it stands between "conf" or "neigh" and
-// the last part.
+// sysctlPath turns a name into a path under /proc/sys. As for sysctl(8), its
+// parts stand between dots, or between slashes where one has dots of its own.
+// With dots, a link's name may have more of them (eth0.100): it is what stands
+// between "conf" or "neigh" and the last part.
 func sysctlPath(name string) (string, error) {
-	parts := strings.Split(name, ".")
-	if n := len(parts); n > 5 && parts[0] == "net" && (parts[2] == "conf" || parts[2] == "neigh") {
-		link := strings.Join(parts[3:n-1], ".")
-		parts = append(parts[:3:3], link, parts[n-1])
+	parts := strings.Split(name, "/")
+	if len(parts) == 1 {
+		parts = strings.Split(name, ".")
+		if n := len(parts); n > 5 && parts[0] == "net" && (parts[2] == "conf" || parts[2] == "neigh") {
+			link := strings.Join(parts[3:n-1], ".")
+			parts = append(parts[:3:3], link, parts[n-1])
+		}
 	}
 	if len(parts) < 3 || parts[0] != "net" {
 		return "", fmt.Errorf("sysctl %.80q: not of the form net.x.y: %w", name, os.ErrInvalid)

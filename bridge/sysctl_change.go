@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// SetSysctl writes a sysctl under net., named with dots, in the namespace of
+// SetSysctl writes a sysctl under net., named as for sysctl(8), in the namespace of
 // the calling thread. Forwarding of all links at once
 // (net.ipv4.ip_forward, net.*.conf.all.forwarding) overwrites every link's own:
 // undoing restores those too.
@@ -75,11 +75,15 @@ type sysctl struct{ name, value string }
 // forwardingBehind lists the per-link values that writing name overwrites,
 // "default" among them.
 func forwardingBehind(name string) ([]sysctl, error) {
+	path, err := sysctlPath(name)
+	if err != nil {
+		return nil, err
+	}
 	family := 0
-	switch name {
-	case "net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding":
+	switch path {
+	case procSys + "net/ipv4/ip_forward", procSys + "net/ipv4/conf/all/forwarding":
 		family = 4
-	case "net.ipv6.conf.all.forwarding":
+	case procSys + "net/ipv6/conf/all/forwarding":
 		family = 6
 	default:
 		return nil, nil

@@ -41,13 +41,18 @@ func TestSysctlPath(t *testing.T) {
 		"net.ipv6.neigh.br.1.gc_stale_time":     "/proc/sys/net/ipv6/neigh/br.1/gc_stale_time",
 		"net.bridge.bridge-nf-call-iptables":    "/proc/sys/net/bridge/bridge-nf-call-iptables",
 		// A link's name cannot be ".", so this cannot leave its folder.
-		"net.ipv4.conf....forwarding": "",
-		"net.ipv4":                    "",
-		"kernel.core.pattern":         "",
-		"":                            "",
-		"net..ip_forward":             "",
-		"net.ipv4.a/b":                "",
-		"net.ipv4.a\x00b":             "",
+		"net.ipv4.conf....forwarding":     "",
+		"net.ipv4":                        "",
+		"kernel.core.pattern":             "",
+		"":                                "",
+		"net..ip_forward":                 "",
+		"net/ipv6/conf/br-lan.6/autoconf": "/proc/sys/net/ipv6/conf/br-lan.6/autoconf",
+		"net/ipv4/ip_forward":             "/proc/sys/net/ipv4/ip_forward",
+		"net/ipv4/conf/../ip_forward":     "",
+		"net/ipv4/":                       "",
+		"/net/ipv4/ip_forward":            "",
+		"net.ipv4.a/b":                    "",
+		"net.ipv4.a\x00b":                 "",
 	} {
 		have, err := sysctlPath(name)
 		if have != want || (err == nil) != (want != "") {

@@ -80,7 +80,7 @@ func bridgeIPv6Broken(p *pass) {
 }
 
 func (p *pass) ipv6SwitchedOff(s scope, want []netip.Prefix) {
-	sysctl := linkSysctl(s.bridge, "disable_ipv6")
+	sysctl := linkSysctl(6, s.bridge, "disable_ipv6")
 	steps := []Step{{Do: SetSysctl, On: sysctl, With: "0"}}
 	for _, a := range want {
 		if _, found := p.addressOn(s.bridge, a.Addr()); !found {
@@ -190,7 +190,7 @@ func (h *host) raSwitches(name string) (want, have []string, steps []Step) {
 		if value = strings.TrimSpace(value); !known || value == "" || value == "0" {
 			continue
 		}
-		sysctl := linkSysctl(name, key)
+		sysctl := linkSysctl(6, name, key)
 		want, have = append(want, show(sysctl)+" = 0"), append(have, show(sysctl)+" = "+show(value))
 		steps = append(steps, Step{Do: SetSysctl, On: sysctl, With: "0"})
 	}

@@ -67,14 +67,6 @@ func (h *host) sysctl(name string) (value string, known bool) {
 	return strings.TrimSpace(value), known
 }
 
-// ipv6Sysctl is the name of a link's IPv6 setting as sysctl(8) takes it.
-func ipv6Sysctl(link, name string) string {
-	if strings.ContainsRune(link, '.') {
-		return "net/ipv6/conf/" + link + "/" + name
-	}
-	return "net.ipv6.conf." + link + "." + name
-}
-
 func ipv6ForwardOff(p *pass) {
 	var names []string
 	for _, n := range p.routed6() {
@@ -97,7 +89,7 @@ func ipv6ForwardOff(p *pass) {
 	var steps []Step
 	for _, link := range p.advertised() {
 		if value, _ := p.sysctl("net.ipv6.conf." + link + ".accept_ra"); value != "2" {
-			steps = append(steps, Step{Do: SetSysctl, On: ipv6Sysctl(link, "accept_ra"), With: "2"})
+			steps = append(steps, Step{Do: SetSysctl, On: linkSysctl(6, link, "accept_ra"), With: "2"})
 		}
 	}
 	p.found(s, Finding{
@@ -139,7 +131,7 @@ func acceptRALost(p *pass) {
 		network = list[0].Name
 	}
 	for _, link := range p.advertised() {
-		name := ipv6Sysctl(link, "accept_ra")
+		name := linkSysctl(6, link, "accept_ra")
 		value, known := p.sysctl("net.ipv6.conf." + link + ".accept_ra")
 		s := scope{kind: theHost, link: link, network: network}
 		if !known || !p.routes6(link) || !p.on(s) || value != "0" && value != "1" {

@@ -82,7 +82,7 @@ func (p *pass) dropsOn(one *home, link string, back flow) bool {
 		Want:     from + " dev " + show(link) + ", or rp_filter = 2", Have: from + " " + found.plain.where() + ", rp_filter = 1",
 		Fix: Fix{
 			Class: Guarded, Say: "make the filter loose on " + show(link) + ", also in /etc/sysctl.d; or make the way back the same",
-			Steps: []Step{{Do: SetSysctl, On: ipv4Sysctl(link, "rp_filter"), With: "2"}},
+			Steps: []Step{{Do: SetSysctl, On: linkSysctl(4, link, "rp_filter"), With: "2"}},
 		},
 	}
 	if slices.ContainsFunc(found.rest, func(a answer) bool { return !elsewhere(a) }) {

@@ -103,11 +103,11 @@ func ipForwardPerLink(p *pass) {
 		}
 		p.found(s, Finding{
 			Message:  fmt.Sprintf("%s, %s network %s, does not route IPv4", show(name), role, show(network)),
-			Evidence: "sysctl " + show(forwardingSysctl(name)),
+			Evidence: "sysctl " + show(linkSysctl(4, name, "forwarding")),
 			Want:     "forwarding on", Have: "forwarding off",
 			Fix: Fix{
 				Class: Safe, Say: "switch routing on for " + show(name),
-				Steps: []Step{{Do: SetSysctl, On: forwardingSysctl(name), With: "1"}},
+				Steps: []Step{{Do: SetSysctl, On: linkSysctl(4, name, "forwarding"), With: "1"}},
 			},
 		})
 	}
@@ -144,18 +144,6 @@ func (h *host) exits(def xml.Network) []string {
 		}
 	}
 	return h.ways
-}
-
-// forwardingSysctl is the name of a link's forwarding switch.
-func forwardingSysctl(link string) string { return ipv4Sysctl(link, "forwarding") }
-
-// ipv4Sysctl is the name of a link's IPv4 setting; sysctl takes slashes where a
-// link's name has dots.
-func ipv4Sysctl(link, name string) string {
-	if strings.ContainsRune(link, '.') {
-		return "net/ipv4/conf/" + link + "/" + name
-	}
-	return "net.ipv4.conf." + link + "." + name
 }
 
 func noDefaultRoute(p *pass) {

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kvnet/kvnet/bridge"
@@ -127,13 +128,14 @@ func (h *host) homeTaps(b judgedBridge) []*nic {
 	return list
 }
 
-// linkSysctl is the name of a link's switch of IPv6; sysctl takes slashes
-// where a link's name has dots.
-func linkSysctl(link, name string) string {
+// linkSysctl is the name of a link's setting in family 4 or 6. sysctl takes
+// slashes where a link's name has dots.
+func linkSysctl(family int, link, name string) string {
+	at := "net.ipv" + strconv.Itoa(family) + ".conf."
 	if strings.ContainsRune(link, '.') {
-		return "net/ipv6/conf/" + link + "/" + name
+		return strings.ReplaceAll(at, ".", "/") + link + "/" + name
 	}
-	return "net.ipv6.conf." + link + "." + name
+	return at + link + "." + name
 }
 
 // insideChecks are the checks of what goes on inside bridges.
