@@ -78,31 +78,57 @@ func (rs Ruleset) MarshalJSON() ([]byte, error) {
 		return json.Marshal(plain(rs))
 	}
 	out := storedRuleset{Version: rs.Version, Generation: rs.Generation, BigEndian: rs.BigEndian, Tables: make([]storedTable, len(rs.Tables))}
-	place := map[*Expr]int{}
+	list := exprList{place: map[*Expr]int{}, equal: map[string]int{}}
 	for i, t := range rs.Tables {
 		out.Tables[i] = storedTable{t, make([]storedChain, len(t.Chains))}
 		for j, c := range t.Chains {
 			stored := storedChain{c, make([]storedRule, len(c.Rules))}
 			for k, r := range c.Rules {
-				text := []byte{'"'}
-				for n, e := range r.Exprs {
-					at, ok := place[e]
-					if !ok {
-						at = len(out.Exprs)
-						place[e] = at
-						out.Exprs = append(out.Exprs, *e)
-					}
-					if n > 0 {
-						text = append(text, ' ')
-					}
-					text = strconv.AppendInt(text, int64(at), 10)
-				}
-				stored.Rules[k] = storedRule{r, append(text, '"')}
+				stored.Rules[k] = storedRule{r, list.places(r.Exprs)}
 			}
 			out.Tables[i].Chains[j] = stored
 		}
 	}
+	out.Exprs = list.exprs
 	return json.Marshal(out)
+}
+
+// exprList lists expressions in the order in which they first appear. Equal
+// ones stand in it once, be they one in memory or not: what the readers share
+// depends on a hash of chance, and the same rules must make the same document.
+type exprList struct {
+	exprs []Expr
+	place map[*Expr]int
+	equal map[string]int // by appendKey
+	key   []byte
+}
+
+// places are the places of a rule's expressions in the list, as a JSON string.
+func (l *exprList) places(exprs []*Expr) json.RawMessage {
+	text := []byte{'"'}
+	for n, e := range exprs {
+		at, ok := l.place[e]
+		if !ok {
+			at = l.add(e)
+			l.place[e] = at
+		}
+		if n > 0 {
+			text = append(text, ' ')
+		}
+		text = strconv.AppendInt(text, int64(at), 10)
+	}
+	return append(text, '"')
+}
+
+func (l *exprList) add(e *Expr) int {
+	l.key = e.appendKey(l.key[:0])
+	at, ok := l.equal[string(l.key)]
+	if !ok {
+		at = len(l.exprs)
+		l.equal[string(l.key)] = at
+		l.exprs = append(l.exprs, *e)
+	}
+	return at
 }
 
 // UnmarshalJSON reads a ruleset, alone or within another document, and refuses

@@ -57,6 +57,26 @@ func TestRulesetOfManyEqualRules(t *testing.T) {
 	}
 }
 
+// The document depends on what the rules say, not on which of their expressions
+// happen to be one in memory.
+func TestEqualExpressionsAreListedOnce(t *testing.T) {
+	chain := Chain{Name: "c"}
+	for range sharedFrom {
+		chain.Rules = append(chain.Rules, Rule{Exprs: []*Expr{{Kind: "counter"}, {Kind: "immediate", Jump: &Jump{Code: "drop"}}}})
+	}
+	b, err := json.Marshal(Ruleset{Version: FormatVersion, Tables: []Table{{Chains: []Chain{chain}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct{ Exprs []Expr }
+	if err := json.Unmarshal(b, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Exprs) != 2 {
+		t.Errorf("have %d expressions in the list, want 2", len(doc.Exprs))
+	}
+}
+
 func TestBrokenPlacesOfExpressions(t *testing.T) {
 	for _, places := range []string{"1", "-1", "x", "0 1", "99999999999999999999"} {
 		doc := `{"version":1,"exprs":[{"kind":"counter"}],"tables":[{"chains":[{"name":"c","rules":[{"exprs":"0"},{"exprs":"` + places + `"}]}]}]}`
