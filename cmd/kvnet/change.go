@@ -130,7 +130,9 @@ type change struct {
 	// asked are the checks whose findings are what the change is to bring about.
 	asked []string
 	// act makes what the plan has no step for, behind its steps; takeBack undoes
-	// it when it, or anything behind it, fails. Both may be nil.
+	// it when it, or anything behind it, fails. Both may be nil. What act waits
+	// for it bounds itself (within): --timeout is for the host to settle, not for
+	// the work, which may be a hundred guests'.
 	act      func(context.Context) error
 	takeBack func(cause error) error
 	// links and sysctls are what act touches in the kernel.
@@ -160,8 +162,6 @@ func (e *env) carryOut(ctx context.Context, conn *libvirtnet.Conn, c change, o c
 		c.start()
 	}
 	err = conn.Apply(ctx, c.plan, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, o.timeout)
-		defer cancel()
 		err := e.finishChange(ctx, c, before, o)
 		if err != nil && c.takeBack != nil {
 			err = c.takeBack(err)
@@ -175,6 +175,15 @@ func (e *env) carryOut(ctx context.Context, conn *libvirtnet.Conn, c change, o c
 	return changeError(c.op, c.object, err)
 }
 
+// within bounds what act waits for.
+func within(timeout time.Duration, act func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return act(ctx)
+	}
+}
+
 // finishChange does what stands behind the plan's own steps, and looks at the
 // result.
 func (e *env) finishChange(ctx context.Context, c change, before []verify.Finding, o changeOptions) error {
@@ -186,6 +195,8 @@ func (e *env) finishChange(ctx context.Context, c change, before []verify.Findin
 	if o.noVerify {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
 	if c.settle != nil {
 		if err := c.settle(ctx); err != nil {
 			return err

@@ -75,11 +75,16 @@ func (k *deeds) takeBack(cause error) error {
 	return u
 }
 
-// deedsOf are the steps of a cure, or of a way back, as deeds.
-func (e *env) deedsOf(steps []verify.Step) *deeds {
+// deedsOf are the steps of a cure, or of a way back, as deeds, each of which
+// may take as long as timeout.
+func (e *env) deedsOf(steps []verify.Step, timeout time.Duration) *deeds {
 	k := &deeds{}
 	for _, s := range steps {
-		k.list = append(k.list, deed{say: s.Command(), do: func(ctx context.Context) (bridge.Undo, error) { return e.takeStep(ctx, s) }})
+		k.list = append(k.list, deed{say: s.Command(), do: func(ctx context.Context) (bridge.Undo, error) {
+			ctx, cancel := context.WithTimeout(ctx, timeout)
+			defer cancel()
+			return e.takeStep(ctx, s)
+		}})
 	}
 	return k
 }
@@ -97,6 +102,10 @@ func (e *env) takeStep(ctx context.Context, s verify.Step) (bridge.Undo, error) 
 		return nil, bridge.DeleteLink(s.On)
 	case len(argv) == 0:
 		return nil, fmt.Errorf("%s %s: no such step", s.Do, clean(s.On))
+	case s.Do == verify.Replug:
+		// The cure is looked at as a whole: waiting for each of many taps to
+		// forward would keep the next guest out.
+		return e.takeCommand(ctx, append(argv[1:], "--no-verify"))
 	case argv[0] == "kvnet":
 		return e.takeCommand(ctx, argv[1:])
 	case s.Do == verify.Hangup, s.Do == verify.Kill, s.Do == verify.AwaitEnd:

@@ -91,7 +91,7 @@ func runDomifDetach(ctx context.Context, e *env, o domifDetachOptions) error {
 		plan, rest = first, func(ctx context.Context) error { return t.letGo(ctx, f, second, o.changeOptions) }
 	}
 	err = e.carryOut(ctx, t.conn, change{
-		op: "detach from", object: "guest " + clean(t.have.Name), plan: plan, world: t.world, act: rest,
+		op: "detach from", object: "guest " + clean(t.have.Name), plan: plan, world: t.world, act: within(o.timeout, rest),
 	}, o.changeOptions)
 	if failed := (*failure)(nil); errors.As(err, &failed) && f.live != nil && failed.hint == "" && failed.code == exitFailed {
 		failed.hint = "a guest that was asked before and has not let go yet cannot be asked again: kvnet domif-list shows whether it has"

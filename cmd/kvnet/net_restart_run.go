@@ -143,7 +143,7 @@ func (r *restart) run(ctx context.Context) error {
 		op: "restart", object: r.t.object(), plan: plan, world: r.t.world, subjects: []string{r.t.have.Name},
 		own:   networkOwn(r.t.have.Def()),
 		start: func() { r.began = time.Now() },
-		act:   r.plugBack,
+		act:   within(r.o.timeout, r.plugBack),
 	}
 	for _, p := range r.ports {
 		if p.putBack != nil {

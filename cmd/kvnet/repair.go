@@ -181,7 +181,7 @@ func (r *repairing) cure(ctx context.Context, f verify.Finding, g gathered) repa
 	for _, command := range f.Fix.Commands() {
 		e.announce(f.Check + " " + clean(f.Subject) + ": " + command)
 	}
-	work := e.deedsOf(f.Fix.Steps)
+	work := e.deedsOf(f.Fix.Steps, r.o.timeout)
 	c := change{
 		op: "repair", object: f.Check + " " + clean(f.Subject), world: world{gathered: g, here: true},
 		act: work.take, takeBack: work.takeBack,

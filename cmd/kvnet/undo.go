@@ -167,7 +167,7 @@ type undoing struct {
 
 func (e *env) takeChangeBack(ctx context.Context, conn *libvirtnet.Conn, w world, u undoing, o undoOptions) error {
 	r := undoResult{Undone: u.entry.ID, Change: u.entry.Op + " " + u.entry.Object, Result: "taken back", Steps: []string{}, Lost: list(u.back.Lost)}
-	kernel := e.deedsOf(u.back.Steps)
+	kernel := e.deedsOf(u.back.Steps, o.timeout)
 	shown := u.back.Plan.With(libvirtnet.Plan{Steps: kernel.shown("kernel")})
 	for _, n := range u.back.Restarts {
 		shown.Disturbs = append(shown.Disturbs, "network "+n+" runs with another definition than it did: kvnet net-restart "+n+", or --restart, brings it into force")
