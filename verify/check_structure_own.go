@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/kvnet/kvnet/bridge/firewall"
+	"github.com/kvnet/kvnet/libvirtnet"
 )
 
 // staleIndexes looks for rules of the nftables backend whose link is gone. The
@@ -125,16 +126,18 @@ func (f *packetFilter) tellLeftover(name string, list []placedRule) Finding {
 
 // leftovers are the rules of no active network, by the name of the bridge that
 // they are for. A link that is there, or that an active network names as its
-// way out, does not make a rule one of these: only the bridge does.
+// way out, does not make a rule one of these: only the bridge does. Rules for a
+// link number that nobody has are those of an active network's bridge that is
+// missing, while there is one: it may have no address that would tell.
 func (f *packetFilter) leftovers() map[string][]placedRule {
 	active, dead := f.h.bridgesByFate()
-	stale := f.staleNumbers()
+	stale, bridgeless := f.staleNumbers(), f.h.bridgeless()
 	found, subnets := map[string][]placedRule{}, map[netip.Prefix]string{}
 	var nat []placedRule
 	f.networkRules(func(r placedRule) {
 		links := f.ruleLinks(r.rule())
 		for _, l := range links {
-			if l.name == "" && stale[l.index] {
+			if l.name == "" && (stale[l.index] || bridgeless && f.h.linkByIndex(l.index) == "") {
 				return
 			}
 			name := f.h.nameIn(l)
@@ -171,6 +174,14 @@ func (f *packetFilter) staleNumbers() map[int]bool {
 		}
 	}
 	return stale
+}
+
+// bridgeless says whether an active network's bridge is missing.
+func (h *host) bridgeless() bool {
+	return slices.ContainsFunc(h.snap.Libvirt.Networks, func(n libvirtnet.Network) bool {
+		def := definition(&n)
+		return n.Active && def.Managed() && !h.isBridge(def.Bridge)
+	})
 }
 
 // bridgesByFate are the bridges and forward devices of active networks, and the

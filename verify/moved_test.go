@@ -39,6 +39,14 @@ func movedFaults() map[string]func(*Snapshot) {
 			renameLink(s, "virbr6", "foo")
 			renameLink(s, "virbr0", "bar")
 		},
+		"bridge-missing+nftables": func(s *Snapshot) { nftables(s); s.dropLink("virbr0") },
+		"bridge-missing+nftables-isolated": func(s *Snapshot) {
+			n := natNetwork("alone", "virbr6", "10.66.0.1/24")
+			n.Config.Mode = xml.Isolated
+			addNetwork(s, n)
+			nftables(s)
+			s.dropLink("virbr6")
+		},
 		"bridge-missing+address-elsewhere": func(s *Snapshot) {
 			moveAddress(s, "virbr0", "br0")
 			s.dropLink("virbr0")
