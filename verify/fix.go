@@ -108,7 +108,7 @@ const (
 	Reload       Action = "reload" // systemd unit
 	Hangup       Action = "hangup" // process id: SIGHUP
 	Kill         Action = "kill"   // process id: SIGTERM
-	AwaitEnd     Action = "await"  // process id: waits 10 s at most
+	AwaitEnd     Action = "await"  // process id: waits 30 s at most
 )
 
 // Command is the shell command that does what the step does, quoted for a
@@ -231,7 +231,7 @@ func (s Step) objectCommand() []string {
 	case Kill:
 		return []string{"kill", s.On}
 	case AwaitEnd:
-		return []string{"timeout", "10", "tail", "-s", "0.1", "--pid=" + s.On, "-f", "/dev/null"}
+		return []string{"timeout", "30", "tail", "-s", "0.1", "--pid=" + s.On, "-f", "/dev/null"}
 	}
 	return nil
 }
