@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/journal"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
 )
 
 func undoCommand(e *env) *cli.Command {
@@ -137,7 +140,32 @@ func wayBack(ctx context.Context, conn *libvirtnet.Conn, w world, entry journal.
 		t.sysctls = append(t.sysctls, name)
 	}
 	now, err := capture(ctx, conn, w.kernel(), t)
-	return journal.Way(entry.Before, now), now, err
+	before := entry.Before
+	for _, l := range leftBehind(now.Networks, w.kernel()) {
+		if !slices.Contains(t.links, l.Name) {
+			now.Links, before.Links = append(now.Links, l), append(before.Links, journal.Link{Name: l.Name})
+		}
+	}
+	return journal.Way(before, now), now, err
+}
+
+// leftBehind are the bridges of networks that are not active: libvirtd died
+// while it started or stopped them. Their names may not have been known when
+// the change began, where libvirt chose them. A bridge with another MAC than
+// the definition's, or with ports, is somebody's own.
+func leftBehind(networks []journal.Network, kernel bridge.State) []journal.Link {
+	var list []journal.Link
+	for _, n := range networks {
+		def, err := xml.Parse(n.Config)
+		if err != nil || n.Active || !def.Managed() {
+			continue
+		}
+		used := slices.ContainsFunc(kernel.Ports, func(p bridge.Port) bool { return p.Bridge == def.Bridge })
+		if l := journal.LinkOf(kernel, def.Bridge); l.Exists && l.STP != nil && l.MAC == def.MAC && !used {
+			list = append(list, l)
+		}
+	}
+	return list
 }
 
 // refuseCutOff refuses to stop a network under running guests.
