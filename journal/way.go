@@ -98,6 +98,18 @@ func (b *Back) network(want, have Network) {
 	case !have.Active:
 		step(libvirtnet.Create, "create "+name, "it was active", want.Live)
 	case differ(want.Live, have.Live):
+		b.runs(want, have)
+	}
+}
+
+// runs plans how a running network gets the document back that it ran with: in
+// place where libvirt can, else by a restart.
+func (b *Back) runs(want, have Network) {
+	plan, err := libvirtnet.PlanLive(libvirtnet.Network{Name: want.Name}, have.Live, want.Live, nil)
+	if err == nil {
+		b.Plan = b.Plan.With(libvirtnet.Plan{Steps: plan.Steps, Disturbs: plan.Disturbs})
+	}
+	if err != nil || len(plan.Later) > 0 {
 		b.Restarts = append(b.Restarts, want.Name)
 	}
 }

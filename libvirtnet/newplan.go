@@ -11,9 +11,8 @@ import (
 // NewPlan says what makes a network's definition be the document want: have
 // is the network of that name as it is, nil when there is none. The UUID, the
 // bridge and its MAC of an existing definition are kept where want leaves
-// them open. The plan is empty when the definition says it all already. A
-// running network keeps its live definition until it is restarted, so nothing
-// is disturbed but that.
+// them open. The plan is empty when the definition says it all already. What a
+// running network is to have of it at once: [PlanLive].
 //
 // The error is an ErrInvalid when want is no network document or names
 // another network than have, and an ErrExists when its UUID is another.
@@ -60,9 +59,6 @@ func NewPlan(have *Network, want string) (Plan, error) {
 		p.Changes, step.Why = changes, differences(changes)
 	}
 	p.Steps = append(p.Steps, step)
-	if have.Active {
-		p.Disturbs = append(p.Disturbs, "running network "+show(w.Name)+" keeps its former definition until it is restarted")
-	}
 	return p, nil
 }
 

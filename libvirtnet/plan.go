@@ -47,6 +47,9 @@ type Plan struct {
 	// Changes are the differences between the definition that is and the one
 	// that is wanted.
 	Changes []Change `json:"changes"`
+	// Later are the differences that a running network keeps until it is
+	// restarted: Have is what it runs with.
+	Later []Change `json:"later"`
 	// Disturbs says, one line each, what running things feel of it.
 	Disturbs []string `json:"disturbs"`
 	// NoValidate leaves libvirt's schema out of it: elements that libvirt
@@ -69,6 +72,7 @@ func (p Plan) With(others ...Plan) Plan {
 	for _, o := range others {
 		p.Steps = append(p.Steps, o.Steps...)
 		p.Changes = append(p.Changes, o.Changes...)
+		p.Later = append(p.Later, o.Later...)
 		p.Disturbs = append(p.Disturbs, o.Disturbs...)
 		p.NoValidate = p.NoValidate || o.NoValidate
 		if p.Network == "" {
@@ -85,6 +89,7 @@ func (p Plan) With(others ...Plan) Plan {
 func (p Plan) clone() Plan {
 	p.Steps = append([]PlanStep{}, p.Steps...)
 	p.Changes = append([]Change{}, p.Changes...)
+	p.Later = append([]Change{}, p.Later...)
 	p.Disturbs = append([]string{}, p.Disturbs...)
 	return p
 }

@@ -40,26 +40,8 @@ func (u SectionUpdate) back(entry string) (SectionUpdate, string) {
 	return u, former
 }
 
-// SideEffect says what libvirt 9.0 does to a running network for an update of
-// a section; "" for nothing that anybody feels (networkUpdate in
-// src/network/bridge_driver.c).
-func SideEffect(s xml.Section) string {
-	const firewall = "libvirt removes and adds the network's firewall rules: new connections may fail for a moment"
-	switch s {
-	case xml.DHCPHosts:
-		return firewall
-	case xml.DHCPRanges:
-		return firewall + "; its DHCP and DNS server is restarted"
-	case xml.ForwardInterfaces:
-		return firewall
-	case xml.DNSTexts, xml.DNSServices:
-		return "the network's DHCP and DNS server is restarted"
-	}
-	return ""
-}
-
 // PlanUpdate changes one entry of a section of a network, in the running
-// network (live) or in its definition.
+// network (live) or in its definition. What guests feel of it: [Effects].
 func PlanUpdate(have Network, u SectionUpdate, entry string, live bool) Plan {
 	layer := "in the definition of network " + show(have.Name)
 	if live {
@@ -68,9 +50,6 @@ func PlanUpdate(have Network, u SectionUpdate, entry string, live bool) Plan {
 	p := Plan{Network: have.Name}.clone()
 	p.Steps = append(p.Steps, PlanStep{Do: Update, Object: have.Name, Document: entry, Update: &u, Live: live, Config: !live,
 		Say: string(u.Command) + " " + string(u.Section) + " " + layer, Why: updateReasons[u.Command]})
-	if effect := SideEffect(u.Section); live && effect != "" {
-		p.Disturbs = append(p.Disturbs, effect)
-	}
 	return p
 }
 

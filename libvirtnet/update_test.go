@@ -40,14 +40,65 @@ func TestUpdateUndoes(t *testing.T) {
 	}
 }
 
-func TestPlanUpdateSaysWhatItDisturbs(t *testing.T) {
+// Effects are counted over all updates of the running network, and name the
+// guests on it.
+func TestEffects(t *testing.T) {
 	lab := Network{Name: "lab", Active: true, Persistent: true}
-	for section, disturbs := range map[xml.Section]int{xml.DHCPHosts: 1, xml.DHCPRanges: 1, xml.DNSTexts: 1, xml.DNSHosts: 0, xml.PortGroups: 0} {
-		if p := PlanUpdate(lab, SectionUpdate{Command: UpdateAdd, Section: section}, "<x/>", true); len(p.Disturbs) != disturbs {
-			t.Errorf("%s live: %v", section, p.Disturbs)
+	guest := func(name string) Guest {
+		return Guest{Name: name, State: Running, Interfaces: []Interface{{Network: "lab", Target: "vnet0"}}}
+	}
+	plan := func(live bool, sections ...xml.Section) (p Plan) {
+		for _, s := range sections {
+			p = p.With(PlanUpdate(lab, SectionUpdate{Command: UpdateAdd, Section: s}, "<x/>", live))
 		}
-		if p := PlanUpdate(lab, SectionUpdate{Command: UpdateAdd, Section: section}, "<x/>", false); len(p.Disturbs) != 0 {
-			t.Errorf("%s in the definition: %v", section, p.Disturbs)
+		return p
+	}
+	for name, test := range map[string]struct {
+		plan   Plan
+		guests []Guest
+		want   []string
+	}{
+		"the definition": {plan(false, xml.DHCPHosts, xml.DNSTexts), nil, []string{}},
+		"names":          {plan(true, xml.DNSHosts, xml.PortGroups), nil, []string{}},
+		"a reservation":  {plan(true, xml.DHCPHosts), []Guest{guest("a")}, []string{"libvirt removes and adds the firewall rules of network lab: new connections of guest a may fail for a moment"}},
+		"a range and more": {plan(true, xml.DHCPRanges, xml.DHCPHosts, xml.DNSTexts), []Guest{guest("a"), guest("b")}, []string{
+			"libvirt removes and adds the firewall rules of network lab 2 times: new connections of guests a, b may fail for a moment",
+			"the DHCP and DNS server of network lab is restarted 2 times",
+		}},
+	} {
+		if diff := cmp.Diff(test.want, Effects(lab, test.guests, test.plan)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
 		}
+	}
+}
+
+// What libvirt changes in place is planned entry by entry; the rest is left for
+// a restart.
+func TestPlanLive(t *testing.T) {
+	doc := func(mtu, dhcp string) string {
+		return "<network><name>lab</name><mtu size='" + mtu + "'/><ip address='10.7.0.1' prefix='24'><dhcp>" + dhcp + "</dhcp></ip></network>"
+	}
+	host := "<host mac='52:54:00:00:00:01' ip='10.7.0.5'/>"
+	p, err := PlanLive(Network{Name: "lab"}, doc("1500", "<range start='10.7.0.2' end='10.7.0.9'/>"), doc("1400", host), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []PlanStep{
+		{Do: Update, Object: "lab", Document: "<range start='10.7.0.2' end='10.7.0.9'/>", Live: true, Say: "delete ip-dhcp-range in running network lab", Why: "it is there",
+			Update: &SectionUpdate{Command: UpdateDelete, Section: xml.DHCPRanges, Former: "<range start='10.7.0.2' end='10.7.0.9'/>"}},
+		{Do: Update, Object: "lab", Document: host, Live: true, Say: "add ip-dhcp-host in running network lab", Why: "it is not there",
+			Update: &SectionUpdate{Command: UpdateAdd, Section: xml.DHCPHosts}},
+	}
+	if diff := cmp.Diff(want, p.Steps); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]Change{{Path: "mtu", Have: "1500", Want: "1400"}}, p.Later); diff != "" {
+		t.Error(diff)
+	}
+	if len(p.Disturbs) != 2 {
+		t.Errorf("disturbs %q", p.Disturbs)
+	}
+	if same, err := PlanLive(Network{Name: "lab"}, doc("1500", host), doc("1500", host), nil); err != nil || !same.Empty() || len(same.Later) > 0 {
+		t.Errorf("nothing to do: have %+v, %v", same, err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -262,58 +261,6 @@ func changeError(op, object string, err error) error {
 }
 
 var errInterrupted = errors.New("interrupted")
-
-// planDocument is a plan as -o json prints it. Documents are in it with
-// --print-xml only.
-type planDocument struct {
-	DryRun bool `json:"dry_run"`
-	libvirtnet.Plan
-}
-
-// printPlan is the end of a dry run.
-func (e *env) printPlan(plan libvirtnet.Plan, o changeOptions) error {
-	plan = plan.With() // a copy, its lists never nil
-	var documents []string
-	for i, s := range plan.Steps {
-		if s.Document != "" && o.printXML {
-			documents = append(documents, strings.TrimSpace(s.Document))
-		}
-		if !o.printXML {
-			plan.Steps[i].Document = ""
-		}
-	}
-	return e.print(planDocument{DryRun: true, Plan: plan}, func(w io.Writer) {
-		if o.dryRun {
-			for _, s := range plan.Steps {
-				fmt.Fprintf(w, "would %s: %s\n", clean(s.Say), clean(s.Why))
-			}
-			for _, c := range plan.Changes {
-				fmt.Fprintf(w, "  %s\n", clean(changeWords(c)))
-			}
-			for _, d := range plan.Disturbs {
-				fmt.Fprintf(w, "note: %s\n", clean(d))
-			}
-			if len(plan.Steps) == 0 {
-				fmt.Fprintln(w, "nothing to do")
-			}
-		}
-		for _, d := range documents {
-			fmt.Fprintln(w, d)
-		}
-	})
-}
-
-// changeWords is one difference of two definitions: "mtu: 1400 -> 1500".
-func changeWords(c libvirtnet.Change) string {
-	return c.Path + ": " + word(c.Have) + " -> " + word(c.Want)
-}
-
-func word(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
 
 // waited is the error of a wait that ended: what was waited for, in words.
 type waited struct {

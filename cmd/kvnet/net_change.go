@@ -19,6 +19,7 @@ type netChange struct {
 	Result    string              `json:"result"`
 	Started   bool                `json:"started"` // by this command
 	Changes   []libvirtnet.Change `json:"changes"`
+	Later     []libvirtnet.Change `json:"later"` // what only a restart brings into the running network
 	Disturbs  []string            `json:"disturbs"`
 	Active    bool                `json:"active"`
 	Autostart bool                `json:"autostart"`
@@ -38,7 +39,7 @@ func (e *env) printNetChange(ctx context.Context, conn *libvirtnet.Conn, r netCh
 	} else if !errors.Is(err, libvirtnet.ErrNotFound) {
 		return err
 	}
-	r.Changes, r.Disturbs, r.Subnets = list(r.Changes), list(r.Disturbs), list(r.Subnets)
+	r.Changes, r.Later, r.Disturbs, r.Subnets = list(r.Changes), list(r.Later), list(r.Disturbs), list(r.Subnets)
 	if len(r.lines) == 0 {
 		r.lines = []string{r.Result}
 	}

@@ -22,6 +22,7 @@ type netDefineOptions struct {
 	start      bool
 	autostart  bool
 	restart    bool
+	config     bool
 	noValidate bool
 }
 
@@ -34,6 +35,7 @@ func netDefineCommand(e *env) *cli.Command {
 		&cli.BoolFlag{Name: "start", Usage: "start the network, too", Destination: &o.start},
 		&cli.BoolFlag{Name: "autostart", Usage: "start it with the daemon from now on, too", Destination: &o.autostart},
 		&cli.BoolFlag{Name: "restart", Usage: "restart a running network whose definition changed, its guests kept plugged in", Destination: &o.restart},
+		&cli.BoolFlag{Name: "config", Usage: "the definition only: leave the running network as it is", Destination: &o.config},
 		&cli.BoolFlag{Name: "no-validate", Usage: "leave libvirt's schema out: it then drops what it does not know", Destination: &o.noValidate})
 	return command(&cli.Command{
 		Name:      "net-define",
@@ -46,14 +48,18 @@ does. A network that exists is edited: what the flags do not speak of stays, its
 UUID and the MAC of its bridge always do, and a list that is given (subnets,
 ranges, reservations) takes the place of the list that was. "net-define default"
 without flags is libvirt's classic NAT network: virbr0, 192.168.122.1/24, DHCP.
-The running network keeps its former definition until it is restarted, as
---restart does it at once.
+What libvirt can change in place is changed in the running network, too, entry by
+entry: DHCP ranges and reservations, DNS records, port groups, NICs of a pool.
+The rest comes into force when the network is restarted, as --restart does it at
+once with the guests kept plugged in; --config leaves the running network alone.
+What guests will feel is said before. A DHCP range is not taken from under live
+leases.
 
 A subnet that overlaps a route of the host or another network, a bridge that
 somebody else has, and a host bridge that does not exist are refused; --force
 defines them all the same. --subnet auto finds a free subnet.`,
 			"kvnet net-define lab --subnet auto --start --autostart", 0, 1, 2, 4, 5),
-		Flags: append(flags, changeFlags(&o.changeOptions, "define it although it overlaps, or names a bridge that is taken or missing")...),
+		Flags: append(flags, changeFlags(&o.changeOptions, "define it although it overlaps, names a bridge that is taken or missing, or takes addresses from live leases")...),
 		Action: func(c *cli.Context) error {
 			if err := o.read(c); err != nil {
 				return err
@@ -92,6 +98,8 @@ func (o *netDefineOptions) read(c *cli.Context) error {
 	switch {
 	case o.file != "" && (len(args) > 0 || o.wish.anything):
 		return usage(command, "--file brings name and definition: no NETWORK and no flag that describes one goes with it", "")
+	case o.config && (o.start || o.restart):
+		return usage(command, "--config leaves the running network alone: --start and --restart do not go with it", "")
 	case o.file == "" && len(args) == 0:
 		return usage(command, "missing argument NETWORK, or --file", "kvnet net-define default is the classic NAT network")
 	case o.file == "":
@@ -144,13 +152,21 @@ func (e *env) defineDocument(ctx context.Context, conn *libvirtnet.Conn, w world
 		return &failure{op: "define", object: "network " + o.name, err: bareError(err)}
 	}
 	plan.NoValidate = o.noValidate
-	object := "network " + clean(shorten(o.name))
-	if err := e.refuseConflicts("define", object, defineConflicts(w, have, plan, o), o.changeOptions); err != nil {
-		return err
-	}
 	d := definition{conn: conn, world: w, plan: plan, have: libvirtnet.Network{Name: o.name}, o: o}
 	if have != nil {
 		d.have = *have
+	}
+	if err := d.planLive(ctx, document); err != nil {
+		return err
+	}
+	object := "network " + clean(shorten(o.name))
+	conflicts, err := d.leaseConflicts(ctx)
+	if err != nil {
+		return err
+	}
+	conflicts = append(conflicts, defineConflicts(w, have, plan, o)...)
+	if err := e.refuseConflicts("define", object, conflicts, o.changeOptions); err != nil {
+		return err
 	}
 	return d.run(ctx, e)
 }

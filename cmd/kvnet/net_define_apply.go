@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/kvnet/kvnet/libvirtnet"
@@ -16,6 +15,8 @@ type definition struct {
 	conn  *libvirtnet.Conn
 	world world
 	plan  libvirtnet.Plan    // of the definition alone
+	live  libvirtnet.Plan    // of the running network
+	want  string             // the document that is wished
 	have  libvirtnet.Network // with nothing but a name when it is new
 	o     netDefineOptions
 }
@@ -37,10 +38,9 @@ func (d definition) run(ctx context.Context, e *env) error {
 			r.lines = append(r.lines, "autostart on")
 		}
 	}
-	if r.Result == "redefined" && d.have.Active && !d.o.restart {
-		d.plan.Disturbs = []string{fmt.Sprintf("the running network keeps its former definition until it is restarted: kvnet net-restart %s", d.have.Name)}
-	}
-	r.Disturbs = d.plan.Disturbs
+	d.plan = d.plan.With(d.live)
+	d.plan.Disturbs = append(d.plan.Disturbs, d.restartWords()...)
+	r.Later, r.Disturbs = d.plan.Later, d.plan.Disturbs
 	if d.o.stops() {
 		return e.printPlan(d.plan, d.o.changeOptions)
 	}
@@ -73,14 +73,20 @@ func (d definition) result() (string, []string) {
 	switch {
 	case d.plan.Does(libvirtnet.Define):
 		return "defined", []string{"defined"}
-	case !d.plan.Does(libvirtnet.Redefine):
+	case !d.plan.Does(libvirtnet.Redefine) && d.live.Empty():
 		return "unchanged", []string{"unchanged"}
+	case !d.plan.Does(libvirtnet.Redefine):
+		return "updated", []string{"updated (running network: " + entries(d.live) + ")"}
 	}
 	var words []string
 	for _, c := range d.plan.Changes {
 		words = append(words, changeWords(c))
 	}
-	return "redefined", []string{"redefined (" + strings.Join(words, "; ") + ")"}
+	lines := []string{"redefined (" + strings.Join(words, "; ") + ")"}
+	if !d.live.Empty() {
+		lines = append(lines, "updated (running network: "+entries(d.live)+")")
+	}
+	return "redefined", lines
 }
 
 // own are the findings that net-define answers for. A definition alone changes
@@ -100,8 +106,8 @@ func (d definition) own() func(verify.Finding) bool {
 
 // settled reads libvirt's answer to the plan: what it was told, and no less.
 func (d definition) settled(ctx context.Context) error {
-	if strings.EqualFold(d.world.Libvirt.Driver, "test") && d.have.Active {
-		return nil // it shows the running definition where the stored one is asked for
+	if d.oneDefinition() {
+		return nil
 	}
 	n, err := d.conn.Network(ctx, d.have.Name)
 	if err != nil {
@@ -130,5 +136,5 @@ func (d definition) settled(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return d.settledLive(ctx, fail)
 }

@@ -138,6 +138,7 @@ func runNetUpdate(ctx context.Context, e *env, o netUpdateOptions) error {
 		}
 		plan = plan.With(step)
 	}
+	plan.Disturbs = libvirtnet.Effects(t.have, t.world.Libvirt.Guests, plan)
 	if err := u.refuseLeases(ctx, e, live && len(plan.Steps) > 0); err != nil {
 		return err
 	}
@@ -210,7 +211,7 @@ func (u entryChange) plan(ctx context.Context, live bool) (libvirtnet.Plan, erro
 		return u.planAdd(doc, list, live, where)
 	}
 	if at < 0 && u.o.command == libvirtnet.UpdateModify { // the MAC stays, the rest may change
-		at = slices.IndexFunc(list, func(have xml.Entry) bool { return sameStation(have, entry) })
+		at = slices.IndexFunc(list, func(have xml.Entry) bool { return u.o.section.SameOwner(have, entry) })
 	}
 	if at < 0 {
 		return fail("%s has no such entry%s", where, others(list))
@@ -253,16 +254,6 @@ func (u entryChange) planAdd(doc string, list []xml.Entry, live bool, where stri
 	}
 	s := libvirtnet.SectionUpdate{Command: libvirtnet.UpdateAdd, Section: u.o.section, Parent: parent}
 	return libvirtnet.PlanUpdate(u.have, s, u.o.entry.Text, live), nil
-}
-
-// sameStation says whether two reservations are for one guest.
-func sameStation(a, b xml.Entry) bool {
-	for _, key := range []string{"mac", "id"} {
-		if v := a.Value(key); v != "" && v == b.Value(key) {
-			return true
-		}
-	}
-	return a.Value("mac") == "" && a.Value("id") == "" && a.Value("name") != "" && a.Value("name") == b.Value("name")
 }
 
 // others names a few entries that are there.

@@ -211,10 +211,10 @@ func (u entryChange) refuseLeases(ctx context.Context, e *env, live bool) error 
 	var words []string
 	for _, l := range leases {
 		if taken && err1 == nil && err2 == nil && !l.IP.Less(start) && !end.Less(l.IP) {
-			words = append(words, l.IP.String()+" of "+u.guestOf(l))
+			words = append(words, l.IP.String()+" of "+u.world.holder(l))
 		}
 		if mac := u.o.entry.Value("mac"); reserved && mac != "" && mac == l.MAC && l.IP.String() != u.o.entry.Value("ip") {
-			e.note("%s has a lease for %s and keeps that address until it asks anew", u.guestOf(l), l.IP)
+			e.note("%s has a lease for %s and keeps that address until it asks anew", u.world.holder(l), l.IP)
 		}
 	}
 	if len(words) == 0 || u.o.force {
@@ -222,14 +222,4 @@ func (u entryChange) refuseLeases(ctx context.Context, e *env, live bool) error 
 	}
 	return refuse("delete ip-dhcp-range of", u.object(), fmt.Errorf("live leases lie in it: %s", strings.Join(words, ", ")),
 		"--force deletes it: these guests lose their address when the lease ends")
-}
-
-// guestOf names who has a lease.
-func (u entryChange) guestOf(l libvirtnet.Lease) string {
-	for _, g := range u.world.Libvirt.Guests {
-		if _, has := byMAC(g.Interfaces, l.MAC); has {
-			return "guest " + clean(g.Name)
-		}
-	}
-	return l.MAC
 }

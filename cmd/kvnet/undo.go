@@ -197,9 +197,11 @@ func (e *env) takeChangeBack(ctx context.Context, conn *libvirtnet.Conn, w world
 	r := undoResult{Undone: u.entry.ID, Change: u.entry.Op + " " + u.entry.Object, Result: "taken back", Steps: []string{}, Lost: list(u.back.Lost)}
 	kernel := e.deedsOf(u.back.Steps, o.timeout)
 	shown := u.back.Plan.With(libvirtnet.Plan{Steps: kernel.shown("kernel")})
+	var stale []string
 	for _, n := range u.back.Restarts {
-		shown.Disturbs = append(shown.Disturbs, "network "+n+" runs with another definition than it did: kvnet net-restart "+n+", or --restart, brings it into force")
+		stale = append(stale, "network "+n+" runs with another definition than it did: kvnet net-restart "+n+", or --restart, brings it into force")
 	}
+	shown.Disturbs = append(shown.Disturbs, stale...)
 	for _, f := range u.entry.Final {
 		r.Lost = append(r.Lost, "no way back from: "+f)
 	}
@@ -222,7 +224,7 @@ func (e *env) takeChangeBack(ctx context.Context, conn *libvirtnet.Conn, w world
 			return err
 		}
 	}
-	for _, line := range append(shown.Disturbs, r.Lost...) {
+	for _, line := range append(stale, r.Lost...) {
 		e.announce(line)
 	}
 	for _, n := range u.back.Restarts {
