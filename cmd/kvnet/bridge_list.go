@@ -41,9 +41,9 @@ func bridgeListCommand(e *env) *cli.Command {
 		ArgsUsage: "[BRIDGE ...]",
 		Description: describe(`
 Lists the bridges of this network namespace in brctl's columns: name, id, STP,
-ports. JSON and YAML add addresses, MTU, the
-state of each port and the guest behind it; only for the latter is libvirt
-asked, and the rest is printed all the same when it does not answer.`,
+ports. JSON and YAML add addresses, MTU, the state of each port and the guest
+behind it; only for the latter is libvirt asked, and the rest is printed all the
+same when it does not answer.`,
 			"kvnet bridge-list -o json", 0, 1, 2),
 		Action: func(c *cli.Context) error {
 			names, err := arguments(c, "[BRIDGE ...]")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,20 +73,32 @@ func runBridgeShow(ctx context.Context, e *env, name string) error {
 	return e.print(view, func(w io.Writer) { printBridge(w, view, e.quiet) })
 }
 
+// findLink finds a link by its name, or by an alternative one, which the kernel
+// takes as well; nil when there is none.
+func findLink(state bridge.State, name string) *bridge.Link {
+	for i, l := range state.Links {
+		if l.Name == name || slices.Contains(l.AltNames, name) {
+			return &state.Links[i]
+		}
+	}
+	return nil
+}
+
 // findBridge looks a bridge up by its name, and says what else there is.
 func findBridge(state bridge.State, name string) (bridge.Bridge, error) {
+	link := findLink(state, name)
 	var names []string
 	for _, b := range state.Bridges {
-		if b.Name == name {
+		if b.Name == name || link != nil && b.Name == link.Name {
 			return b, nil
 		}
 		names = append(names, b.Name)
 	}
 	cause, hint := errors.New("no such bridge"), meant(name, names, "kvnet bridge-list lists the bridges")
-	if l, ok := linksByName(state)[name]; ok {
+	if link != nil {
 		cause, hint = errors.New("is not a bridge"), "kvnet bridge-list lists the bridges"
-		if l.Master != "" {
-			hint = "it is a port of " + l.Master
+		if link.Master != "" {
+			hint = "it is a port of " + link.Master
 		}
 	}
 	return bridge.Bridge{}, &failure{op: "find bridge", object: shorten(name), err: cause, hint: hint}

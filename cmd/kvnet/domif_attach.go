@@ -43,13 +43,13 @@ func domifAttachCommand(e *env) *cli.Command {
 	var o domifAttachOptions
 	var link string
 	flags := []cli.Flag{
-		&cli.StringFlag{Name: "type", Usage: "what SOURCE is: `network`, bridge or direct (a NIC, by macvtap)", Destination: &o.kind},
+		&cli.StringFlag{Name: "type", Usage: "what SOURCE is, as `TYPE`: network, bridge or direct (a NIC, by macvtap)", Destination: &o.kind},
 		&cli.StringFlag{Name: "model", Value: "virtio", Usage: "network card `MODEL`", Destination: &o.want.Model},
 		&cli.StringFlag{Name: "mac", Usage: "`MAC` of the guest (default: a free one below 52:54:00)", Destination: &o.want.MAC},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the tap (default: libvirt's choice)", Destination: &o.want.Target},
 		&cli.IntFlag{Name: "mtu", Usage: "MTU in `BYTES`"},
 		&cli.IntSliceFlag{Name: "vlan", Usage: "VLAN `ID`; repeated, a trunk"},
-		&cli.StringFlag{Name: "link", Usage: "plug the guest's cable in or not: `up` or down", Destination: &link},
+		&cli.StringFlag{Name: "link", Usage: "plug the guest's cable in or not, `STATE`: up or down", Destination: &link},
 		&cli.StringFlag{Name: "filter", Usage: "`NAME` of a libvirt network filter", Destination: &o.want.Filter},
 		&cli.StringFlag{Name: "alias", Usage: "`NAME` of the device, ua-...", Destination: &o.want.Alias},
 		&cli.StringFlag{Name: "portgroup", Usage: "`NAME` of a port group of the network", Destination: &o.want.PortGroup},

@@ -47,10 +47,8 @@ func versionWord(v int) string {
 // shut off does not start when the name is that of a device which is no tap, or
 // of a tap of its own. Taps of others come and go.
 func (t guestTarget) targetOwners(want xml.NewInterface, live bool) []string {
-	for _, l := range t.world.kernel().Links {
-		if l.Name == want.Target && (live || l.Tun == nil && l.Kind != "macvtap") {
-			return []string{fmt.Sprintf("the host has a device %s already (%s)", l.Name, ownKind(l))}
-		}
+	if l := findLink(t.world.kernel(), want.Target); l != nil && (live || l.Tun == nil && l.Kind != "macvtap") {
+		return []string{fmt.Sprintf("the host has a device %s already (%s)", want.Target, ownKind(*l))}
 	}
 	for _, i := range t.config {
 		if i.Target == want.Target && i.MAC != want.MAC {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -131,6 +132,29 @@ func TestAutoMovesOn(t *testing.T) {
 		}
 		if len(def.IPs) != 1 || def.IPs[0].Address != prefix(tt.want) {
 			t.Errorf("%s is claimed: have %v, want %s", tt.claimed, def.IPs, tt.want)
+		}
+	}
+}
+
+// A bridge that a definition names may stand under another name of it.
+func TestBridgeConflicts(t *testing.T) {
+	for _, tt := range []struct {
+		mode   xml.Mode
+		bridge string
+		want   string
+	}{
+		{xml.HostBridge, "both", ""},
+		{xml.HostBridge, "office", ""},
+		{xml.HostBridge, "br1", "the host has no bridge br1 (it has both, br0, virbr0, virbr7)"},
+		{xml.HostBridge, "eth0", "eth0 is no bridge"},
+		{xml.HostBridge, "enp3s0", "enp3s0 is no bridge"},
+		{xml.NAT, "virbr1", ""},
+		{xml.NAT, "virbr0", "bridge virbr0 belongs to network default (active)"},
+		{xml.NAT, "office", "the host has a device office already (bridge)"},
+	} {
+		have := strings.Join(bridgeConflicts(testWorld(true), xml.Network{Name: "new", Mode: tt.mode, Bridge: tt.bridge}), "; ")
+		if have != tt.want {
+			t.Errorf("%s on %s: have %q, want %q", tt.mode, tt.bridge, have, tt.want)
 		}
 	}
 }

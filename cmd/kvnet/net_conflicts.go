@@ -58,18 +58,18 @@ func bridgeConflicts(w world, def xml.Network) []string {
 	if !w.here || len(found) > 0 {
 		return found
 	}
-	at := slices.IndexFunc(w.Kernel.Links, func(l bridge.Link) bool { return l.Name == def.Bridge })
+	link := findLink(w.Kernel, def.Bridge)
 	switch {
-	case def.Mode == xml.HostBridge && at < 0:
+	case def.Mode == xml.HostBridge && link == nil:
 		there := "it has no bridge"
 		if names := bridgeNames(w.Kernel); len(names) > 0 {
 			there = "it has " + someNames(names)
 		}
 		found = append(found, fmt.Sprintf("the host has no bridge %s (%s)", def.Bridge, there))
-	case def.Mode == xml.HostBridge && w.Kernel.Links[at].Kind != "bridge" && def.VirtualPort == "":
-		found = append(found, fmt.Sprintf("%s is no bridge%s", def.Bridge, kindWords(w.Kernel.Links[at])))
-	case def.Managed() && at >= 0 && !liveBridge(w, def):
-		found = append(found, fmt.Sprintf("the host has a device %s already (%s)", def.Bridge, ownKind(w.Kernel.Links[at])))
+	case def.Mode == xml.HostBridge && link.Kind != "bridge" && def.VirtualPort == "":
+		found = append(found, fmt.Sprintf("%s is no bridge%s", def.Bridge, kindWords(*link)))
+	case def.Managed() && link != nil && !liveBridge(w, def):
+		found = append(found, fmt.Sprintf("the host has a device %s already (%s)", def.Bridge, ownKind(*link)))
 	}
 	return found
 }

@@ -25,7 +25,7 @@ func repairCommand(e *env) *cli.Command {
 		Name:      "repair",
 		Category:  truth,
 		Usage:     "cures what verify finds",
-		ArgsUsage: "[NETWORK|BRIDGE|DOMAIN ...]",
+		ArgsUsage: "[NETWORK|BRIDGE|GUEST ...]",
 		Description: describe(`
 Prints the cure of each finding of kvnet verify with its check and its class. A
 safe cure restores what libvirt declares and cuts no traffic; a guarded one blips

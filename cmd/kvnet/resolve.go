@@ -41,8 +41,11 @@ func (s source) String() string {
 func resolveSource(command, name, kind string, w world) (source, error) {
 	networks, kernel, here := w.Libvirt.Networks, w.kernel(), w.here
 	network := findSourceNetwork(name, networks)
-	isBridge := slices.ContainsFunc(kernel.Bridges, func(b bridge.Bridge) bool { return b.Name == name })
-	link := slices.IndexFunc(kernel.Links, func(l bridge.Link) bool { return l.Name == name })
+	link, device := findLink(kernel, name), name
+	if link != nil {
+		device = link.Name // name may be another one of it
+	}
+	isBridge := slices.ContainsFunc(kernel.Bridges, func(b bridge.Bridge) bool { return b.Name == device })
 	switch {
 	case kind == "" && network != nil && isBridge && network.Name == name:
 		return source{}, usage(command, quote(name)+" is both a network of libvirt and a bridge of the host",
@@ -53,14 +56,14 @@ func resolveSource(command, name, kind string, w world) (source, error) {
 		return source{}, &libvirtnet.NotFoundError{Kind: "network", Name: name, Near: nearest(name, networkNames(networks))}
 	case kind != "" && !here:
 		return source{kind: kind, name: name, bridge: bridgeOf(kind, name)}, nil
-	case kind == sourceDirect && link >= 0:
-		return source{kind: sourceDirect, name: name}, nil
+	case kind == sourceDirect && link != nil:
+		return source{kind: sourceDirect, name: device}, nil
 	case kind == sourceDirect:
 		return source{}, missingSource("link", name, "", linkNames(kernel))
 	case isBridge:
-		return source{kind: sourceBridge, name: name, bridge: name}, nil
-	case link >= 0:
-		return source{}, &failure{op: "attach to", object: name, err: errors.New("it is no bridge" + kindWords(kernel.Links[link])),
+		return source{kind: sourceBridge, name: device, bridge: device}, nil
+	case link != nil:
+		return source{}, &failure{op: "attach to", object: name, err: errors.New("it is no bridge" + kindWords(*link)),
 			hint: "--type direct attaches a macvtap interface to a NIC"}
 	case kind == sourceBridge:
 		return source{}, missingSource("bridge", name, "", bridgeNames(kernel))

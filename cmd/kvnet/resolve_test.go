@@ -22,7 +22,8 @@ func testWorld(here bool) world {
 		w.Kernel.Bridges = append(w.Kernel.Bridges, bridge.Bridge{Name: name})
 		w.Kernel.Links = append(w.Kernel.Links, bridge.Link{Name: name, Kind: "bridge"})
 	}
-	w.Kernel.Links = append(w.Kernel.Links, bridge.Link{Name: "eth0"}, bridge.Link{Name: "veth1", Kind: "veth"})
+	w.Kernel.Links[2].AltNames = []string{"office", "default"}
+	w.Kernel.Links = append(w.Kernel.Links, bridge.Link{Name: "eth0", AltNames: []string{"enp3s0"}}, bridge.Link{Name: "veth1", Kind: "veth"})
 	return w
 }
 
@@ -32,7 +33,7 @@ func TestResolveSource(t *testing.T) {
 		elsewhere        bool // libvirt works on another kernel
 		want, bridge     string
 	}{
-		{"a network", "default", "", false, "network default", "virbr0"},
+		{"a network", "default", "network", false, "network default", "virbr0"},
 		{"a network on a host bridge", "lan", "", false, "network lan", "br0"},
 		{"its bridge is the host's bridge", "br0", "", false, "bridge br0", "br0"},
 		{"a bridge of libvirt's", "virbr0", "", false, "bridge virbr0", "virbr0"},
@@ -40,6 +41,8 @@ func TestResolveSource(t *testing.T) {
 		{"both, said which", "both", "bridge", false, "bridge both", "both"},
 		{"a network by UUID", "A8E2BA08-ed2a-4e25-8e3c-9c7d1ad33e07", "", false, "network both", "virbr7"},
 		{"a NIC", "eth0", "direct", false, "device eth0", ""},
+		{"a bridge by another name", "office", "", false, "bridge br0", "br0"},
+		{"a NIC by another name", "enp3s0", "direct", false, "device eth0", ""},
 		{"elsewhere a network", "both", "", true, "network both", "virbr7"},
 		{"elsewhere a bridge on trust", "br9", "bridge", true, "bridge br9", "br9"},
 		{"elsewhere a NIC on trust", "eth9", "direct", true, "device eth9", ""},
@@ -65,6 +68,7 @@ func TestResolveSourceRefuses(t *testing.T) {
 		says       string
 	}{
 		{"both", "", false, exitUsage, "--type network or --type bridge"},
+		{"default", "", false, exitUsage, "--type network or --type bridge"},
 		{"defalt", "", false, exitFailed, "did you mean default?"},
 		{"br1", "", false, exitFailed, "did you mean br0?"},
 		{"nothing-like-it", "", false, exitFailed, "there is both, br0, default, lan, virbr0, virbr7"},

@@ -28,7 +28,7 @@ var sampleGuests = []libvirtnet.Guest{
 var sampleKernel = bridge.State{
 	Links: []bridge.Link{
 		{Name: "eth0", MAC: "52:54:00:11:11:11", Master: "br0"},
-		{Name: "br0", Kind: "bridge", MAC: "52:54:00:11:11:11"},
+		{Name: "br0", Kind: "bridge", MAC: "52:54:00:11:11:11", AltNames: []string{"bridge-to-the-office"}},
 		{Name: "virbr0", Kind: "bridge", MAC: "52:54:00:a1:dc:43"},
 		{Name: "vnet0", Kind: "tun", MAC: "fe:54:00:e4:75:83", Master: "virbr0"},
 	},
@@ -233,7 +233,9 @@ func TestFindBridge(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
-	if b, err := findBridge(sampleKernel, "br0"); err != nil || b.Name != "br0" {
-		t.Errorf("br0: %v, %v", b, err)
+	for _, name := range []string{"br0", "bridge-to-the-office"} {
+		if b, err := findBridge(sampleKernel, name); err != nil || b.Name != "br0" {
+			t.Errorf("%s: %v, %v", name, b, err)
+		}
 	}
 }
