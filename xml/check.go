@@ -18,6 +18,10 @@ const (
 	MaxMTU      = 65535
 )
 
+// minMTU6 is the least MTU of a link that carries IPv6 (RFC 8200 §5): below it
+// the kernel refuses addresses.
+const minMTU6 = 1280
+
 // MaxName is the longest name of a network, in bytes: libvirt keeps files
 // such as NAME.hostsfile, and a file name has 255.
 const MaxName = 240
@@ -107,6 +111,8 @@ func CheckLinkName(name string) error {
 		return fmt.Errorf("device name %q: holds : or /, which the kernel refuses", name)
 	case strings.ContainsFunc(name, unicode.IsSpace):
 		return fmt.Errorf("device name %q: holds white space", name)
+	case name == "all" || name == "default": // sysctl_dev_name_is_allowed, include/net/ip.h
+		return fmt.Errorf("device name %q: is what the kernel calls the settings of all links", name)
 	}
 	return checkText("device name", name)
 }

@@ -57,9 +57,12 @@ func TestCheckRefuses(t *testing.T) {
 		{"holds white space", func(n *Network) { n.Bridge = "a b" }},
 		{"control character", func(n *Network) { n.Bridge = "a\x7fb" }},
 		{"names a folder", func(n *Network) { n.Bridge = "." }},
+		{`"all": is what the kernel calls`, func(n *Network) { n.Bridge = "all" }},
+		{`"default": is what the kernel calls`, func(n *Network) { n.Bridge = "default" }},
 		{"MTU 67", func(n *Network) { n.MTU = 67 }},
 		{"MTU 65536", func(n *Network) { n.MTU = 65536 }},
 		{"MTU -1", func(n *Network) { n.MTU = -1 }},
+		{"MTU 1279: IPv6 needs 1280", func(n *Network) { n.MTU = 1279 }},
 		{"multicast", func(n *Network) { n.MAC = "01:00:5e:00:00:01" }},
 		{"belongs to nobody", func(n *Network) { n.MAC = "00:00:00:00:00:00" }},
 		{"six bytes", func(n *Network) { n.MAC = "52:54:00" }},
@@ -89,6 +92,11 @@ func TestCheckRefuses(t *testing.T) {
 		{"is the broadcast address", ipWish("10.0.0.255/24")},
 		{"whole internet", ipWish("10.0.0.1/0")},
 		{"no host can have", ipWish("127.0.0.1/8")},
+		{"no host can have", ipWish("0.0.0.1/24")},
+		{"an IPv6 subnet of /64 or longer", func(n *Network) {
+			ipWish("fd00::1/63")(n)
+			rangeWish("fd00::2", "fd00::9")(n)
+		}},
 		{"no host can have", ipWish("224.0.0.1/24")},
 		{"no host can have", ipWish("ff02::1/64")},
 		{"no valid address", func(n *Network) { n.IPs = []IP{{}} }},
@@ -219,10 +227,12 @@ func TestCheckAccepts(t *testing.T) {
 				{netip.MustParseAddr("10.0.0.61"), netip.MustParseAddr("10.0.0.61")},
 			}
 		},
-		"a /31":               ipWish("10.0.0.0/31"),
-		"a /30":               ipWish("10.0.0.2/30"),
-		"several subnets":     ipWish("10.0.0.1/24", "10.0.1.1/24", "fd00::1/64", "fd00:0:0:1::1/64"),
-		"a link-local subnet": ipWish("fe80::1/64"),
+		"a /31":                    ipWish("10.0.0.0/31"),
+		"a /30":                    ipWish("10.0.0.2/30"),
+		"several subnets":          ipWish("10.0.0.1/24", "10.0.1.1/24", "fd00::1/64", "fd00:0:0:1::1/64"),
+		"a /48 without DHCP":       ipWish("fd00::1/48"),
+		"a small MTU without IPv6": func(n *Network) { ipWish("10.0.0.1/24")(n); n.MTU = 68 },
+		"a link-local subnet":      ipWish("fe80::1/64"),
 		"a name for two families": func(n *Network) {
 			n.IPs[0].Hosts = []Host{host("52:54:00:00:00:01", "10.0.0.5", "a")}
 			n.IPs[1].Hosts = []Host{{ID: "0:1", IP: netip.MustParseAddr("fd00::5"), Name: "a"}}

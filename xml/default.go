@@ -68,11 +68,12 @@ const maxRange = 65535
 // every address but those of the network, the broadcast and the gateway, on
 // the larger side of the gateway (.2-.254 for .1 in a /24), at most 65,535;
 // for IPv6 ::100-::1ff, or the same in small where the subnet is longer than
-// /119. It is the zero Range where a subnet has no room (/31, /32, /127, /128).
+// /119. It is the zero Range where a subnet has no room (/31, /32, /127, /128)
+// and where dnsmasq would not start (IPv6 shorter than /64).
 func DefaultRange(prefix netip.Prefix, gateway netip.Addr) Range {
 	prefix = prefix.Masked()
 	host := prefix.Addr().BitLen() - prefix.Bits()
-	if !prefix.IsValid() || host < 2 {
+	if !prefix.IsValid() || host < 2 || host > leastDHCP6 && prefix.Addr().Is6() {
 		return Range{}
 	}
 	first, last := prefix.Addr().Next(), broadcast(prefix)

@@ -30,7 +30,7 @@ func TestDefaultRange(t *testing.T) {
 			t.Errorf("DefaultRange(%s, %s) = %s, want %s", test.prefix, test.gateway, r, test.want)
 		}
 	}
-	for _, none := range []string{"10.0.0.0/31", "10.0.0.1/32", "fd00::/127", "fd00::1/128"} {
+	for _, none := range []string{"10.0.0.0/31", "10.0.0.1/32", "fd00::/127", "fd00::1/128", "fd00::/63"} {
 		p := netip.MustParsePrefix(none)
 		if r := DefaultRange(p, p.Addr()); r != (Range{}) {
 			t.Errorf("DefaultRange(%s) = %s, want none", none, r)
@@ -45,7 +45,11 @@ func TestDefaultRange(t *testing.T) {
 func TestDefaultRangeIsSound(t *testing.T) {
 	for _, base := range []string{"10.20.30.40", "fd00:1:2:3:4:5:6:7"} {
 		address := netip.MustParseAddr(base)
-		for bits := 1; bits < address.BitLen()-1; bits++ {
+		least := 1
+		if address.Is6() {
+			least = 64
+		}
+		for bits := least; bits < address.BitLen()-1; bits++ {
 			p := netip.PrefixFrom(address, bits)
 			for _, gateway := range []netip.Addr{p.Masked().Addr().Next(), broadcast(p).Prev(), address} {
 				ip := IP{Address: netip.PrefixFrom(gateway, bits)}

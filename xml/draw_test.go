@@ -38,7 +38,8 @@ func drawIPs(t *rapid.T) []IP {
 	}
 	for i := range rapid.IntRange(0, 2).Draw(t, "v6") {
 		a := netip.MustParseAddr(fmt.Sprintf("fd00:%d::%x", i, rapid.IntRange(1, 6).Draw(t, "gateway")))
-		ips = append(ips, drawIP(t, netip.PrefixFrom(a, rapid.IntRange(48, 124).Draw(t, "bits")), i == 0))
+		p := netip.PrefixFrom(a, rapid.IntRange(48, 124).Draw(t, "bits"))
+		ips = append(ips, drawIP(t, p, i == 0 && p.Bits() >= 64))
 	}
 	return ips
 }
@@ -112,6 +113,9 @@ func drawWish(t *rapid.T, mode Mode) Network {
 		n.IPs = []IP{{Address: netip.MustParsePrefix("10.1.0.1/24")}}
 	}
 	for i, ip := range n.IPs {
+		if ip.Address.Addr().Is6() && n.MTU != 0 {
+			n.MTU = max(n.MTU, minMTU6)
+		}
 		if rapid.Bool().Draw(t, "route?") {
 			to := netip.MustParsePrefix(fmt.Sprintf("172.%d.0.0/16", 16+i))
 			if ip.Address.Addr().Is6() {
