@@ -1,14 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/kvnet/kvnet/lint"
-	"github.com/kvnet/kvnet/xml"
 )
 
 type lintOptions struct {
@@ -57,7 +56,7 @@ the host is asked. The rules are those of libvirt 9.0.`,
 			case stdin > 1:
 				return usage("lint", "standard input (-) is named twice", "")
 			}
-			return runLint(e, o)
+			return runLint(c.Context, e, o)
 		},
 	})
 }
@@ -70,13 +69,13 @@ type lintReport struct {
 	Findings []lint.Finding `json:"findings"`
 }
 
-func runLint(e *env, o lintOptions) error {
+func runLint(ctx context.Context, e *env, o lintOptions) error {
 	r := lintReport{Version: 1, Files: []string{}, Rules: len(lint.Rules())}
 	var files []lint.File
 	for _, name := range o.files {
-		text, err := readLintFile(e, name)
+		text, err := reading(ctx, e, name, atMost) // what is longer, the judge finds too long
 		if err != nil {
-			return err
+			return &failure{op: "read", object: name, err: bareCause(err)}
 		}
 		if name == "-" {
 			name = "stdin"
@@ -100,25 +99,6 @@ func runLint(e *env, o lintOptions) error {
 		}
 	}
 	return nil
-}
-
-// readLintFile reads a document, one byte more than libvirt takes at most: the
-// judge then says that it is too long.
-func readLintFile(e *env, name string) (string, error) {
-	in := e.in
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return "", &failure{op: "read", object: name, err: bareCause(err)}
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(io.LimitReader(in, xml.MaxDocument+1))
-	if err != nil {
-		return "", &failure{op: "read", object: name, err: bareCause(err)}
-	}
-	return string(data), nil
 }
 
 // printLint writes findings as compilers do, and what was looked at.

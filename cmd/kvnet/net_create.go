@@ -46,7 +46,7 @@ func runNetCreate(ctx context.Context, e *env, o netDefineOptions) error {
 	var document string
 	var err error
 	if o.file != "" {
-		if document, o.name, err = readDocument(e, o.file); err != nil {
+		if document, o.name, err = readDocument(ctx, e, o.file); err != nil {
 			return err
 		}
 	}

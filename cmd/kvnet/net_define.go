@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -112,7 +110,7 @@ func runNetDefine(ctx context.Context, e *env, o netDefineOptions) error {
 	var document string
 	if o.file != "" {
 		var err error
-		if document, o.name, err = readDocument(e, o.file); err != nil {
+		if document, o.name, err = readDocument(ctx, e, o.file); err != nil {
 			return err
 		}
 	}
@@ -172,34 +170,19 @@ func (e *env) defineDocument(ctx context.Context, conn *libvirtnet.Conn, w world
 }
 
 // readDocument reads a definition and the name in it.
-func readDocument(e *env, path string) (document, name string, err error) {
-	fail := func(err error) (string, string, error) {
-		return "", "", &failure{op: "read definition", object: path, err: err}
+func readDocument(ctx context.Context, e *env, path string) (text, name string, err error) {
+	text, err = reading(ctx, e, path, document)
+	var def xml.Network
+	if err == nil {
+		def, err = xml.Parse(text)
 	}
-	var in io.Reader = e.in
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return fail(bareCause(err))
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(io.LimitReader(in, xml.MaxDocument+1))
-	if err != nil {
-		return fail(bareCause(err))
-	}
-	if len(data) > xml.MaxDocument {
-		return fail(fmt.Errorf("the document is longer than the %d bytes that libvirt takes", xml.MaxDocument))
-	}
-	def, err := xml.Parse(string(data))
 	if err == nil {
 		err = xml.Check(def)
 	}
 	if err != nil {
-		return fail(err)
+		return "", "", &failure{op: "read definition", object: path, err: bareCause(err)}
 	}
-	return string(data), def.Name, nil
+	return text, def.Name, nil
 }
 
 // wishedDocument is the document that the flags ask for: the one that is,

@@ -51,7 +51,7 @@ func runNetDiff(ctx context.Context, e *env, name, file string) error {
 	var document, named string
 	if file != "" {
 		var err error
-		if document, named, err = readDocument(e, file); err != nil {
+		if document, named, err = readDocument(ctx, e, file); err != nil {
 			return err
 		}
 	}

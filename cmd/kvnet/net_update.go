@@ -64,7 +64,7 @@ net-define and then net-restart.`,
 			if o.command, err = parseUpdate(o.section, args[2]); err != nil {
 				return err
 			}
-			if o.entry, err = readEntry(c, o.section, o.command); err != nil {
+			if o.entry, err = readEntry(e, c, o.section, o.command); err != nil {
 				return err
 			}
 			return runNetUpdate(c.Context, e, o)

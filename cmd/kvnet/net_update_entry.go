@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -43,7 +42,7 @@ var entryAttributes = map[xml.Section]string{
 }
 
 // readEntry makes the entry of the flags, or reads --xml.
-func readEntry(c *cli.Context, s xml.Section, command libvirtnet.UpdateCommand) (xml.Entry, error) {
+func readEntry(e *env, c *cli.Context, s xml.Section, command libvirtnet.UpdateCommand) (xml.Entry, error) {
 	var none xml.Entry
 	wrong := func(format string, args ...any) error { return usage("net-update", fmt.Sprintf(format, args...), "") }
 	takes := strings.NewReplacer("[", "", "]", "").Replace(entryAttributes[s])
@@ -62,7 +61,7 @@ func readEntry(c *cli.Context, s xml.Section, command libvirtnet.UpdateCommand) 
 		if given > 0 {
 			return none, wrong("--xml brings the entry: no other flag that describes one goes with it")
 		}
-		return entryFromXML(text, s)
+		return entryFromXML(c.Context, e, text, s)
 	}
 	if command != libvirtnet.UpdateDelete {
 		for name := range strings.FieldsSeq(entryAttributes[s]) {
@@ -81,13 +80,13 @@ func readEntry(c *cli.Context, s xml.Section, command libvirtnet.UpdateCommand) 
 	return entry, nil
 }
 
-func entryFromXML(text string, s xml.Section) (xml.Entry, error) {
+func entryFromXML(ctx context.Context, e *env, text string, s xml.Section) (xml.Entry, error) {
 	if !strings.HasPrefix(strings.TrimSpace(text), "<") {
-		data, err := os.ReadFile(text)
+		file, err := reading(ctx, e, text, document)
 		if err != nil {
 			return xml.Entry{}, &failure{op: "read", object: text, err: bareCause(err)}
 		}
-		text = string(data)
+		text = file
 	}
 	entry, err := xml.ParseEntry(text, s)
 	if err != nil {

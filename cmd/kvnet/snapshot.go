@@ -94,20 +94,20 @@ func writeFile(path string, data []byte) (err error) {
 }
 
 // readSnapshot reads what snapshot wrote; "-" is standard input.
-func readSnapshot(e *env, path string) (verify.Snapshot, error) {
-	var in io.Reader = e.in
-	if path != "-" {
-		f, err := os.Open(path)
+func readSnapshot(ctx context.Context, e *env, path string) (verify.Snapshot, error) {
+	s, err := reading(ctx, e, path, func(in io.Reader) (verify.Snapshot, error) {
+		s, err := verify.Load(in)
 		if err != nil {
-			return verify.Snapshot{}, &failure{op: "read snapshot", object: path, err: bareCause(err)}
+			err = errors.Unwrap(err) // the words before it are said here
 		}
-		defer f.Close()
-		in = f
-	}
-	s, err := verify.Load(in)
+		return s, err
+	})
 	if err != nil {
-		cause := bareCause(errors.Unwrap(err)) // the words before it are said here
-		return s, &failure{op: "read snapshot", object: path, err: cause, hint: "kvnet snapshot FILE writes one that this kvnet reads"}
+		f := &failure{op: "read snapshot", object: path, err: bareCause(err)}
+		if path := (*os.PathError)(nil); !errors.As(err, &path) { // it is there, and what is in it is wrong
+			f.hint = "kvnet snapshot FILE writes one that this kvnet reads"
+		}
+		return s, f
 	}
 	s.Libvirt, s.Kernel = completeLibvirt(s.Libvirt), completeKernel(s.Kernel)
 	return s, nil

@@ -132,7 +132,7 @@ func runVerify(ctx context.Context, e *env, o verifyOptions) error {
 // verifySource is the saved host, or this one once it has settled.
 func verifySource(ctx context.Context, e *env, o verifyOptions) (gathered, error) {
 	if o.snapshot != "" {
-		s, err := readSnapshot(e, o.snapshot)
+		s, err := readSnapshot(ctx, e, o.snapshot)
 		return gathered{Snapshot: s}, err
 	}
 	g := e.gatherSettled(ctx, o.timeout)

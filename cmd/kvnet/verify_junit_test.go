@@ -103,7 +103,7 @@ func TestJUnit(t *testing.T) {
 	})
 	reports := map[string]verify.Report{"built": broken, "hostile": hostile, "empty": {}}
 	for _, name := range []string{"tap-not-enslaved+bounced", "net-no-autostart", "ok-demo", "net-live-config-drift"} {
-		s, err := readSnapshot(&env{}, saved(name))
+		s, err := readSnapshot(t.Context(), &env{}, saved(name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +143,7 @@ func TestJUnit(t *testing.T) {
 // TestJUnitCases: each check is a case for each of its subjects, also where
 // all is well; what a finding tells of several does not pass.
 func TestJUnitCases(t *testing.T) {
-	s, err := readSnapshot(&env{}, saved("tap-not-enslaved+bounced"))
+	s, err := readSnapshot(t.Context(), &env{}, saved("tap-not-enslaved+bounced"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func TestVerifyExitCodes(t *testing.T) {
 
 // Only what belongs to the names is judged, also by UUID.
 func TestVerifySubjects(t *testing.T) {
-	s, err := readSnapshot(&env{}, saved("tap-not-enslaved"))
+	s, err := readSnapshot(t.Context(), &env{}, saved("tap-not-enslaved"))
 	if err != nil {
 		t.Fatal(err)
 	}
