@@ -144,11 +144,25 @@ func takesValue(cmd *cli.Command, flag string) bool {
 
 // arguments checks their number and returns them.
 func arguments(c *cli.Context, names ...string) ([]string, error) {
-	if c.NArg() != len(names) {
-		return nil, usageError{fmt.Errorf("%s: want %s, have %d arguments",
-			c.Command.Name, strings.Join(names, " "), c.NArg())}
+	want := strings.Join(names, " ")
+	if want == "" {
+		want = "no arguments"
 	}
-	return c.Args().Slice(), nil
+	if c.NArg() != len(names) {
+		return nil, usageError{fmt.Errorf("%s: want %s, have %d arguments", c.Command.Name, want, c.NArg())}
+	}
+	return c.Args().Slice(), notEmpty(c, names...)
+}
+
+// notEmpty refuses arguments that are there and say nothing: an empty variable
+// of a script must not become a host with a name of kvlab's choice.
+func notEmpty(c *cli.Context, names ...string) error {
+	for i, name := range names {
+		if c.Args().Get(i) == "" {
+			return usageError{fmt.Errorf("%s: %s is empty", c.Command.Name, name)}
+		}
+	}
+	return nil
 }
 
 // inside insists on a command behind "--".

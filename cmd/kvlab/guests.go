@@ -19,7 +19,7 @@ const guestHelp = `ACTION is one of
    state            print what virsh domstate says ("undefined" without a guest)
    console          print what it has printed so far
    exec -- CMD...   run a command in it, waiting for it to boot
-   ping ADDRESS     send three echo requests from it
+   ping ADDRESS     send three echo requests from it, once it has a route there
    address SUBNET   wait for an IPv4 address within SUBNET and print it
 The options of define and start are used when the guest is defined.`
 
@@ -40,6 +40,9 @@ func (p *program) guestCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			if c.NArg() < 3 {
 				return usageError{fmt.Errorf("guest: want NAME GUEST ACTION, have %d arguments", c.NArg())}
+			}
+			if err := notEmpty(c, "NAME", "GUEST", "ACTION"); err != nil {
+				return err
 			}
 			h, err := host.Open(c.Args().Get(0))
 			if err != nil {

@@ -65,14 +65,20 @@ func TestUsage(t *testing.T) {
 		{"exec a", 2, "kvlab: exec: want a command behind --"},
 		{"exec a ls", 2, "kvlab: exec: want NAME, have 2 arguments"},
 		{"run --", 2, "kvlab: run: want a command behind --"},
-		{"list a", 2, "kvlab: list: want , have 1"},
+		{"list a", 2, "kvlab: list: want no arguments, have 1"},
+		{"up @", 2, "kvlab: up: NAME is empty"},
+		{"guest @ b start", 2, "kvlab: guest: NAME is empty"},
 		{"guest a b", 2, "kvlab: guest: want NAME GUEST ACTION"},
 		{"down nosuchhost", 1, "kvlab: open host nosuchhost: no such host"},
 		{"down ../x", 1, "kvlab: check host name"},
 		{"exec . -- true", 1, "not the inside of a host"},
 		{"exec nosuchhost -- true", 1, "no such host"},
 	} {
-		got := kvlab(t, strings.Fields(c.args)...)
+		args := strings.Fields(c.args)
+		for i, a := range args {
+			args[i] = strings.Trim(a, "@")
+		}
+		got := kvlab(t, args...)
 		if got.code != c.code || !strings.Contains(got.stdout+got.stderr, c.want) {
 			t.Errorf("kvlab %s: have %+v, want code %d and %q", c.args, got, c.code, c.want)
 		}

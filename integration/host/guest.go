@@ -163,10 +163,20 @@ func (g *Guest) Console() (string, error) {
 	return string(data), nil
 }
 
-// Ping sends three echo requests from the guest. Result.Code is 0 when at least
-// one was answered.
+// Ping sends three echo requests from the guest, which may first take ten
+// seconds to get a route to the address: one that has just booted waits for its
+// lease. Result.Code is 0 when at least one was answered.
 func (g *Guest) Ping(ctx context.Context, addr string) (Result, error) {
-	return g.Exec(ctx, "ping", "-c", "3", "-W", "1", addr)
+	family := "-4"
+	if ip, err := netip.ParseAddr(addr); err != nil {
+		return g.Exec(ctx, "ping", "-c", "3", "-W", "1", addr)
+	} else if ip.Is6() {
+		family = "-6"
+	}
+	const script = `n=0
+until ip $1 route get $2 >/dev/null 2>&1 || [ $n = 40 ]; do n=$((n+1)); usleep 250000; done
+exec ping -c 3 -W 1 $2`
+	return g.run(ctx, "ping "+addr, "sh", "-c", script, "sh", family, addr)
 }
 
 // WaitAddress waits until a link of the guest has an IPv4 address within the

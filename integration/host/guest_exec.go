@@ -31,6 +31,11 @@ const (
 // callers are run one after the other. Booting and command together may take as
 // long as the context allows; without a deadline in it, two minutes.
 func (g *Guest) Exec(ctx context.Context, argv ...string) (Result, error) {
+	return g.run(ctx, strings.Join(argv, " "), argv...)
+}
+
+// run is Exec of what an error is to call say.
+func (g *Guest) run(ctx context.Context, say string, argv ...string) (Result, error) {
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, guestLimit)
@@ -38,7 +43,7 @@ func (g *Guest) Exec(ctx context.Context, argv ...string) (Result, error) {
 	}
 	result, err := g.exec(ctx, quote(argv))
 	if err != nil {
-		return Result{}, fmt.Errorf("run %s in guest %s: %w", strings.Join(argv, " "), g.name, err)
+		return Result{}, fmt.Errorf("run %s in guest %s: %w", say, g.name, err)
 	}
 	return result, nil
 }
@@ -52,8 +57,12 @@ func (g *Guest) exec(ctx context.Context, command string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if state != "running" {
-		return Result{}, fmt.Errorf("guest is not running but %q", state)
+	switch state {
+	case "running":
+	case "":
+		return Result{}, errors.New("there is no such guest")
+	default:
+		return Result{}, fmt.Errorf("guest is not running but %s", state)
 	}
 	conn, err := g.connect(ctx)
 	if err != nil {

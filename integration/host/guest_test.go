@@ -54,6 +54,10 @@ func TestGuest(t *testing.T) {
 	if err := g.Start(ctx); err != nil {
 		t.Errorf("start again: %v", err)
 	}
+	// It has no lease yet: a ping waits for the route.
+	if r, err := g.Ping(ctx, host.OutsideAddress); err != nil || r.Code != 0 {
+		t.Errorf("ping outside: %v, %+v", err, r)
+	}
 	addr, err := g.WaitAddress(ctx, defaultSubnet)
 	if err != nil {
 		console, _ := g.Console()
@@ -61,9 +65,6 @@ func TestGuest(t *testing.T) {
 	}
 	if addr.String() != "192.168.122.169" {
 		t.Errorf("address: have %s, want 192.168.122.169", addr)
-	}
-	if r, err := g.Ping(ctx, host.OutsideAddress); err != nil || r.Code != 0 {
-		t.Errorf("ping outside: %v, %+v", err, r)
 	}
 	for _, way := range []string{
 		"wget -qO- http://203.0.113.1:8080/",

@@ -80,6 +80,9 @@ func Start(ctx context.Context, opt Options) (*Host, error) {
 			return nil, fmt.Errorf("start host %s: %w", opt.Name, err)
 		}
 		opt.Root = root
+		if err := needFolder(root); err != nil {
+			return nil, fmt.Errorf("start host %s: %w", opt.Name, err)
+		}
 	}
 	if err := need(opt.Root, hostNeeds); err != nil {
 		return nil, fmt.Errorf("start host %s: %w", opt.Name, err)

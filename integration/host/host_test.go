@@ -302,6 +302,9 @@ func TestErrors(t *testing.T) {
 	}{
 		{host.Options{Name: "a/b"}, `check host name "a/b"`},
 		{host.Options{Name: "-x"}, `check host name "-x"`},
+		{host.Options{Name: strings.Repeat("x", 5000)}, `xxx...": want 1 to 40 letters`},
+		{host.Options{Name: "noroot", Root: "/nonexistent"}, "start host noroot: root folder /nonexistent: no such file or directory"},
+		{host.Options{Name: "noroot", Root: "/etc/passwd"}, "start host noroot: root folder /etc/passwd: not a directory"},
 		{host.Options{Name: "nolibvirt", Root: t.TempDir()}, "libvirtd is not installed: apt-get install libvirt-daemon-system"},
 	} {
 		h, err := host.Start(deadline(t), c.opt)

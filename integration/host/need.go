@@ -3,9 +3,12 @@ package host
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // sbinPath is where Debian keeps the programs that a host needs. A user's PATH
@@ -35,6 +38,21 @@ var assetNeeds = []program{
 func needRoot() error {
 	if os.Geteuid() != 0 {
 		return errors.New("needs root: run it as root or with sudo")
+	}
+	return nil
+}
+
+// needFolder says that a root folder is none before anything is missed in it.
+func needFolder(root string) error {
+	st, err := os.Stat(root)
+	if err == nil && !st.IsDir() {
+		err = unix.ENOTDIR
+	}
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		err = path.Err
+	}
+	if err != nil {
+		return fmt.Errorf("root folder %s: %w", root, err)
 	}
 	return nil
 }

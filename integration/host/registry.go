@@ -34,6 +34,10 @@ var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$`)
 // once.
 func checkName(what, name string) error {
 	if !validName.MatchString(name) {
+		const enough = 80
+		if len(name) > enough {
+			name = name[:enough] + "..."
+		}
 		return fmt.Errorf("check %s name %q: want 1 to 40 letters, digits, dots, dashes or underscores", what, name)
 	}
 	return nil
