@@ -2,6 +2,7 @@ package libvirtnet
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/kvnet/kvnet/xml"
@@ -16,6 +17,7 @@ var (
 	ErrActive       = errors.New("already active")
 	ErrNotActive    = errors.New("not active")
 	ErrInvalid      = errors.New("not valid")
+	ErrSchema       = fmt.Errorf("%w by libvirt's schema", ErrInvalid)
 	ErrNotSupported = errors.New("not supported by this driver or libvirt version")
 	ErrNoAgent      = errors.New("no guest agent answers")
 	ErrTimeout      = errors.New("timed out")
@@ -136,7 +138,7 @@ var kinds = map[int]error{
 	86:             ErrNoAgent,      // AGENT_UNRESPONSIVE
 	87:             ErrInUse,        // RESOURCE_BUSY
 	88:             ErrPermission,   // ACCESS_DENIED
-	92:             ErrInvalid,      // XML_INVALID_SCHEMA
+	92:             ErrSchema,       // XML_INVALID_SCHEMA
 	94:             ErrPermission,   // AUTH_UNAVAILABLE
 	97:             ErrNoAgent,      // AGENT_UNSYNCED
 	98:             ErrUnreachable,  // LIBSSH

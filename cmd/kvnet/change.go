@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -255,7 +256,7 @@ func changeError(op, object string, err error) error {
 	}
 	if len(left) > 0 {
 		words = fmt.Errorf("%w; not undone: %s", words, strings.Join(left, ", "))
-		f.hint = "kvnet verify shows what is out of order"
+		f.hint = cmp.Or(f.hint, "kvnet verify shows what is out of order")
 	}
 	return &failure{op: f.op, object: f.object, err: words, hint: f.hint, code: f.code}
 }

@@ -250,8 +250,11 @@ func (t guestTarget) waitGone(ctx context.Context, f foundInterface) error {
 		if ctx.Err() == nil {
 			return err
 		}
-		return &failure{op: "detach", object: interfaceWords(*f.live), err: &waited{words + stays, err},
-			hint: "a guest lets go only once its system runs (ACPI or PCIe hot-plug); --timeout waits longer"}
+		hint := "a guest lets go only once its system runs (ACPI or PCIe hot-plug); --timeout waits longer"
+		if t.have.State == libvirtnet.Paused {
+			hint = "a paused guest lets go of nothing: virsh resume " + clean(t.have.Name)
+		}
+		return &failure{op: "detach", object: interfaceWords(*f.live), err: &waited{words + stays, err}, hint: hint}
 	}
 	if err := t.conn.WaitDetached(ctx, t.have.UUID, f.live.MAC); err != nil {
 		return late("the guest was asked and has not let go of it: it has it still", err)

@@ -21,6 +21,13 @@ func (t guestTarget) attachConflicts(want xml.NewInterface, src source, live boo
 			found = append(found, fmt.Sprintf("the host has no bridge %s (kvnet verify says more)", clean(b)))
 		}
 	}
+	if n := src.network; n != nil && want.PortGroup != "" && !slices.Contains(n.Def().PortGroups, want.PortGroup) {
+		has := "it has none"
+		if groups := n.Def().PortGroups; len(groups) > 0 {
+			has = "it has " + clean(someNames(groups))
+		}
+		found = append(found, fmt.Sprintf("it has no port group %s (%s), and libvirt would leave that out without a word", clean(want.PortGroup), has))
+	}
 	if want.MAC != "" {
 		found = append(found, t.macOwners(want.MAC, src)...)
 	}

@@ -119,3 +119,28 @@ func TestNewFindings(t *testing.T) {
 		t.Errorf("have %+v, want a of vnet1 and b of vnet0", fresh)
 	}
 }
+
+// libvirt takes a port group that is not there for none.
+func TestAttachWantsThePortGroup(t *testing.T) {
+	w := testWorld(true)
+	n := w.Libvirt.Networks[0]
+	n.Live.PortGroups, n.Config = []string{"slow"}, n.Live
+	target := guestTarget{world: w}
+	for group, want := range map[string]string{
+		"":     "",
+		"slow": "",
+		"fast": "it has no port group fast (it has slow), and libvirt would leave that out without a word",
+	} {
+		have := target.attachConflicts(xml.NewInterface{PortGroup: group}, source{kind: sourceNetwork, name: n.Name, network: &n}, true)
+		if strings.Join(have, "; ") != want {
+			t.Errorf("port group %q: have %q, want %q", group, have, want)
+		}
+	}
+}
+
+func TestSchemaHint(t *testing.T) {
+	err := &libvirtnet.Error{Op: "define", Object: "network lab", Message: "failed to validate", Code: 92, Kind: libvirtnet.ErrSchema}
+	if f := explain(err); !strings.Contains(f.hint, "--no-validate") {
+		t.Errorf("hint %q", f.hint)
+	}
+}
