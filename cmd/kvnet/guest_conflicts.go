@@ -17,7 +17,7 @@ func (t guestTarget) attachConflicts(want xml.NewInterface, src source, live boo
 		if !n.Active {
 			found = append(found, fmt.Sprintf("it is not active (kvnet net-start %s)", clean(n.Name)))
 		}
-		if b := n.Def().Bridge; n.Active && b != "" && w.here && !slices.Contains(linkNames(w.Kernel), b) {
+		if b := n.Def().Bridge; n.Active && b != "" && w.here && findLink(w.Kernel, b) == nil {
 			found = append(found, fmt.Sprintf("the host has no bridge %s (kvnet verify says more)", clean(b)))
 		}
 	}

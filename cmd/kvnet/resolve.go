@@ -51,7 +51,11 @@ func resolveSource(command, name, kind string, w world) (source, error) {
 		return source{}, usage(command, quote(name)+" is both a network of libvirt and a bridge of the host",
 			"say which: --type network or --type bridge")
 	case kind == "" && network != nil, kind == sourceNetwork && network != nil:
-		return source{kind: sourceNetwork, name: network.Name, network: network, bridge: linuxBridge(network.Def())}, nil
+		on := linuxBridge(network.Def())
+		if l := findLink(kernel, on); l != nil {
+			on = l.Name
+		}
+		return source{kind: sourceNetwork, name: network.Name, network: network, bridge: on}, nil
 	case kind == sourceNetwork:
 		return source{}, &libvirtnet.NotFoundError{Kind: "network", Name: name, Near: nearest(name, networkNames(networks))}
 	case kind != "" && !here:

@@ -14,15 +14,17 @@ import (
 func testWorld(here bool) world {
 	lan := network("lan", "br0", true)
 	lan.Live.Mode = xml.HostBridge
+	alias := network("alias", "lobby", true) // another name of br0
+	alias.Live.Mode = xml.HostBridge
 	both := network("both", "virbr7", true, "10.7.0.1/24")
 	both.UUID = "a8e2ba08-ed2a-4e25-8e3c-9c7d1ad33e07"
 	w := world{here: here, gathered: gathered{Snapshot: verify.Snapshot{}}}
-	w.Libvirt.Networks = []libvirtnet.Network{network("default", "virbr0", true, "192.168.122.1/24"), lan, both}
+	w.Libvirt.Networks = []libvirtnet.Network{network("default", "virbr0", true, "192.168.122.1/24"), lan, both, alias}
 	for _, name := range []string{"virbr0", "virbr7", "br0", "both"} {
 		w.Kernel.Bridges = append(w.Kernel.Bridges, bridge.Bridge{Name: name})
 		w.Kernel.Links = append(w.Kernel.Links, bridge.Link{Name: name, Kind: "bridge"})
 	}
-	w.Kernel.Links[2].AltNames = []string{"office", "default"}
+	w.Kernel.Links[2].AltNames = []string{"office", "lobby", "default"}
 	w.Kernel.Links = append(w.Kernel.Links, bridge.Link{Name: "eth0", AltNames: []string{"enp3s0"}}, bridge.Link{Name: "veth1", Kind: "veth"})
 	return w
 }
@@ -35,6 +37,7 @@ func TestResolveSource(t *testing.T) {
 	}{
 		{"a network", "default", "network", false, "network default", "virbr0"},
 		{"a network on a host bridge", "lan", "", false, "network lan", "br0"},
+		{"a network on another name of it", "alias", "", false, "network alias", "br0"},
 		{"its bridge is the host's bridge", "br0", "", false, "bridge br0", "br0"},
 		{"a bridge of libvirt's", "virbr0", "", false, "bridge virbr0", "virbr0"},
 		{"both, said which", "both", "network", false, "network both", "virbr7"},
@@ -71,7 +74,7 @@ func TestResolveSourceRefuses(t *testing.T) {
 		{"default", "", false, exitUsage, "--type network or --type bridge"},
 		{"defalt", "", false, exitFailed, "did you mean default?"},
 		{"br1", "", false, exitFailed, "did you mean br0?"},
-		{"nothing-like-it", "", false, exitFailed, "there is both, br0, default, lan, virbr0, virbr7"},
+		{"nothing-like-it", "", false, exitFailed, "there is alias, both, br0, default, lan, virbr0, virbr7"},
 		{"br1", "bridge", false, exitFailed, "did you mean br0?"},
 		{"lan", "bridge", false, exitFailed, "no such bridge"},
 		{"br0", "network", false, exitFailed, "no such network"},
