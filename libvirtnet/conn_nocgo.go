@@ -18,6 +18,9 @@ func Open(uri string) (*Conn, error) { return nil, noLibvirt(DefaultURI(uri)) }
 // OpenContext answers ErrNoLibvirt.
 func OpenContext(_ context.Context, uri string) (*Conn, error) { return Open(uri) }
 
+// PrepareEvents answers ErrNoLibvirt.
+func PrepareEvents() error { return noLibvirt("events") }
+
 func (c *Conn) refuse() error { return noLibvirt("") }
 
 // The methods below answer ErrNoLibvirt, like all of a Conn without cgo.
@@ -72,5 +75,9 @@ func (c *Conn) DetachInterface(context.Context, string, string, bool, bool) erro
 }
 
 func (c *Conn) UpdateInterface(context.Context, string, string, bool, bool) error {
+	return c.refuse()
+}
+
+func (c *Conn) Events(context.Context, EventFilter, func(), func(Event) bool) error {
 	return c.refuse()
 }

@@ -191,6 +191,8 @@ const (
 	opPorts     = "list ports of"
 	opLeases    = "read leases of"
 	opAddresses = "read addresses of"
+
+	opEvents = "wait for events of"
 )
 
 // oneLine joins the lines of a message and drops the rulers that libxml2

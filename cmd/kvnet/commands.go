@@ -21,6 +21,7 @@ func commands(e *env) []*cli.Command {
 		netNameCommand(e),
 		netUUIDCommand(e),
 		netDHCPLeasesCommand(e),
+		netEventCommand(e),
 		netPortListCommand(e),
 		netDefineCommand(e),
 		netUpdateCommand(e),

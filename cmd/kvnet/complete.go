@@ -136,6 +136,8 @@ func (x *completion) flagValues(flag string) []string {
 		return []string{"table", "json", "yaml"}
 	case "connect":
 		return []string{libvirtnet.SystemURI}
+	case "event":
+		return []string{string(libvirtnet.Lifecycle), string(libvirtnet.MetadataChange)}
 	case "min-severity":
 		var names []string
 		for _, s := range verify.Severities {
