@@ -17,6 +17,9 @@ type netUpdateOptions struct {
 	changeOptions
 	name         string
 	section      xml.Section
+	element      string // instead of a section: what only a restart brings into force
+	text         string // the element
+	restart      bool
 	command      libvirtnet.UpdateCommand
 	entry        xml.Entry
 	parent       int
@@ -29,7 +32,8 @@ func netUpdateCommand(e *env) *cli.Command {
 		&cli.StringFlag{Name: "xml", Usage: "the entry as libvirt's `XML`, or a file that holds it, instead of flags"},
 		&cli.IntFlag{Name: "parent-index", Value: -1, Usage: "the `N`th <ip>, from 0, where the entry's address does not tell", Destination: &o.parent},
 		&cli.BoolFlag{Name: "live", Usage: "the running network only", Destination: &o.live},
-		&cli.BoolFlag{Name: "config", Usage: "the definition only", Destination: &o.config})
+		&cli.BoolFlag{Name: "config", Usage: "the definition only", Destination: &o.config},
+		&cli.BoolFlag{Name: "restart", Usage: "bridge, domain, ip, forward: restart the network, its guests kept plugged in", Destination: &o.restart})
 	return command(&cli.Command{
 		Name:      "net-update",
 		Category:  networks,
@@ -40,13 +44,14 @@ Adds, deletes or modifies one entry of a network, without stopping it: SECTION i
 dhcp-host, dhcp-range, dns-host, dns-srv, dns-txt, portgroup or forward-interface,
 or virsh's name of it. The running network and its definition are changed, unless
 --live or --config narrows it; what has it already is left alone. Deleting takes
-the flags that name the entry, such as --mac or --ip. libvirt can modify DHCP
-hosts and port groups only.
+the flags that name the entry, such as --mac or --ip. Where libvirt can only add
+and delete, an entry that is modified is deleted and added.
 
 What the running network feels of it is said before. A second host with the same
 MAC, name or address is refused, and so is a range that is taken from under live
-leases, unless --force is given. What libvirt cannot update in place is for
-net-define and then net-restart.`,
+leases, unless --force is given. The sections bridge, domain, ip and forward are ones that
+libvirt cannot change in place: with --xml and --restart the definition is changed
+and the network restarted under its guests.`,
 			"kvnet net-update default dhcp-host add --mac 52:54:00:e4:75:83 --ip 192.168.122.50 --name web", 0, 1, 2, 4, 5),
 		Flags: append(flags, changeFlags(&o.changeOptions, "take a range although live leases lie in it")...),
 		Action: func(c *cli.Context) error {
@@ -58,8 +63,17 @@ net-define and then net-restart.`,
 				return err
 			}
 			o.name = args[0]
+			if slices.Contains(xml.Elements, args[1]) {
+				if err := o.readElement(c, e, args[1], args[2]); err != nil {
+					return err
+				}
+				return runElementUpdate(c.Context, e, o)
+			}
 			if o.section, err = parseSection(args[1]); err != nil {
 				return err
+			}
+			if o.restart {
+				return usage("net-update", "flag --restart is of the sections "+strings.Join(xml.Elements, ", "), "what this section has is changed in place")
 			}
 			if o.command, err = parseUpdate(o.section, args[2]); err != nil {
 				return err
@@ -81,18 +95,15 @@ var sections = map[string]xml.Section{
 
 const sectionNames = "dhcp-host, dhcp-range, dns-host, dns-srv, dns-txt, portgroup or forward-interface"
 
-// fixed are virsh's sections that libvirt refuses to update.
-var fixed = []string{"bridge", "domain", "ip", "forward", "forward-pf"}
-
 func parseSection(name string) (xml.Section, error) {
 	if s, known := sections[name]; known {
 		return s, nil
 	}
-	if slices.Contains(fixed, name) {
+	if name == "forward-pf" {
 		return "", &failure{op: "update", object: "section " + name, err: errors.New("libvirt cannot change it in place"),
-			hint: "kvnet net-define changes the definition, and kvnet net-restart then the running network, guests keep their link"}
+			hint: "kvnet net-edit changes the definition, and kvnet net-restart then the running network, guests keep their link"}
 	}
-	return "", usage("net-update", "no section "+quote(name), "want "+sectionNames)
+	return "", usage("net-update", "no section "+quote(name), "want "+sectionNames+"; or "+strings.Join(xml.Elements, ", ")+" with --restart")
 }
 
 func parseUpdate(s xml.Section, word string) (libvirtnet.UpdateCommand, error) {
@@ -100,10 +111,10 @@ func parseUpdate(s xml.Section, word string) (libvirtnet.UpdateCommand, error) {
 	case libvirtnet.UpdateAdd, libvirtnet.UpdateDelete:
 		return c, nil
 	case libvirtnet.UpdateModify:
-		if s == xml.DHCPHosts || s == xml.PortGroups {
+		if s != xml.ForwardInterfaces {
 			return c, nil
 		}
-		return "", &failure{op: "modify", object: "section " + string(s), err: errors.New("libvirt can only add and delete there"),
+		return "", &failure{op: "modify", object: "section " + string(s), err: errors.New("a device is all that an entry says"),
 			hint: "delete the old entry and add the new one"}
 	}
 	return "", usage("net-update", "no action "+quote(word), "want add, delete or modify")
@@ -139,7 +150,7 @@ func runNetUpdate(ctx context.Context, e *env, o netUpdateOptions) error {
 		plan = plan.With(step)
 	}
 	plan.Disturbs = libvirtnet.Effects(t.have, t.world.Libvirt.Guests, plan)
-	if err := u.refuseLeases(ctx, e, live && len(plan.Steps) > 0); err != nil {
+	if err := u.refuseLeases(ctx, e, plan); err != nil {
 		return err
 	}
 	if o.stops() {
@@ -211,7 +222,7 @@ func (u entryChange) plan(ctx context.Context, live bool) (libvirtnet.Plan, erro
 		return u.planAdd(doc, list, live, where)
 	}
 	if at < 0 && u.o.command == libvirtnet.UpdateModify { // the MAC stays, the rest may change
-		at = slices.IndexFunc(list, func(have xml.Entry) bool { return u.o.section.SameOwner(have, entry) })
+		at = u.owner(doc, list)
 	}
 	if at < 0 {
 		return fail("%s has no such entry%s", where, others(list))
@@ -231,7 +242,36 @@ func (u entryChange) plan(ctx context.Context, live bool) (libvirtnet.Plan, erro
 			return fail("%s has another entry with %s", where, clean(clash))
 		}
 	}
+	if !u.o.section.Modifiable() {
+		gone := s
+		gone.Command, s.Command, s.Former = libvirtnet.UpdateDelete, libvirtnet.UpdateAdd, ""
+		return libvirtnet.PlanUpdate(u.have, gone, list[at].Text, live).With(libvirtnet.PlanUpdate(u.have, s, entry.Text, live)), nil
+	}
 	return libvirtnet.PlanUpdate(u.have, s, entry.Text, live), nil
+}
+
+// owner is the entry that is modified: that of the same guest, address or name.
+// A range that overlaps none is the one of its subnet, where there is but one.
+func (u entryChange) owner(doc string, list []xml.Entry) int {
+	same := func(have xml.Entry) bool { return u.o.section.SameOwner(have, u.o.entry) }
+	at := slices.IndexFunc(list, same)
+	if at >= 0 || u.o.section != xml.DHCPRanges {
+		return at
+	}
+	parent, err := u.parentOf(doc)
+	if err != nil {
+		return -1
+	}
+	for i, have := range list {
+		if have.Parent != parent {
+			continue
+		}
+		if at >= 0 {
+			return -1
+		}
+		at = i
+	}
+	return at
 }
 
 func (u entryChange) planAdd(doc string, list []xml.Entry, live bool, where string) (libvirtnet.Plan, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -81,18 +82,27 @@ func readEntry(e *env, c *cli.Context, s xml.Section, command libvirtnet.UpdateC
 }
 
 func entryFromXML(ctx context.Context, e *env, text string, s xml.Section) (xml.Entry, error) {
-	if !strings.HasPrefix(strings.TrimSpace(text), "<") {
-		file, err := reading(ctx, e, text, document)
-		if err != nil {
-			return xml.Entry{}, &failure{op: "read", object: text, err: bareCause(err)}
-		}
-		text = file
+	text, err := xmlText(ctx, e, text)
+	if err != nil {
+		return xml.Entry{}, err
 	}
 	entry, err := xml.ParseEntry(text, s)
 	if err != nil {
 		return entry, usage("net-update", "flag --xml: "+oneLine(err), "")
 	}
 	return entry, nil
+}
+
+// xmlText is what --xml gives: XML, or the file that holds it.
+func xmlText(ctx context.Context, e *env, text string) (string, error) {
+	if strings.HasPrefix(strings.TrimSpace(text), "<") {
+		return text, nil
+	}
+	file, err := reading(ctx, e, text, document)
+	if err != nil {
+		return "", &failure{op: "read", object: text, err: bareCause(err)}
+	}
+	return file, nil
 }
 
 func entryFromFlags(c *cli.Context, s xml.Section, names []string) (xml.Entry, error) {
@@ -193,10 +203,16 @@ func (u entryChange) parentOf(doc string) (int, error) {
 // refuseLeases refuses to take a range from under guests that have leases in
 // it, and tells of a guest that keeps its address although it has another
 // reservation now.
-func (u entryChange) refuseLeases(ctx context.Context, e *env, live bool) error {
-	taken := u.o.section == xml.DHCPRanges && u.o.command == libvirtnet.UpdateDelete
-	reserved := u.o.section == xml.DHCPHosts && u.o.command != libvirtnet.UpdateDelete
-	if !live || !taken && !reserved {
+func (u entryChange) refuseLeases(ctx context.Context, e *env, plan libvirtnet.Plan) error {
+	taken := func(l libvirtnet.Lease) bool {
+		return slices.ContainsFunc(plan.Steps, func(s libvirtnet.PlanStep) bool {
+			return s.Live && s.Update.Section == xml.DHCPRanges && s.Update.Command == libvirtnet.UpdateDelete && inRange(s.Document, l.IP)
+		}) && !slices.ContainsFunc(plan.Steps, func(s libvirtnet.PlanStep) bool {
+			return s.Live && s.Update.Command == libvirtnet.UpdateAdd && inRange(s.Document, l.IP)
+		})
+	}
+	ranges, reserved := u.o.section == xml.DHCPRanges, u.o.section == xml.DHCPHosts && u.o.command != libvirtnet.UpdateDelete
+	if !ranges && !reserved || !slices.ContainsFunc(plan.Steps, func(s libvirtnet.PlanStep) bool { return s.Live }) {
 		return nil
 	}
 	leases, err := u.conn.Leases(ctx, u.have.Name)
@@ -205,11 +221,9 @@ func (u entryChange) refuseLeases(ctx context.Context, e *env, live bool) error 
 	} else if err != nil {
 		return err
 	}
-	start, err1 := netip.ParseAddr(u.o.entry.Value("start"))
-	end, err2 := netip.ParseAddr(u.o.entry.Value("end"))
 	var words []string
 	for _, l := range leases {
-		if taken && err1 == nil && err2 == nil && !l.IP.Less(start) && !end.Less(l.IP) {
+		if ranges && taken(l) {
 			words = append(words, l.IP.String()+" of "+u.world.holder(l))
 		}
 		if mac := u.o.entry.Value("mac"); reserved && mac != "" && mac == l.MAC && l.IP.String() != u.o.entry.Value("ip") {
@@ -219,6 +233,17 @@ func (u entryChange) refuseLeases(ctx context.Context, e *env, live bool) error 
 	if len(words) == 0 || u.o.force {
 		return nil
 	}
-	return refuse("delete ip-dhcp-range of", u.object(), fmt.Errorf("live leases lie in it: %s", strings.Join(words, ", ")),
-		"--force deletes it: these guests lose their address when the lease ends")
+	return refuse(string(u.o.command)+" ip-dhcp-range of", u.object(), fmt.Errorf("live leases lie in what is taken away: %s", strings.Join(words, ", ")),
+		"--force does it: these guests lose their address when the lease ends")
+}
+
+// inRange says whether an address lies in the range of an entry.
+func inRange(entry string, ip netip.Addr) bool {
+	r, err := xml.ParseEntry(entry, xml.DHCPRanges)
+	if err != nil {
+		return false
+	}
+	start, err1 := netip.ParseAddr(r.Value("start"))
+	end, err2 := netip.ParseAddr(r.Value("end"))
+	return err1 == nil && err2 == nil && !ip.Less(start) && !end.Less(ip)
 }
