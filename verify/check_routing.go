@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kvnet/kvnet/libvirtnet"
@@ -140,7 +141,9 @@ func (h *host) exits(def xml.Network) []string {
 				h.ways = h.ways[:0]
 			}
 			best = r.Metric
-			h.ways = append(h.ways, r.Link)
+			if !slices.Contains(h.ways, r.Link) {
+				h.ways = append(h.ways, r.Link)
+			}
 		}
 	}
 	return h.ways

@@ -7,24 +7,26 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"reflect"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
 )
 
 // MaxSize is the size in bytes of the largest snapshot that Load reads: some
-// 100,000 guests.
-const MaxSize = 256 << 20
+// 25,000 guests, or 100,000 rules.
+const MaxSize = 64 << 20
 
 // What a caller of Load can decide on.
 var (
 	ErrNewer  = errors.New("written by a newer version of kvnet")
 	ErrTooBig = fmt.Errorf("larger than %d MiB", MaxSize>>20)
+	ErrHeavy  = fmt.Errorf("more than %d MiB of memory would hold", maxWeight>>20)
 	ErrNotOne = errors.New("no snapshot of kvnet")
 )
 
 // Load reads a snapshot that Save wrote. It refuses what is larger than
-// MaxSize, cut off, followed by something else, no snapshot, or of a version
+// MaxSize, would take far more memory than a host's, cut off, followed by something else, no snapshot, or of a version
 // after [Version], the ruleset included. Fields that it does not know are left out.
 // An error wraps its cause once: "read snapshot: CAUSE".
 func Load(r io.Reader) (Snapshot, error) {
@@ -46,9 +48,9 @@ func load(r io.Reader, limit int64) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("empty: %w", ErrNotOne)
 	}
 	var head struct {
-		Version *int             `json:"version"`
-		Libvirt *json.RawMessage `json:"libvirt"`
-		Kernel  *json.RawMessage `json:"kernel"`
+		Version *int      `json:"version"`
+		Libvirt *struct{} `json:"libvirt"`
+		Kernel  *struct{} `json:"kernel"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
 		return Snapshot{}, explain(err)
@@ -60,6 +62,8 @@ func load(r io.Reader, limit int64) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("version %d, this kvnet reads up to %d: %w", *head.Version, Version, ErrNewer)
 	case head.Libvirt == nil || head.Kernel == nil:
 		return Snapshot{}, fmt.Errorf("needs libvirt and kernel: %w", ErrNotOne)
+	case tooHeavy(data, reflect.TypeFor[Snapshot](), maxWeight):
+		return Snapshot{}, ErrHeavy
 	}
 	var s Snapshot
 	if err := json.Unmarshal(data, &s); err != nil {

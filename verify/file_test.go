@@ -73,6 +73,14 @@ func TestLoadRefuses(t *testing.T) {
 		{"cut off in the ruleset", ruled[:strings.Index(ruled, "LIBVIRT_FWI")], nil, "cut off"},
 		{"more elements than a reading holds", `{"version":1,"libvirt":{},"kernel":{},"firewall":{"version":1,"tables":[{"sets":[{"elements":[` +
 			strings.Repeat("{},", firewall.MaxElements) + `{}]}]}]}}`, nil, "more than"},
+		{"more in memory than in the file", `{"version":1,"libvirt":{},"kernel":{"Links":[` + strings.Repeat("{},", 300_000) + `{}]}}`, ErrHeavy, "memory"},
+		{"its name escaped", `{"version":1,"libvirt":{"g\u0075ests":[{"interfaces":[` + strings.Repeat("{},", 200_000) + `{}]}]},"kernel":{}}`, ErrHeavy, "memory"},
+		{"a map", `{"version":1,"libvirt":{},"kernel":{"sysctls":{"a":""` + strings.Repeat(`,"a":""`, 900_000) + `}}}`, ErrHeavy, "memory"},
+		{"texts that grow", `{"version":1,"libvirt":{"uri":"` + strings.Repeat("\xff", 20<<20) + `"},"kernel":{}}`, ErrHeavy, "memory"},
+		{"rules by the million", `{"version":1,"libvirt":{},"kernel":{},"firewall":{"version":1,"tables":[{"chains":[{"rules":[` + strings.Repeat("{},", 300_000) + `{}]}]}]}}`, ErrHeavy, "memory"},
+		{"long rules", `{"version":1,"libvirt":{},"kernel":{},"firewall":{"version":1,"exprs":[{}],"tables":[{"chains":[{"rules":[` +
+			strings.Repeat(`{"exprs":"0`+strings.Repeat(" 0", 999)+`"},`, 5000) + `{}]}]}]}}`, nil, "expressions"},
+		{"a rule without end", `{"version":1,"libvirt":{},"kernel":{},"firewall":{"version":1,"exprs":[{}],"tables":[{"chains":[{"rules":[{"exprs":"` + strings.Repeat(" 0", 1001) + `"}]}]}]}}`, nil, "expressions"},
 		{"deep", strings.Repeat("[", 100000), nil, "depth"},
 	} {
 		_, err := Load(strings.NewReader(test.text))
@@ -208,5 +216,33 @@ func TestHostileNames(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestLoadTakesBigHosts: what is unknown costs nothing, and a big host is no
+// hostile document.
+func TestLoadTakesBigHosts(t *testing.T) {
+	unknown := `{"version":1,"libvirt":{},"kernel":{},"later":[` + strings.Repeat("{},", 1_000_000) + `{}]}`
+	if _, err := Load(strings.NewReader(unknown)); err != nil {
+		t.Errorf("a field of a later version: %v", err)
+	}
+	var doc bytes.Buffer
+	if err := Save(&doc, generate(10_000, 100)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Load(&doc)
+	if err != nil || len(s.Libvirt.Guests) != 10_000 {
+		t.Errorf("%d guests, %v", len(s.Libvirt.Guests), err)
+	}
+}
+
+// TestManyRoutesToOnePrefix: as many as no host has are judged in no time.
+func TestManyRoutesToOnePrefix(t *testing.T) {
+	s := healthyHost()
+	for len(s.Kernel.Routes) < 20_000 {
+		s.Kernel.Routes = append(s.Kernel.Routes, s.Kernel.Routes...)
+	}
+	if r := Judge(s); r.Worst().AtLeast(Info) {
+		t.Errorf("%+v", r.Findings[0])
 	}
 }

@@ -47,8 +47,10 @@ type host struct {
 	taken      map[string]bool
 	nextBridge int
 	lookups
-	// ways are the links of the best default routes, once looked for.
-	ways []string
+	// defaults and ways are the default routes and the links of the best of
+	// them, once looked for.
+	defaults []*bridge.Route
+	ways     []string
 	// firewall, outsides and exitsOf serve packets, outside and waysOut.
 	firewall *packetFilter
 	outsides map[bool]netip.Prefix

@@ -10,6 +10,10 @@ import (
 // tableLocal is the table of the host's own addresses (linux/rtnetlink.h).
 const tableLocal = 255
 
+// maxAlternatives is more than the routes that a table has for one prefix: a
+// multipath route has at most 256 next hops.
+const maxAlternatives = 512
+
 // flow is a packet as far as routing looks at it.
 type flow struct {
 	dst, src netip.Addr // no src: none is chosen yet
@@ -84,7 +88,9 @@ func (h *host) routing() *fib {
 		if f.routes[t] == nil {
 			f.routes[t] = map[netip.Prefix][]*bridge.Route{}
 		}
-		f.routes[t][dst] = append(f.routes[t][dst], r)
+		if len(f.routes[t][dst]) < maxAlternatives {
+			f.routes[t][dst] = append(f.routes[t][dst], r)
+		}
 	}
 	for i := range k.Rules {
 		f.rules[k.Rules[i].Family] = append(f.rules[k.Rules[i].Family], &k.Rules[i])

@@ -47,19 +47,22 @@ func conditional(r *bridge.Rule) bool {
 // defaultRoutes are the IPv4 default routes that lead somewhere, of any table
 // that a rule leads to; two halves of the address space are as good.
 func (h *host) defaultRoutes() []*bridge.Route {
+	if h.defaults != nil {
+		return h.defaults
+	}
 	reached := h.tables()
 	for i := range h.snap.Kernel.Rules {
 		if r := &h.snap.Kernel.Rules[i]; r.Action == "lookup" {
 			reached[table{r.Family, r.Table}] = true
 		}
 	}
-	var found []*bridge.Route
+	h.defaults = []*bridge.Route{}
 	for i := range h.snap.Kernel.Routes {
 		r := &h.snap.Kernel.Routes[i]
 		dst := plainPrefix(r.Dst)
 		if dst.IsValid() && dst.Addr().Is4() && dst.Bits() <= 1 && usable(r) && reached[tableOf(r)] {
-			found = append(found, r)
+			h.defaults = append(h.defaults, r)
 		}
 	}
-	return found
+	return h.defaults
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"net/netip"
 	"strings"
 
 	"github.com/kvnet/kvnet/bridge"
@@ -97,14 +98,16 @@ func madeUp(name string) bool {
 // gatewayBehind says whether the bridge heard a gateway of the host's on one of
 // these ports.
 func (h *host) gatewayBehind(bridgeName string, ports []*bridge.Link) bool {
+	routers := map[netip.Addr]bool{}
+	for i := range h.snap.Kernel.Routes {
+		if r := &h.snap.Kernel.Routes[i]; r.Link == bridgeName && r.Gateway.IsValid() {
+			routers[r.Gateway.Unmap()] = true
+		}
+	}
 	gateways := map[string]bool{}
 	for i := range h.snap.Kernel.Neighbours {
-		n := &h.snap.Kernel.Neighbours[i]
-		for j := range h.snap.Kernel.Routes {
-			r := &h.snap.Kernel.Routes[j]
-			if n.MAC != "" && r.Link == bridgeName && n.Link == bridgeName && r.Gateway.IsValid() && r.Gateway.Unmap() == n.IP.Unmap() {
-				gateways[n.MAC] = true
-			}
+		if n := &h.snap.Kernel.Neighbours[i]; n.MAC != "" && n.Link == bridgeName && routers[n.IP.Unmap()] {
+			gateways[n.MAC] = true
 		}
 	}
 	for i := range h.snap.Kernel.FDB {

@@ -40,6 +40,14 @@ func (rs *Ruleset) check() error {
 // expression once, and rules refer to it by its place.
 const sharedFrom = 1000
 
+// maxExprs is more than the kernel takes in one rule (NFT_RULE_MAXEXPRS, 128)
+// and the matches of an iptables rule come to; maxAllExprs is more than the
+// rules of a reading have together.
+const (
+	maxExprs    = 1000
+	maxAllExprs = 20 * MaxRules
+)
+
 // The document's form where it differs from the types.
 type (
 	storedRuleset struct {
@@ -144,6 +152,7 @@ func (rs *Ruleset) UnmarshalJSON(b []byte) error {
 		listed[i] = &in.Exprs[i]
 	}
 	pool := newExprPool()
+	exprs := 0
 	for i := range in.Tables {
 		t := &in.Tables[i]
 		rs.Tables[i] = t.Table
@@ -155,6 +164,9 @@ func (rs *Ruleset) UnmarshalJSON(b []byte) error {
 				r := &c.Rules[k]
 				if err := r.read(listed, pool); err != nil {
 					return fmt.Errorf("ruleset: rule %d of chain %.40q: %w", k+1, c.Name, err)
+				}
+				if exprs += len(r.Rule.Exprs); exprs > maxAllExprs {
+					return fmt.Errorf("ruleset: more than %d expressions in its rules", maxAllExprs)
 				}
 				c.Chain.Rules[k] = r.Rule
 			}
@@ -177,9 +189,13 @@ func (r *storedRule) read(listed []*Expr, pool *exprPool) error {
 		r.Rule.Exprs = pool.shareAll(list)
 		return nil
 	}
-	places := bytes.Fields(bytes.Trim(r.Exprs, `"`))
-	r.Rule.Exprs = pool.room(len(places))
-	for _, p := range places {
+	text := bytes.Trim(r.Exprs, `"`)
+	count := bytes.Count(text, []byte{' '}) + 1
+	if count > maxExprs {
+		return fmt.Errorf("more than %d expressions", maxExprs)
+	}
+	r.Rule.Exprs = pool.room(count)
+	for p := range bytes.FieldsSeq(text) {
 		n, err := strconv.Atoi(string(p))
 		if err != nil || n < 0 || n >= len(listed) {
 			return fmt.Errorf("no expression %.40q in the list", p)
