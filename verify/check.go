@@ -66,6 +66,7 @@ func Checks() []Check {
 		nestedChecks(),
 		routingChecks(),
 		routeChecks(),
+		returnChecks(),
 		firewallChecks(),
 		structureChecks(),
 		dhcpChecks(),

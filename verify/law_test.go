@@ -16,7 +16,7 @@ func TestChecksAreComplete(t *testing.T) {
 	want := strings.Fields(`
 		fw-legacy-shadow fw-backend-mixed fw-nft-stale-ifindex br-nf-call fw-bridge-family-drop nat-forward-dev
 		port-forward-rejected dhcp-checksum-missing fw-scale
-		route-shadow policy-route-steals rp-filter-strict ipv6-forward accept-ra-lost conntrack-full neigh-table-overflow
+		route-shadow routed-no-return policy-route-steals rp-filter-strict ipv6-forward accept-ra-lost conntrack-full neigh-table-overflow
 		host-dns guest-neigh-failed guest-ip-dup guest-ip-off-subnet dhcp-pool-exhausted dhcp-static-bad dhcp-lease-stale
 		change-half-done
 		net-daemon-down fw-backend-unavailable dnsmasq-binary-missing tun-unavailable session-bridge-acl

@@ -13,7 +13,7 @@ import (
 
 func serviceFaults() map[string]func(*Snapshot) {
 	all := map[string]func(*Snapshot){}
-	for _, family := range []map[string]func(*Snapshot){daemonFaults(), programFaults(), dnsmasqFileFaults(), dnsFaults(), managerFaults(), nwfilterFaults()} {
+	for _, family := range []map[string]func(*Snapshot){daemonFaults(), programFaults(), dnsmasqFileFaults(), dnsFaults(), managerFaults(), nwfilterFaults(), returnFaults()} {
 		maps.Copy(all, family)
 	}
 	return all
@@ -24,6 +24,7 @@ func serviceHealthy() map[string]func() Snapshot {
 	changes := healthyChanges()
 	maps.Copy(changes, managerHealthy())
 	maps.Copy(changes, nwfilterHealthy())
+	maps.Copy(changes, returnHealthy())
 	for name, change := range changes {
 		all[name] = func() Snapshot {
 			s := healthyHost()

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -151,13 +152,27 @@ func splitRule(b []byte) (r rawRule, err error) {
 // parseRule reads a rule's expressions; those that rules have in common are
 // taken from the pool. A rule that cannot be read whole is Damaged.
 func parseRule(raw rawRule, p *exprPool) (r Rule, err error) {
-	r = Rule{Handle: raw.handle, Comment: userComment(raw.userdata)}
+	r = Rule{Handle: raw.handle, Comment: userComment(raw.userdata), Packets: counted(raw.exprs)}
 	r.Exprs, err = p.list(raw.exprs, raw.family)
 	if err != nil {
 		r.Damaged = true
 		return r, fmt.Errorf("parse rule: %w", err)
 	}
 	return r, nil
+}
+
+// counted is what the counter of a rule says, which is no part of the
+// expressions that rules share.
+func counted(exprs []byte) (packets uint64) {
+	_ = walk(exprs, func(_ uint16, elem []byte) error {
+		name, raw, err := splitExpr(elem)
+		if err == nil && string(bytes.TrimRight(name, "\x00")) == "counter" {
+			v, _ := nested(raw, 2) // NFTA_COUNTER_PACKETS
+			packets = be64(v)
+		}
+		return nil
+	})
+	return packets
 }
 
 // userComment reads a comment out of user data: type, length, value in bytes;

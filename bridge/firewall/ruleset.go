@@ -3,6 +3,7 @@ package firewall
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 )
 
 // FormatVersion is the version of Ruleset's JSON form.
@@ -76,6 +77,12 @@ type Rule struct {
 	Owner   string  `json:"owner"`
 	Compat  bool    `json:"compat,omitempty"` // written by an iptables tool
 	Damaged bool    `json:"damaged,omitempty"`
+	Packets uint64  `json:"packets,omitempty"` // that its counter has seen; see [Rule.Counts]
+}
+
+// Counts says whether the rule has a counter whose number was read.
+func (r *Rule) Counts() bool {
+	return r.Handle > 0 && slices.ContainsFunc(r.Exprs, func(e *Expr) bool { return e.Kind == "counter" })
 }
 
 // Bytes are raw bytes, hexadecimal in JSON.
