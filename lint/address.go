@@ -3,6 +3,7 @@ package lint
 import (
 	"math"
 	"net/netip"
+	"strconv"
 
 	"github.com/kvnet/kvnet/xml"
 )
@@ -13,11 +14,13 @@ var addressRules = []Rule{
 	{"netmask-invalid", "A netmask with holes, or none at all", Error, AtStart,
 		"libvirt takes any IPv4 address for a netmask, and cannot set the bridge's address with it (virNetworkIPDefPrefix)."},
 	{"gateway-unusable", "The host's address is one that no host can have", Error, Never,
-		"The address of the network itself, or its broadcast address: libvirt sets it, and no guest reaches it."},
+		"The address of the network itself, its broadcast address, or one of 0.0.0.0/8, which the kernel gives no route: libvirt sets it, and no guest reaches it."},
 	{"subnet-overlap", "Two subnets overlap", Error, Never,
 		"Two routes to one address: the kernel takes one, and the guests of the other are cut off. libvirt compares routes of equal length only, and at start (networkCheckRouteCollision)."},
 	{"dhcp-twice", "DHCP on two subnets of one family", Error, AtDefine,
 		"libvirt serves DHCP on one IPv4 and one IPv6 address of a network (networkValidate)."},
+	{"dhcp6-prefix", "DHCP in an IPv6 subnet that is wider than a /64", Error, AtStart,
+		"dnsmasq does not start: it serves DHCPv6 in a /64 or less only (one_opt in its src/option.c)."},
 	{"range-invalid", "A DHCP range that is not one of its subnet", Error, AtDefine,
 		"Both ends within the subnet, in order, not the network's or the broadcast address, and alike but for the last two bytes (virSocketAddrGetRange)."},
 	{"range-overlap", "Two DHCP ranges overlap", Warning, Never,
@@ -70,6 +73,9 @@ func (p *pass) ips(root *xml.Node, n *network) {
 			}
 			served[four] = true
 		}
+		if !four {
+			p.six(e, prefix, n)
+		}
 		if t := e.Child("tftp"); t != nil && !four {
 			p.at("ip-invalid", t.Place, "TFTP over IPv6: libvirt serves it over IPv4 only")
 		}
@@ -78,6 +84,19 @@ func (p *pass) ips(root *xml.Node, n *network) {
 	}
 	for _, e := range root.All("route") {
 		p.route(e, n)
+	}
+}
+
+// six judges what IPv6 wants of its subnet and link.
+func (p *pass) six(e *xml.Node, prefix netip.Prefix, n *network) {
+	dhcp := e.Child("dhcp")
+	if managed(n.mode) && prefix.Bits() < xml.LeastDHCP6 && len(dhcp.All("range"))+len(dhcp.All("host")) > 0 {
+		p.at("dhcp6-prefix", dhcp.Place, "DHCP in %s: dnsmasq serves IPv6 in a /%d or less only", prefix.Masked(), xml.LeastDHCP6)
+	}
+	if n.mtu > 0 && n.mtu < xml.MinMTU6 {
+		p.note("mtu-below-ipv6", Spot{p.name, n.mtuAt}, p.object, &Spot{p.name, e.At("address")},
+			"MTU "+strconv.FormatUint(n.mtu, 10)+": IPv6 needs "+strconv.Itoa(xml.MinMTU6)+", and the network has subnet "+prefix.Masked().String())
+		n.mtu = 0 // told once
 	}
 }
 
@@ -122,7 +141,7 @@ func (p *pass) prefix(e *xml.Node) (netip.Prefix, bool) {
 func (p *pass) gateway(e *xml.Node, prefix netip.Prefix) {
 	a := prefix.Addr()
 	switch {
-	case a.IsMulticast() || a.IsUnspecified() || a.IsLoopback() || a.Is4In6():
+	case a.IsMulticast() || a.IsUnspecified() || a.IsLoopback() || a.Is4In6() || xml.ZeroNet.Contains(a):
 		p.at("gateway-unusable", e.At("address"), "no host can have %s on a bridge", a)
 	case a.Is4() && prefix.Bits() < 31 && (a == prefix.Masked().Addr() || a == last(prefix)):
 		p.at("gateway-unusable", e.At("address"), "%s is the network's own or the broadcast address of %s", a, prefix.Masked())

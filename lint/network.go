@@ -16,11 +16,13 @@ var networkRules = []Rule{
 	{"device-name-too-long", "A device name is longer than the kernel takes", Error, AtStart,
 		"The kernel's names have at most 15 bytes (IFNAMSIZ); libvirt finds out when it makes the device."},
 	{"device-name-invalid", "A device name that the kernel refuses", Error, AtStart,
-		"dev_valid_name (net/core/dev.c): no white space, / or :, neither . nor .. ."},
+		"dev_valid_name (net/core/dev.c): no white space, / or :, neither . nor .. ; all and default are the kernel's names for the settings of all links (sysctl_dev_name_is_allowed)."},
 	{"mac-multicast", "A MAC address that no interface can have", Error, AtDefine,
 		"The lowest bit of the first byte says that the address is of a group (virMacAddrIsMulticast)."},
 	{"mtu-out-of-range", "An MTU that no bridge can have", Error, AtStart,
 		"A bridge takes 68 to 65,535 bytes (ETH_MIN_MTU)."},
+	{"mtu-below-ipv6", "An MTU that is too small for the network's IPv6", Error, AtStart,
+		"A link of less than 1280 bytes has no IPv6 (RFC 8200, section 5): the kernel refuses the bridge's address."},
 	{"delay-out-of-range", "A forward delay that the kernel does not keep", Warning, Never,
 		"With spanning tree on it takes 30 s instead (BR_MAX_FORWARD_DELAY, net/bridge/br_private_stp.h)."},
 	{"mode-unknown", "A forward mode that libvirt does not have", Error, AtDefine,
@@ -54,6 +56,8 @@ type network struct {
 	nameAt, uuidAt, bridgeAt, mAt xml.Place
 	mode                          xml.Mode
 	bridge                        string
+	mtu                           uint64 // 0 where there is none that a bridge can have
+	mtuAt                         xml.Place
 	subnets                       []subnet
 	inbound                       bool // bandwidth/inbound with an average
 	vlans                         bool // of a kind that can have VLANs
@@ -113,8 +117,12 @@ func (p *pass) bridge(root *xml.Node, n *network) {
 		p.at("delay-out-of-range", b.At("delay"), "forward delay %d s: the kernel takes at most %d with spanning tree on", delay, xml.MaxDelay)
 	}
 	m := root.Child("mtu")
-	if mtu, ok := p.number(m, "size", 65535); ok && mtu < xml.MinMTU && managed(n.mode) {
+	switch mtu, ok := p.number(m, "size", xml.MaxMTU); {
+	case !ok || !managed(n.mode):
+	case mtu < xml.MinMTU:
 		p.at("mtu-out-of-range", m.At("size"), "MTU %d: a bridge takes %d to %d", mtu, xml.MinMTU, xml.MaxMTU)
+	default:
+		n.mtu, n.mtuAt = mtu, m.At("size")
 	}
 	n.mac, n.mAt = p.mac(root.Child("mac"), "address"), root.Child("mac").At("address")
 }

@@ -18,9 +18,9 @@ const (
 	MaxMTU      = 65535
 )
 
-// minMTU6 is the least MTU of a link that carries IPv6 (RFC 8200 §5): below it
+// MinMTU6 is the least MTU of a link that carries IPv6 (RFC 8200 §5): below it
 // the kernel refuses addresses.
-const minMTU6 = 1280
+const MinMTU6 = 1280
 
 // MaxName is the longest name of a network, in bytes: libvirt keeps files
 // such as NAME.hostsfile, and a file name has 255.

@@ -21,11 +21,11 @@ func (c *checker) addresses(n Network) {
 		if ip.DHCP() && serves[four] {
 			c.fail("subnet %s: libvirt serves DHCP on one subnet of a family only", ip.Address)
 		}
-		if ip.DHCP() && !four && ip.Address.Bits() < leastDHCP6 {
-			c.fail("subnet %s: dnsmasq serves DHCP in an IPv6 subnet of /%d or longer only", ip.Address, leastDHCP6)
+		if ip.DHCP() && !four && ip.Address.Bits() < LeastDHCP6 {
+			c.fail("subnet %s: dnsmasq serves DHCP in an IPv6 subnet of /%d or longer only", ip.Address, LeastDHCP6)
 		}
-		if n.MTU >= MinMTU && n.MTU < minMTU6 && !four {
-			c.fail("MTU %d: IPv6 needs %d, and the network has subnet %s", n.MTU, minMTU6, ip.Address)
+		if n.MTU >= MinMTU && n.MTU < MinMTU6 && !four {
+			c.fail("MTU %d: IPv6 needs %d, and the network has subnet %s", n.MTU, MinMTU6, ip.Address)
 		}
 		serves[four] = serves[four] || ip.DHCP()
 		c.served(ip)
@@ -52,13 +52,13 @@ func (c *checker) served(ip IP) {
 	c.hosts(ip)
 }
 
-// leastDHCP6 is the shortest prefix in which dnsmasq serves DHCPv6: with a
+// LeastDHCP6 is the shortest prefix in which dnsmasq serves DHCPv6: with a
 // shorter one it does not start (one_opt in its src/option.c).
-const leastDHCP6 = 64
+const LeastDHCP6 = 64
 
-// zeroNet is "this network" (RFC 1122 §3.2.1.3): the kernel takes an address
+// ZeroNet is "this network" (RFC 1122 §3.2.1.3): the kernel takes an address
 // in it, and gives the subnet no route.
-var zeroNet = netip.MustParsePrefix("0.0.0.0/8")
+var ZeroNet = netip.MustParsePrefix("0.0.0.0/8")
 
 // subnet judges the host's address and the subnet around it.
 func (c *checker) subnet(p netip.Prefix) bool {
@@ -70,7 +70,7 @@ func (c *checker) subnet(p netip.Prefix) bool {
 		c.fail("subnet %s: is the whole internet", p)
 		return false
 	case a.Is4In6() || a.IsMulticast() || a.IsUnspecified() || a.IsLoopback() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}),
-		zeroNet.Contains(a):
+		ZeroNet.Contains(a):
 		c.fail("subnet %s: no host can have %s", p, a)
 		return false
 	case a.Is4() && p.Bits() < 31 && a == p.Masked().Addr():

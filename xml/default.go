@@ -73,7 +73,7 @@ const maxRange = 65535
 func DefaultRange(prefix netip.Prefix, gateway netip.Addr) Range {
 	prefix = prefix.Masked()
 	host := prefix.Addr().BitLen() - prefix.Bits()
-	if !prefix.IsValid() || host < 2 || host > leastDHCP6 && prefix.Addr().Is6() {
+	if !prefix.IsValid() || host < 2 || host > LeastDHCP6 && prefix.Addr().Is6() {
 		return Range{}
 	}
 	first, last := prefix.Addr().Next(), broadcast(prefix)

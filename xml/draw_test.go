@@ -114,7 +114,7 @@ func drawWish(t *rapid.T, mode Mode) Network {
 	}
 	for i, ip := range n.IPs {
 		if ip.Address.Addr().Is6() && n.MTU != 0 {
-			n.MTU = max(n.MTU, minMTU6)
+			n.MTU = max(n.MTU, MinMTU6)
 		}
 		if rapid.Bool().Draw(t, "route?") {
 			to := netip.MustParsePrefix(fmt.Sprintf("172.%d.0.0/16", 16+i))
