@@ -99,8 +99,19 @@ func (w switched) flow(family string) firewall.Flow {
 	}
 }
 
+// unknownPort is the index of a port that has a name, and which one is not
+// known: no link has it.
+const unknownPort = -1
+
 // dropsBridged reports what the IP hooks drop of a bridge's frames.
 func (f *packetFilter) dropsBridged(p *pass, s scope, v6 bool) bool {
+	// Rules seldom tell guests apart: what is accepted from a port and a MAC that
+	// are not known is accepted from all.
+	dev, port := f.h.device(s.bridge), firewall.Interface{Index: unknownPort}
+	anybody := firewall.Flow{Family: familyName(v6), Path: firewall.PathBridge, IIF: dev, OIF: dev, PhysIn: port, PhysOut: port, Proto: "tcp", BridgeCall: true}
+	if f.filter.Decide(anybody).Answer == firewall.Accept {
+		return false
+	}
 	var guests []string
 	var first seen
 	for _, w := range f.h.frames(s.bridge) {
