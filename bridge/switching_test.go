@@ -246,16 +246,25 @@ func TestObserveSeesAMACThatMoves(t *testing.T) {
 	inNamespace(t)
 	sh(t, twoPorts)
 	forward(t, "a0", "b0")
+	sendFrame(t, "a1", "52:54:00:00:00:05")
 	ctx, o, w := t.Context(), newObserver(t), Watch{}
-	for _, link := range []string{"a1", "b1", "a1"} {
-		sendFrame(t, link, "52:54:00:00:00:05")
+	for range 2 {
+		// There and back again before anybody looks.
+		sendFrame(t, "b1", "52:54:00:00:00:05")
+		sendFrame(t, "a1", "52:54:00:00:00:05")
 		sendFrame(t, "b1", "52:54:00:00:00:06")
 		if err := o.look(ctx); err != nil {
 			t.Fatal(err)
 		}
 	}
+	until(t, "every move is told", func() bool {
+		if err := o.hear(ctx, time.Now().Add(time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		return len(o.seen[station{bridge: "br0", mac: "52:54:00:00:00:05"}]) == 5
+	})
 	o.tell(&w)
-	want := []Move{{Bridge: "br0", MAC: "52:54:00:00:00:05", Ports: []string{"a0", "b0", "a0"}}}
+	want := []Move{{Bridge: "br0", MAC: "52:54:00:00:00:05", Ports: []string{"a0", "b0", "a0", "b0", "a0"}}}
 	if diff := cmp.Diff(want, w.Moves); diff != "" {
 		t.Errorf("moves (-want +have):\n%s", diff)
 	}
@@ -265,13 +274,35 @@ func TestObserveSeesAMACThatMoves(t *testing.T) {
 	}
 }
 
+// TestObserveAStorm: more moves than the socket holds.
+func TestObserveAStorm(t *testing.T) {
+	inNamespace(t)
+	sh(t, twoPorts)
+	forward(t, "a0", "b0")
+	o, w := newObserver(t), Watch{}
+	if err := o.events.SetReceiveBufferSize(8<<10, false); err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		sendFrame(t, "b1", "52:54:00:00:00:05")
+		sendFrame(t, "a1", "52:54:00:00:00:05")
+	}
+	until(t, "as much as is kept is told", func() bool {
+		if err := o.hear(t.Context(), time.Now().Add(time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		o.tell(&w)
+		return len(w.Moves) == 1 && len(w.Moves[0].Ports) == longestTrail
+	})
+}
+
 func newObserver(t *testing.T) *observer {
 	t.Helper()
 	o, err := startObserver(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(o.conn.close)
+	t.Cleanup(o.close)
 	return o
 }
 

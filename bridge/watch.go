@@ -3,11 +3,13 @@ package bridge
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"time"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -41,8 +43,10 @@ type Interval struct {
 }
 
 // Observe looks at the calling thread's namespace as often as i says: at the
-// counters of bridge ports and at the bridges' forwarding databases, and at
-// nothing else. It takes (Looks-1) times Every.
+// counters of bridge ports, and at what the kernel told meanwhile of learned
+// addresses that changed their port (RTNLGRP_NEIGH, linux/rtnetlink.h), so
+// that none is missed that moves faster than anybody looks. It takes (Looks-1)
+// times Every.
 func Observe(ctx context.Context, i Interval) (Watch, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -51,17 +55,13 @@ func Observe(ctx context.Context, i Interval) (Watch, error) {
 	if err != nil {
 		return w, fmt.Errorf("watch bridges: %w", err)
 	}
-	defer o.conn.close()
+	defer o.close()
+	stop := context.AfterFunc(ctx, o.events.Close)
+	defer stop()
 	begin := time.Now()
-	tick := time.NewTicker(max(i.Every, time.Millisecond))
-	defer tick.Stop()
 	for ; w.Looks < max(i.Looks, 1); w.Looks++ {
-		if w.Looks > 0 {
-			select {
-			case <-ctx.Done():
-				return w, fmt.Errorf("watch bridges: %w", ctx.Err())
-			case <-tick.C:
-			}
+		if err := o.hear(ctx, begin.Add(time.Duration(w.Looks)*max(i.Every, time.Millisecond))); err != nil {
+			return w, fmt.Errorf("watch bridges: %w", err)
 		}
 		if err := o.look(ctx); err != nil {
 			return w, fmt.Errorf("watch bridges: %w", err)
@@ -78,10 +78,15 @@ type station struct {
 	vlan        int
 }
 
+// longestTrail is how many ports of one MAC are kept: a loop turns it round
+// thousands of times a second.
+const longestTrail = 16
+
 type observer struct {
-	conn  *conn
-	names names
-	ports map[string]bool
+	conn   *conn
+	events *nl.NetlinkSocket
+	names  names
+	ports  map[string]bool
 	// first and last are the counters at the first and at the last look.
 	first map[string]Counter
 	last  []Counter
@@ -89,26 +94,50 @@ type observer struct {
 	seen map[station][]string
 }
 
-// startObserver learns the names of links and which of them are ports. Its
-// connection is the caller's to close.
+// startObserver learns the names of links, which of them are ports, and where
+// each MAC is to begin with.
 func startObserver(ctx context.Context) (*observer, error) {
-	c, err := dial(unix.NETLINK_ROUTE)
-	if err != nil {
+	o := &observer{ports: map[string]bool{}, first: map[string]Counter{}, seen: map[station][]string{}}
+	if err := o.start(ctx); err != nil {
+		o.close()
 		return nil, err
 	}
-	links, err := c.links(ctx)
-	if err != nil {
-		c.close()
-		return nil, err
+	return o, nil
+}
+
+func (o *observer) start(ctx context.Context) (err error) {
+	if o.conn, err = dial(unix.NETLINK_ROUTE); err != nil {
+		return err
 	}
-	o := &observer{conn: c, names: make(names, len(links)), ports: map[string]bool{}, first: map[string]Counter{}, seen: map[station][]string{}}
+	links, err := o.conn.links(ctx)
+	if err != nil {
+		return err
+	}
+	o.names = make(names, len(links))
 	for i := range links {
 		o.names[links[i].Index] = links[i].Name
 		if links[i].port != nil {
 			o.ports[links[i].Name] = true
 		}
 	}
-	return o, nil
+	// Subscribed before the table is read, so that no move falls between.
+	if o.events, err = nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_NEIGH); err != nil {
+		return fmt.Errorf("subscribe to neighbours: %w", err)
+	}
+	entries, err := o.conn.fdb(ctx)
+	for _, e := range entries {
+		o.saw(e)
+	}
+	return err
+}
+
+func (o *observer) close() {
+	if o.conn != nil {
+		o.conn.close()
+	}
+	if o.events != nil {
+		o.events.Close()
+	}
 }
 
 func (o *observer) look(ctx context.Context) error {
@@ -122,17 +151,50 @@ func (o *observer) look(ctx context.Context) error {
 			o.first[c.Link] = c
 		}
 	}
-	entries, err := o.conn.fdb(ctx)
-	for _, e := range entries {
-		if e.State != FDBLearned || e.Self || e.MAC == "" {
-			continue
+	return nil
+}
+
+// hear takes what the kernel tells until then. In a storm it tells more than
+// the socket holds: what is lost are further moves of the same kind.
+func (o *observer) hear(ctx context.Context, until time.Time) error {
+	for left := time.Until(until); left > 0 && ctx.Err() == nil; left = time.Until(until) {
+		limit := unix.NsecToTimeval(max(left, time.Millisecond).Nanoseconds())
+		if err := o.events.SetReceiveTimeout(&limit); err != nil {
+			return fmt.Errorf("listen to neighbours: %w", err)
 		}
-		at, port := station{o.names.of(e.bridge), e.MAC, e.VLAN}, o.names.of(e.index)
-		if ports := o.seen[at]; len(ports) == 0 || ports[len(ports)-1] != port {
-			o.seen[at] = append(ports, port)
+		msgs, _, err := o.events.Receive()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return fmt.Errorf("listen to neighbours: %w", err)
+		}
+		for _, m := range msgs {
+			if m.Header.Type != unix.RTM_NEWNEIGH {
+				continue
+			}
+			e, keep, err := parseFDB(m.Data)
+			if err != nil {
+				return err
+			}
+			if keep {
+				o.saw(e)
+			}
 		}
 	}
-	return err
+	return ctx.Err()
+}
+
+func (o *observer) saw(e fdbMsg) {
+	if e.State != FDBLearned || e.Self || e.MAC == "" {
+		return
+	}
+	at, port := station{o.names.of(e.bridge), e.MAC, e.VLAN}, o.names.of(e.index)
+	if ports := o.seen[at]; len(ports) == 0 || ports[len(ports)-1] != port && len(ports) < longestTrail {
+		o.seen[at] = append(ports, port)
+	}
 }
 
 // tell writes down what changed, sorted.

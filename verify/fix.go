@@ -231,7 +231,9 @@ func (s Step) objectCommand() []string {
 	case Kill:
 		return []string{"kill", s.On}
 	case AwaitEnd:
-		return []string{"timeout", "30", "tail", "-s", "0.1", "--pid=" + s.On, "-f", "/dev/null"}
+		// Half a minute is what libvirt's daemons give their own threads to end
+		// (virNetDaemonRun of src/rpc/virnetdaemon.c); then they end all the same.
+		return []string{"timeout", "45", "tail", "-s", "0.1", "--pid=" + s.On, "-f", "/dev/null"}
 	}
 	return nil
 }
