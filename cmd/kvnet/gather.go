@@ -19,10 +19,24 @@ import (
 type gathered struct {
 	verify.Snapshot
 	libvirtErr, kernelErr error
+	whole                 *verify.Report // what judge said of all of it
 }
 
 // err says why the snapshot lacks one of its halves altogether.
 func (g gathered) err() error { return errors.Join(g.libvirtErr, g.kernelErr) }
+
+// judge is verify's report. That of the whole host is made once: whether to look
+// again hangs on it, and so does what the command prints.
+func (g *gathered) judge(o verify.Options) verify.Report {
+	if len(o.Checks)+len(o.Subjects) > 0 || o.Verdicts {
+		return verify.JudgeOnly(g.Snapshot, o)
+	}
+	if g.whole == nil {
+		r := verify.Judge(g.Snapshot)
+		g.whole = &r
+	}
+	return *g.whole
+}
 
 // gather asks libvirt, reads the kernel and its packet filter at the same
 // time. It does not fail: a half that cannot be had is a gap, and the other goes on. The kernel
@@ -234,10 +248,10 @@ func (e *env) gatherUntil(ctx context.Context, g gathered, end <-chan time.Time)
 // not of the same instant: a guest that ends between them leaves a tap that is
 // missing for a moment. Only what two looks in a row agree on is believed.
 func (e *env) gatherTwice(ctx context.Context, g gathered) gathered {
-	have := errorsOf(g)
+	have := g.errors()
 	for look := 0; len(have) > 0 && look < confirm && ctx.Err() == nil; look++ {
 		g = gather(ctx, e.uri)
-		again := errorsOf(g)
+		again := g.errors()
 		if slices.Equal(have, again) {
 			break
 		}
@@ -246,11 +260,11 @@ func (e *env) gatherTwice(ctx context.Context, g gathered) gathered {
 	return g
 }
 
-// errorsOf are the errors of a host, by check and subject, in the report's
-// fixed order.
-func errorsOf(g gathered) []string {
+// errors are those of the host, by check and subject, in the report's fixed
+// order.
+func (g *gathered) errors() []string {
 	var list []string
-	for _, f := range verify.Judge(g.Snapshot).Findings {
+	for _, f := range g.judge(verify.Options{}).Findings {
 		if f.Severity == verify.Error {
 			list = append(list, f.Check+" "+f.Subject)
 		}

@@ -15,6 +15,7 @@ func watchWhereWorth(ctx context.Context, g gathered) gathered {
 	if !worth || ctx.Err() != nil {
 		return g
 	}
+	g.whole = nil // it was judged without this
 	watch, err := bridge.Observe(ctx, how)
 	if err != nil {
 		g.Kernel.Gaps = append(g.Kernel.Gaps, bridge.Gap{Source: "watch", Message: err.Error()})

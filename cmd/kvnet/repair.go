@@ -137,7 +137,7 @@ func (r *repairing) run(ctx context.Context, g gathered) error {
 // findings are what is wrong and has a cause that is known.
 func (r *repairing) findings(g gathered) []verify.Finding {
 	var list []verify.Finding
-	for _, f := range verify.JudgeOnly(g.Snapshot, verify.Options{Subjects: r.o.subjects}).Findings {
+	for _, f := range g.judge(verify.Options{Subjects: r.o.subjects}).Findings {
 		if f.Severity != verify.Unknown {
 			list = append(list, f)
 		}
@@ -232,7 +232,7 @@ func (r *repairing) gone(ctx context.Context, f verify.Finding) error {
 }
 
 func (r *repairing) still(g gathered, f verify.Finding) bool {
-	for _, now := range verify.JudgeOnly(g.Snapshot, verify.Options{Checks: []string{f.Check}}).Findings {
+	for _, now := range g.judge(verify.Options{Checks: []string{f.Check}}).Findings {
 		if keyOf(now) == keyOf(f) || now.Severity == verify.Unknown {
 			return true
 		}

@@ -20,7 +20,7 @@ func (c change) findings(g gathered) []verify.Finding {
 	if len(c.subjects) == 0 {
 		return nil
 	}
-	report := verify.JudgeOnly(g.Snapshot, verify.Options{Subjects: c.subjects})
+	report := g.judge(verify.Options{Subjects: c.subjects})
 	return slices.DeleteFunc(report.Findings, func(f verify.Finding) bool {
 		return !f.Severity.AtLeast(verify.Warning) || slices.Contains(c.asked, f.Check)
 	})

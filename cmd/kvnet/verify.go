@@ -116,7 +116,7 @@ func runVerify(ctx context.Context, e *env, o verifyOptions) error {
 	if err != nil && g.libvirtErr == nil {
 		return err
 	}
-	r := verify.JudgeOnly(g.Snapshot, verify.Options{Checks: o.checks, Subjects: subjects, Verdicts: e.format == "junit"})
+	r := g.judge(verify.Options{Checks: o.checks, Subjects: subjects, Verdicts: e.format == "junit"})
 	if err := printReport(e, r, o); err != nil {
 		return err
 	}
