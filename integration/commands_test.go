@@ -34,6 +34,8 @@ func commands() map[string]command {
 		"cure":  cure,
 		"cures": cures,
 		"clean": clean,
+
+		"stop-libvirtd": stopLibvirtd,
 	}
 }
 
@@ -42,6 +44,13 @@ type scene struct {
 	road road
 	host *host.Host
 	cure []string
+}
+
+// stopLibvirtd ends libvirt's daemon as an init system does, and waits for it.
+// Some versions now and then wait half a minute for a thread of theirs, and then
+// end without taking their pid file along.
+func stopLibvirtd(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(run(ts, "sh", "-c", "p=$(cat /run/libvirtd.pid) && kill $p && timeout 90 tail -s 0.1 --pid=$p -f /dev/null && rm -f /run/libvirtd.pid"))
 }
 
 // sceneKey is where Setup leaves a script's scene.
