@@ -111,6 +111,21 @@ func SetDown(link string) (Undo, error) {
 	})
 }
 
+// SetARP says whether a link asks for neighbours and answers those who ask for
+// the host's addresses (IFF_NOARP).
+func SetARP(link string, on bool) (Undo, error) {
+	return change("set ARP of", link, func(c *conn, have linkMsg) (Undo, error) {
+		if have.NoARP != on {
+			return nothing, nil
+		}
+		set := linkChange{index: have.Index, mask: unix.IFF_NOARP}
+		if !on {
+			set.flags = unix.IFF_NOARP
+		}
+		return undone(func() (Undo, error) { return SetARP(link, !on) }), c.setLink(set)
+	})
+}
+
 // SetMTU sets a link's MTU in bytes. Set on a port, it may change the MTU of
 // the bridge; set on a bridge, the bridge stops following its ports, and that
 // cannot be undone. Below 1280 the kernel drops IPv6 from the link: undoing

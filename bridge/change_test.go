@@ -132,6 +132,8 @@ func TestChangesAreUndone(t *testing.T) {
 	}{
 		{"SetUp", "ip link set eth1 down", func() (Undo, error) { return SetUp("eth1") }, func(s State) any { return link(s, "eth1").Up }, true},
 		{"SetDown", "", func() (Undo, error) { return SetDown("eth1") }, func(s State) any { return link(s, "eth1").Up }, false},
+		{"SetARP", "", func() (Undo, error) { return SetARP("eth1", false) }, func(s State) any { return link(s, "eth1").NoARP }, true},
+		{"SetARP on", "ip link set eth1 arp off", func() (Undo, error) { return SetARP("eth1", true) }, func(s State) any { return link(s, "eth1").NoARP }, false},
 		{"SetMTU", "", func() (Undo, error) { return SetMTU("eth1", 1400) }, func(s State) any { return link(s, "eth1").MTU }, 1400},
 		{"SetMTU without IPv6", "", func() (Undo, error) { return SetMTU("eth1", 576) }, func(s State) any { return link(s, "eth1").MTU }, 576},
 		{"SetMAC", "", func() (Undo, error) { return SetMAC("eth1", "52-54-00-AA-BB-CC") }, func(s State) any { return link(s, "eth1").MAC }, "52:54:00:aa:bb:cc"},

@@ -62,6 +62,7 @@ func parseLink(b []byte) (linkMsg, bool, error) {
 	flags := u32(b[8:])
 	l.Up = flags&unix.IFF_UP != 0
 	l.Loopback = flags&unix.IFF_LOOPBACK != 0
+	l.NoARP = flags&unix.IFF_NOARP != 0
 	l.Oper = operStates[0]
 	err := walk(b[ifinfomsgLen:], func(typ uint16, v []byte) error {
 		switch typ {

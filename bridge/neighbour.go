@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	ndmsgLen = unix.SizeofNdMsg
+	ndmsgLen   = unix.SizeofNdMsg
+	ndmsgFlags = 10 // ndm_flags
 
 	// Offsets in struct nda_cacheinfo (linux/neighbour.h), each a clock_t.
 	cacheConfirmed = 0
@@ -24,7 +25,13 @@ type neighbourMsg struct {
 
 func (c *conn) neighbours(ctx context.Context) ([]neighbourMsg, error) {
 	header := make([]byte, ndmsgLen) // family 0: IPv4 and IPv6
-	return dumpAll(ctx, c, dumpRequest{unix.RTM_GETNEIGH, unix.RTM_NEWNEIGH, header}, parseNeighbour)
+	list, err := dumpAll(ctx, c, dumpRequest{unix.RTM_GETNEIGH, unix.RTM_NEWNEIGH, header}, parseNeighbour)
+	if err != nil {
+		return nil, err
+	}
+	header[ndmsgFlags] = unix.NTF_PROXY // these are a table of their own
+	proxies, err := dumpAll(ctx, c, dumpRequest{unix.RTM_GETNEIGH, unix.RTM_NEWNEIGH, header}, parseNeighbour)
+	return append(list, proxies...), err
 }
 
 // parseNeighbour reads struct ndmsg and its attributes.
@@ -33,12 +40,14 @@ func parseNeighbour(b []byte) (neighbourMsg, bool, error) {
 	if len(b) < ndmsgLen {
 		return n, false, fmt.Errorf("parse neighbour: %w", errTruncated)
 	}
-	state := u16(b[8:])
-	if _, ok := ipFamily(b[0]); !ok || state == 0 { // NUD_NONE: an empty slot
+	state, proxy := u16(b[8:]), b[ndmsgFlags]&unix.NTF_PROXY != 0
+	if _, ok := ipFamily(b[0]); !ok || state == 0 && !proxy { // NUD_NONE: an empty slot
 		return n, false, nil
 	}
 	n.index = s32(b[4:])
-	n.State = neighbourState(state)
+	if n.State = neighbourState(state); proxy {
+		n.State = "proxy"
+	}
 	err := walk(b[ndmsgLen:], func(typ uint16, v []byte) (err error) {
 		switch typ {
 		case unix.NDA_DST:

@@ -47,6 +47,25 @@ func TestNeighboursAgreeWithIP(t *testing.T) {
 	}
 }
 
+// TestProxiedNeighbours: those that the host answers for have a table of their
+// own.
+func TestProxiedNeighbours(t *testing.T) {
+	inNamespace(t)
+	sh(t, `
+		ip link add eth0 type veth peer name eth1
+		ip link set eth0 up
+		ip neigh add proxy 10.0.0.9 dev eth0
+		ip neigh add proxy fd00::9 dev eth0
+	`)
+	have, want := quiet(t, "ip -j neigh show proxy")
+	for _, w := range want {
+		n := find(t, have.Neighbours, func(n Neighbour) bool { return n.IP.String() == w["dst"] })
+		check(t, n.IP.String()+" state", n.State, "proxy")
+		check(t, n.IP.String()+" link", n.Link, w["dev"])
+	}
+	check(t, "proxies", len(want), 2)
+}
+
 func FuzzParseNeighbour(f *testing.F) {
 	seedDumps(f, unix.RTM_GETNEIGH, make([]byte, ndmsgLen))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -46,6 +46,7 @@ type Link struct {
 	Carrier  bool     `json:"carrier"` // IFLA_CARRIER
 	Oper     string   `json:"oper"`    // operstate in ip's words, lower case: up, down, unknown, lowerlayerdown, ...
 	Loopback bool     `json:"loopback,omitempty"`
+	NoARP    bool     `json:"noarp,omitempty"`  // IFF_NOARP: it neither asks for neighbours nor answers; usual on tunnels
 	Master   string   `json:"master,omitempty"` // name of the bridge, bond, ... it is a port of
 	Parent   string   `json:"parent,omitempty"` // IFLA_LINK in this namespace: lower device of macvtap, vlan, ...; peer of a veth
 	Mode     string   `json:"mode,omitempty"`   // macvtap mode
@@ -196,7 +197,7 @@ type Neighbour struct {
 	Link  string     `json:"link"`
 	IP    netip.Addr `json:"ip"`
 	MAC   string     `json:"mac,omitempty"`
-	State string     `json:"state"` // reachable, stale, delay, probe, failed, incomplete, permanent, noarp
+	State string     `json:"state"` // reachable, stale, delay, probe, failed, incomplete, permanent, noarp; proxy: the host answers for it (NTF_PROXY)
 	// Age is the time since the entry was last confirmed, in milliseconds
 	// (NDA_CACHEINFO, ndm_confirmed). It says nothing of entries that never
 	// were: incomplete, failed, permanent.

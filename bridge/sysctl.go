@@ -18,6 +18,7 @@ func sysctlNames() []string {
 	return []string{
 		"net.ipv4.ip_forward",
 		"net.ipv4.conf.all.rp_filter",
+		"net.ipv4.conf.all.arp_ignore",
 		"net.ipv6.conf.all.forwarding",
 		"net.ipv6.conf.all.disable_ipv6",
 		"net.bridge.bridge-nf-call-iptables",
@@ -28,10 +29,10 @@ func sysctlNames() []string {
 	}
 }
 
-// bridgeSysctlNames are those of one bridge that libvirt sets.
+// bridgeSysctlNames are those of one bridge.
 func bridgeSysctlNames(bridge string) []string {
 	at := "net.ipv6.conf." + bridge + "."
-	return []string{at + "disable_ipv6", at + "autoconf", at + "accept_ra", at + "force_forwarding"}
+	return []string{at + "disable_ipv6", at + "autoconf", at + "accept_ra", at + "force_forwarding", "net.ipv4.conf." + bridge + ".arp_ignore"}
 }
 
 // linkSysctlNames are those of links with routes that router advertisements

@@ -68,6 +68,7 @@ func Checks() []Check {
 		routeChecks(),
 		returnChecks(),
 		firewallChecks(),
+		firewallGuestChecks(),
 		structureChecks(),
 		dhcpChecks(),
 		dnsmasqFileChecks(),

@@ -8,6 +8,8 @@ const (
 	VLANAdd       Action = "vlan-add"       // VLAN id; Args are pvid, untagged
 	VLANDel       Action = "vlan-del"       // VLAN id
 	SetPromisc    Action = "promisc"        // on or off
+	SetARP        Action = "arp"            // on or off
+	NeighbourDel  Action = "neighbour-del"  // address
 	AddressAddNow Action = "address-no-dad" // IPv6 address with prefix length, without duplicate address detection
 	RouteDel6     Action = "route-del6"     // IPv6 destination; Args are further words
 )
@@ -27,6 +29,10 @@ func (s Step) insideCommand() []string {
 		return []string{"bridge", "vlan", "del", "dev", s.On, "vid", s.With}
 	case SetPromisc:
 		return []string{"ip", "link", "set", "dev", s.On, "promisc", s.With}
+	case SetARP:
+		return []string{"ip", "link", "set", "dev", s.On, "arp", s.With}
+	case NeighbourDel:
+		return []string{"ip", "neigh", "del", s.With, "dev", s.On}
 	case AddressAddNow:
 		return []string{"ip", "addr", "add", s.With, "dev", s.On, "nodad"}
 	case RouteDel6:

@@ -20,6 +20,8 @@ func TestStepCommand(t *testing.T) {
 		{Step{Do: LinkCarrier, On: "vnet9"}, "ip link set dev vnet9 carrier on"},
 		{Step{Do: SetMaster, On: "vnet0", With: "virbr0"}, "ip link set dev vnet0 master virbr0"},
 		{Step{Do: NoMaster, On: "eth1"}, "ip link set dev eth1 nomaster"},
+		{Step{Do: SetARP, On: "virbr0", With: "on"}, "ip link set dev virbr0 arp on"},
+		{Step{Do: NeighbourDel, On: "virbr0", With: "192.168.122.9"}, "ip neigh del 192.168.122.9 dev virbr0"},
 		{Step{Do: SetMTU, On: "vnet0", With: "9000"}, "ip link set dev vnet0 mtu 9000"},
 		{Step{Do: SetMAC, On: "vnet0", With: "fe:54:00:00:00:01"}, "ip link set dev vnet0 address fe:54:00:00:00:01"},
 		{Step{Do: AddressAdd, On: "virbr0", With: "10.0.0.1/24"}, "ip addr add 10.0.0.1/24 dev virbr0"},

@@ -143,6 +143,7 @@ func insideChecks() []Check {
 	return slices.Concat(
 		vlanChecks(),
 		floodChecks(),
+		arpChecks(),
 		fdbChecks(),
 		loopChecks(),
 		multicastChecks(),

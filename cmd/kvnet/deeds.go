@@ -139,6 +139,8 @@ func linkDeed(s verify.Step) func() (bridge.Undo, error) {
 		return func() (bridge.Undo, error) { return bridge.SetIsolated(s.On, s.With == "on") }
 	case verify.SetSTP:
 		return func() (bridge.Undo, error) { return bridge.SetSTP(s.On, s.With != "0") }
+	case verify.SetARP:
+		return func() (bridge.Undo, error) { return bridge.SetARP(s.On, s.With == "on") }
 	case verify.SetSysctl:
 		return func() (bridge.Undo, error) { return bridge.SetSysctl(s.On, s.With) }
 	case verify.AddressAdd, verify.AddressDel:
