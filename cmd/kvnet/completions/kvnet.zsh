@@ -5,7 +5,7 @@ _kvnet() {
 	local -a candidates
 	"${words[1]}" __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null | while IFS= read -r line; do
 		name=${line%%$'\t'*}
-		candidates+=("${name//:/\\:}:${line#*$'\t'}")
+		candidates+=("${name//:/\\:}${${line#"$name"}/$'\t'/:}") # NAME, or NAME:DESCRIPTION
 	done
 	if (( ${#candidates} )); then
 		_describe kvnet candidates
