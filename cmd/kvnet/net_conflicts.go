@@ -33,7 +33,7 @@ func networkConflicts(w world, def xml.Network, have *xml.Network) []string {
 	}
 	for _, dev := range def.ForwardDevs {
 		isNew := !slices.Contains(had.ForwardDevs, dev)
-		if isNew && w.here && !slices.Contains(linkNames(w.Kernel), dev) {
+		if link := findLink(w.Kernel, dev); isNew && w.here && (link == nil || link.Loopback) {
 			found = append(found, fmt.Sprintf("the host has no device %s (it has %s)", dev, someNames(linkNames(w.Kernel))))
 		}
 	}
@@ -72,6 +72,19 @@ func bridgeConflicts(w world, def xml.Network) []string {
 		found = append(found, fmt.Sprintf("the host has a device %s already (%s)", def.Bridge, ownKind(*link)))
 	}
 	return found
+}
+
+// refuseUUID refuses a definition of network name whose UUID another network
+// has. libvirt does not take it, and so there is no --force.
+func refuseUUID(op string, w world, name, document string) error {
+	def, _ := xml.Parse(document) // who reads it next says what is wrong with it
+	for _, n := range w.Libvirt.Networks {
+		if def.UUID != "" && n.UUID == def.UUID && n.Name != name && def.Name == name {
+			return refuse(op, "network "+clean(shorten(name)), fmt.Errorf("UUID %s belongs to network %s (%s)", def.UUID, clean(shorten(n.Name)), activeWord(n.Active)),
+				"leave <uuid> out: a new network gets one of its own")
+		}
+	}
+	return nil
 }
 
 // liveBridge says whether the device is the one that libvirt made for the

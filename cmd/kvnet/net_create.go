@@ -72,6 +72,9 @@ func runNetCreate(ctx context.Context, e *env, o netDefineOptions) error {
 			return err
 		}
 	}
+	if err := refuseUUID("create", w, o.name, document); err != nil {
+		return err
+	}
 	def, err := xml.Parse(document)
 	if err != nil {
 		return &failure{op: "create", object: object, err: errors.New(oneLine(err))}

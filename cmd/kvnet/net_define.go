@@ -55,7 +55,8 @@ leases.
 
 A subnet that overlaps a route of the host or another network, a bridge that
 somebody else has, and a host bridge that does not exist are refused; --force
-defines them all the same. --subnet auto finds a free subnet.`,
+defines them all the same. A UUID that another network has is refused with it,
+too. --subnet auto finds a free subnet.`,
 			"kvnet net-define lab --subnet auto --start --autostart", 0, 1, 2, 4, 5),
 		Flags: append(flags, changeFlags(&o.changeOptions, "define it although it overlaps, names a bridge that is taken or missing, or takes addresses from live leases")...),
 		Action: func(c *cli.Context) error {
@@ -144,6 +145,9 @@ func runNetDefine(ctx context.Context, e *env, o netDefineOptions) error {
 
 // defineDocument makes a document a network's definition.
 func (e *env) defineDocument(ctx context.Context, conn *libvirtnet.Conn, w world, document string, o netDefineOptions) error {
+	if err := refuseUUID("define", w, o.name, document); err != nil {
+		return err
+	}
 	have := w.network(o.name)
 	plan, err := libvirtnet.NewPlan(have, document)
 	if err != nil {
