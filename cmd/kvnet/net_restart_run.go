@@ -48,7 +48,7 @@ func (e *env) newRestart(ctx context.Context, t netTarget, o restartOptions) (*r
 		return nil, &failure{op: "restart", object: t.object(), err: errors.New("the kernel of this namespace is not the one that libvirt works on, so no tap could be put back"),
 			hint: "run kvnet on the host of " + clean(t.world.URI)}
 	}
-	for _, a := range libvirtnet.Attached(t.have, t.world.Libvirt.Guests) {
+	for _, a := range t.attachments() {
 		i := slices.IndexFunc(t.world.Libvirt.Guests, func(g libvirtnet.Guest) bool { return g.Name == a.Guest })
 		p := &keptPort{guest: t.world.Libvirt.Guests[i], iface: a.Interface}
 		if err := r.keep(ctx, p, kernel); err != nil {
@@ -61,7 +61,7 @@ func (e *env) newRestart(ctx context.Context, t netTarget, o restartOptions) (*r
 
 // keep reads an interface's port in libvirt and in the kernel.
 func (r *restart) keep(ctx context.Context, p *keptPort, kernel bridge.State) error {
-	if p.iface.PortID != "" && p.iface.Network != "" {
+	if p.iface.PortID != "" && p.iface.Network == r.t.have.Name {
 		var err error
 		if p.port, err = r.portDocument(ctx, p); err != nil {
 			return &failure{op: "restart", object: interfaceWords(p.iface), err: errors.New(oneLine(err))}

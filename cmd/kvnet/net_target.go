@@ -54,7 +54,7 @@ func (t netTarget) expect(ctx context.Context, right func(libvirtnet.Network) er
 
 // refuseGuests refuses to take a network from under running guests, and names
 // them. A guest is on the network by its name, by a port of it, or by plugging
-// into the bridge that libvirt made for it.
+// into the bridge that libvirt made for it, by whichever of its names.
 func (t netTarget) refuseGuests(op string, force bool) error {
 	if err := t.world.needGuests(op, t.object(), force); err != nil || force {
 		return err
@@ -72,21 +72,39 @@ func (t netTarget) refuseGuests(op string, force bool) error {
 		"detach them first (kvnet domif-detach GUEST INTERFACE), or --force cuts them off")
 }
 
-// attached lists the interfaces of running guests on the network.
+// attached lists the interfaces of running guests on the network, in words.
 func (t netTarget) attached() []string {
 	var list []string
-	for _, a := range libvirtnet.Attached(t.have, t.world.Libvirt.Guests) {
+	for _, a := range t.attachments() {
 		list = append(list, attachedWords(a.Guest, a.Interface))
-	}
-	for _, g := range t.world.Libvirt.Guests {
-		for _, i := range g.Interfaces {
-			if g.Active() && i.PortID != "" && slices.Contains(t.have.Ports, i.PortID) {
-				list = append(list, attachedWords(g.Name, i))
-			}
-		}
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// attachments are the interfaces of running guests that the network's end cuts
+// off: as libvirt says, by a port, and as the kernel has their taps.
+func (t netTarget) attachments() []libvirtnet.Attachment {
+	var list []libvirtnet.Attachment
+	for _, g := range t.world.Libvirt.Guests {
+		for _, i := range g.Interfaces {
+			alone := g
+			alone.Interfaces = []libvirtnet.Interface{i}
+			told := len(libvirtnet.Attached(t.have, []libvirtnet.Guest{alone})) > 0
+			hasPort := i.PortID != "" && slices.Contains(t.have.Ports, i.PortID)
+			if told || g.Active() && (hasPort || t.inBridge(i)) {
+				list = append(list, libvirtnet.Attachment{Guest: g.Name, Interface: i})
+			}
+		}
+	}
+	return list
+}
+
+// inBridge says whether the kernel has the interface's tap in the bridge that
+// libvirt made for the network.
+func (t netTarget) inBridge(i libvirtnet.Interface) bool {
+	def, tap := t.have.Def(), findLink(t.world.kernel(), i.Target)
+	return t.have.Active && def.Managed() && tap != nil && tap.Master != "" && tap.Master == def.Bridge
 }
 
 func attachedWords(guest string, i libvirtnet.Interface) string {
