@@ -2,12 +2,14 @@
 // what it would refuse, what it would take and could not start, what it would
 // drop without a word, and what it would take although it cannot work.
 //
-// It is not a look at a host: whether a bridge, a NIC or a route is there is
-// for the command that defines the network, and for package verify. What one
-// document says of another is judged as far as both are given.
+// It is not a look at a host: what is known of one comes in as a [Host], a
+// value, and [CheckOn] holds documents against it, too. The same value answers
+// a command that is to define a network: what stands in the way is judged in
+// one place. What one document says of another is judged as far as both are
+// given.
 //
-// Contract: [Check] is pure and has no error; a document that cannot be read
-// is a finding. Every finding names a rule of [Rules] and the place in the
+// Contract: [Check] and [CheckOn] are pure and have no error; a document that
+// cannot be read is a finding, and what is not known of a host is none. Every finding names a rule of [Rules] and the place in the
 // file. [Rule.Refused] says what libvirt 9.0 does with such a document, and a
 // test holds that, and the silence on documents that libvirt takes, against
 // libvirt itself. Rule ids are for ever.

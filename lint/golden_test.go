@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"bytes"
+	"encoding/json"
 	"flag"
 	"os"
 	"path"
@@ -15,10 +17,25 @@ import (
 
 var update = flag.Bool("update", false, "write the findings into testdata")
 
+// trial is what is judged together, against a host where there is one.
+type trial struct {
+	files []File
+	host  *Host
+}
+
+func (c trial) findings() []Finding {
+	if c.host != nil {
+		return CheckOn(c.files, *c.host)
+	}
+	return Check(c.files)
+}
+
 // cases are the documents of an archive, by the folder or name below
-// fires/ and quiet/; those in one folder are judged together.
-func cases(a *txtar.Archive, kind string) (names []string, files map[string][]File) {
-	files = map[string][]File{}
+// fires/ and quiet/; those in one folder are judged together, and against its
+// host.json.
+func cases(t *testing.T, a *txtar.Archive, kind string) (names []string, trials map[string]trial) {
+	t.Helper()
+	trials = map[string]trial{}
 	for _, f := range a.Files {
 		rest, ok := strings.CutPrefix(f.Name, kind+"/")
 		if !ok {
@@ -28,12 +45,22 @@ func cases(a *txtar.Archive, kind string) (names []string, files map[string][]Fi
 		if dir := path.Dir(rest); dir != "." {
 			name = dir
 		}
-		if files[name] == nil {
+		c, seen := trials[name]
+		if !seen {
 			names = append(names, name)
 		}
-		files[name] = append(files[name], File{Name: rest, Text: string(f.Data)})
+		if path.Base(rest) == "host.json" {
+			d := json.NewDecoder(bytes.NewReader(f.Data))
+			d.DisallowUnknownFields()
+			if err := d.Decode(&c.host); err != nil {
+				t.Fatalf("%s: %v", f.Name, err)
+			}
+		} else {
+			c.files = append(c.files, File{Name: rest, Text: string(f.Data)})
+		}
+		trials[name] = c
 	}
-	return names, files
+	return names, trials
 }
 
 // TestRules: testdata/RULE.txtar has documents that break the rule and no
@@ -46,14 +73,14 @@ func TestRules(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			names, files := cases(a, "fires")
-			quiet, silent := cases(a, "quiet")
+			names, files := cases(t, a, "fires")
+			quiet, silent := cases(t, a, "quiet")
 			if len(names) == 0 || len(quiet) == 0 {
 				t.Fatalf("%d cases fire and %d do not: want both", len(names), len(quiet))
 			}
 			var have strings.Builder
 			for _, name := range names {
-				found := Check(files[name])
+				found := files[name].findings()
 				if len(found) == 0 {
 					t.Errorf("fires/%s: nothing found", name)
 				}
@@ -65,7 +92,7 @@ func TestRules(t *testing.T) {
 				}
 			}
 			for _, name := range quiet {
-				for _, f := range Check(silent[name]) {
+				for _, f := range silent[name].findings() {
 					t.Errorf("quiet/%s: %s", name, f)
 				}
 			}

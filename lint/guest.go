@@ -34,6 +34,7 @@ type guest struct {
 type nic struct {
 	macAt, targetAt, sourceAt               xml.Place
 	mac, target, network, bridge, portgroup string
+	dev, virtualPort                        string    // dev is that of type direct
 	floor, vlan                             xml.Place // zero where there is none
 }
 
@@ -81,7 +82,9 @@ func (p *pass) nic(i *xml.Node) nic {
 	}
 	switch kind {
 	case "bridge":
-		n.bridge = p.link(source, "bridge", "bridge")
+		n.bridge, n.virtualPort = p.link(source, "bridge", "bridge"), i.Child("virtualport").Attr("type")
+	case "direct":
+		n.dev = source.Attr("dev")
 	case "network":
 		n.network, n.portgroup = source.Attr("network"), source.Attr("portgroup")
 	}

@@ -54,9 +54,14 @@ func (f Finding) String() string {
 
 // Check judges documents, each for itself and all together. The findings are
 // sorted by file, in the order given, then by place.
-func Check(files []File) []Finding {
+func Check(files []File) []Finding { return check(files, nil) }
+
+// CheckOn judges documents as [Check] does, and against a host.
+func CheckOn(files []File, h Host) []Finding { return check(files, &h) }
+
+func check(files []File, h *Host) []Finding {
 	p := &pass{findings: []Finding{}}
-	w := world{}
+	w := world{host: h}
 	order := map[string]int{}
 	for i, f := range files {
 		order[f.Name] = i
@@ -79,8 +84,10 @@ type pass struct {
 	object   string
 }
 
-// world is what the documents say of each other.
+// world is what the documents say of each other, and what they are held
+// against; nil is no host.
 type world struct {
+	host     *Host
 	networks []*network
 	guests   []*guest
 }

@@ -62,6 +62,14 @@ type network struct {
 	inbound                       bool // bandwidth/inbound with an average
 	vlans                         bool // of a kind that can have VLANs
 	groups                        []string
+	virtualPort                   string
+	devs                          []device
+}
+
+// device is a link that a document names.
+type device struct {
+	name string
+	at   xml.Place
 }
 
 // subnet is an <ip> with its place.
@@ -93,6 +101,7 @@ func (p *pass) network(root *xml.Node) *network {
 	p.yes(root.Child("domain"), "localOnly")
 	p.yes(root.Child("port"), "isolated")
 	p.shaping(root, n)
+	n.virtualPort = root.Child("virtualport").Attr("type")
 	return n
 }
 

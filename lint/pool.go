@@ -39,6 +39,11 @@ func (p *pass) devices(f *xml.Node, n *network) {
 	dev, addresses, pfs := f.Attr("dev"), f.All("address"), f.All("pf")
 	devs := p.names(f)
 	p.addresses(addresses)
+	for _, e := range append([]*xml.Node{f}, append(f.All("interface"), pfs...)...) {
+		if name := e.Attr("dev"); name != "" && len(n.devs) < mostCompared && !slices.ContainsFunc(n.devs, func(d device) bool { return d.name == name }) {
+			n.devs = append(n.devs, device{name, e.At("dev")})
+		}
+	}
 	fail := func(place xml.Place, format string, args ...any) { p.at("forward-device", place, format, args...) }
 	switch {
 	case dev != "" && len(addresses)+len(pfs) > 0:

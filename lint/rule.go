@@ -23,10 +23,13 @@ type Rule struct {
 }
 
 // Rules are all rules, in a fixed order: documents, networks, guests, several
-// documents.
+// documents, documents and a host.
 func Rules() []Rule {
-	return slices.Concat(documentRules, networkRules, poolRules, addressRules, dnsRules, guestRules, togetherRules)
+	return slices.Concat(documentRules, networkRules, poolRules, addressRules, dnsRules, guestRules, togetherRules, hostRules)
 }
+
+// HostRules are those of [Rules] that say nothing without a host.
+func HostRules() []Rule { return slices.Clone(hostRules) }
 
 var byID = func() map[string]Rule {
 	m := map[string]Rule{}

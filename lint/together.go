@@ -48,6 +48,9 @@ func (p *pass) together(w *world) {
 	p.subnets(w)
 	p.macs(w)
 	p.attachments(w)
+	if w.host != nil {
+		p.onHost(w, nets, guests)
+	}
 }
 
 type named struct {
@@ -106,7 +109,7 @@ func (p *pass) bridges(w *world) {
 		case maker != nil:
 			p.note("bridge-of-network", spot, object, &Spot{maker.File, maker.bridgeAt},
 				"bridge "+show(bridge)+" is made by "+maker.object+": want the network, not its bridge")
-		case len(makers) > 0 && strings.HasPrefix(bridge, "virbr"):
+		case w.host == nil && len(makers) > 0 && strings.HasPrefix(bridge, "virbr"):
 			p.note("bridge-missing", spot, object, nil, "no network given makes bridge "+show(bridge))
 		}
 	}
@@ -194,6 +197,7 @@ func (p *pass) attachments(w *world) {
 			n := nets[i.network]
 			switch {
 			case i.network == "" || len(w.networks) == 0:
+			case n == nil && w.host != nil: // it knows more
 			case n == nil:
 				p.note("network-missing", Spot{g.File, i.sourceAt}, g.object, nil, "no document defines network "+show(i.network))
 			default:

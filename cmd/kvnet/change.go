@@ -62,21 +62,39 @@ type world struct {
 // without the kernel's the checks that need it are left out, which is said at
 // once: a plan may rest on it, too.
 func (e *env) lookAround(ctx context.Context) (world, error) {
-	w := world{gathered: gather(ctx, e.uri)}
+	g := gather(ctx, e.uri)
 	if err := ctx.Err(); err != nil {
-		return w, &failure{op: "ask", object: e.uri, err: err}
+		return world{gathered: g}, &failure{op: "ask", object: e.uri, err: err}
 	}
-	if w.libvirtErr != nil {
-		return w, w.libvirtErr
+	if g.libvirtErr != nil {
+		return world{gathered: g}, g.libvirtErr
 	}
+	return e.worldOf(g), nil
+}
+
+// worldOf is the world that was gathered, now or in a snapshot. What is missing
+// in it is said.
+func (e *env) worldOf(g gathered) world {
+	w := world{gathered: g}
 	for _, g := range w.Libvirt.Gaps {
 		e.note("not told: %s: %s", g.Source, g.Message)
+	}
+	links := ""
+	for _, g := range w.Kernel.Gaps {
+		switch g.Source {
+		case "links":
+			links = g.Message
+		case "routes":
+			e.note("not told: %s: %s", g.Source, g.Message)
+		}
 	}
 	switch {
 	case !w.Libvirt.Daemon.Local:
 		w.why = w.URI + " names no daemon on this host"
 	case w.kernelErr != nil:
 		w.why = w.kernelErr.Error()
+	case links != "":
+		w.why = links // of a snapshot
 	case !sameKernel(w.Libvirt.Daemon, w.Kernel):
 		w.why = "the daemon of " + w.URI + " is in another network namespace"
 	default:
@@ -85,7 +103,7 @@ func (e *env) lookAround(ctx context.Context) (world, error) {
 	if !w.here {
 		e.note("the kernel is not looked at: %s", w.why)
 	}
-	return w, nil
+	return w
 }
 
 // kernel is the kernel that libvirt works on; empty where that is not this one.

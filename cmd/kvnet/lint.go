@@ -11,9 +11,14 @@ import (
 )
 
 type lintOptions struct {
-	files  []string
-	strict bool
+	files    []string
+	strict   bool
+	host     bool
+	snapshot string
 }
+
+// onHost says that the files are held against a host, too.
+func (o lintOptions) onHost() bool { return o.host || o.snapshot != "" }
 
 func lintCommand(e *env) *cli.Command {
 	var o lintOptions
@@ -29,10 +34,17 @@ libvirt would refuse, take and not be able to start, or drop without a word, and
 what it would take although it cannot work; each with file, line and column. What
 one document says of another counts: subnets that overlap, a bridge that two
 make, a MAC that two have, a network that no file defines. Neither libvirt nor
-the host is asked. The rules are those of libvirt 9.0.`,
-			"kvnet lint nets/*.xml guests/*.xml -o sarif", 0, 1, 2, 3),
+the host is asked. The rules are those of libvirt 9.0.
+
+--host holds the files against this host, too, and --snapshot against a saved
+one: bridges, devices and networks that it lacks; names, UUIDs, bridges, subnets
+and MACs that another network or guest of it has; its routes. A file of a network
+or guest that the host has is held against the others only.`,
+			"kvnet lint --host nets/*.xml guests/*.xml -o sarif", 0, 1, 2, 3),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "strict", Usage: "warnings make the exit code 3, too", Destination: &o.strict},
+			&cli.BoolFlag{Name: "host", Usage: "hold them against this host, too: its libvirt and its kernel", Destination: &o.host},
+			&cli.StringFlag{Name: "snapshot", Usage: "hold them against the host saved in `FILE` (- is standard input), too", Destination: &o.snapshot},
 			&cli.BoolFlag{Name: "list-rules", Usage: "list the rules with what libvirt does, and stop", Destination: &listRules},
 		},
 		Action: func(c *cli.Context) error {
@@ -41,7 +53,7 @@ the host is asked. The rules are those of libvirt 9.0.`,
 				return err
 			}
 			stdin := 0
-			for _, name := range o.files {
+			for _, name := range append([]string{o.snapshot}, o.files...) {
 				if name == "-" {
 					stdin++
 				}
@@ -55,6 +67,10 @@ the host is asked. The rules are those of libvirt 9.0.`,
 				return usage("lint", "missing argument FILE", "kvnet lint - reads standard input")
 			case stdin > 1:
 				return usage("lint", "standard input (-) is named twice", "")
+			case o.host && c.IsSet("snapshot"):
+				return usage("lint", "--host is this host, and --snapshot another: one of them", "")
+			case c.IsSet("snapshot") && o.snapshot == "":
+				return usage("lint", "flag --snapshot: no file is named", "kvnet snapshot FILE writes one")
 			}
 			return runLint(c.Context, e, o)
 		},
@@ -64,6 +80,7 @@ the host is asked. The rules are those of libvirt 9.0.`,
 // lintReport is what lint prints as JSON.
 type lintReport struct {
 	Version  int            `json:"version"`
+	Host     string         `json:"host"` // URI of the libvirt on the host that they were held against; "" for none
 	Files    []string       `json:"files"`
 	Rules    int            `json:"rules"` // that were judged by
 	Findings []lint.Finding `json:"findings"`
@@ -71,6 +88,9 @@ type lintReport struct {
 
 func runLint(ctx context.Context, e *env, o lintOptions) error {
 	r := lintReport{Version: 1, Files: []string{}, Rules: len(lint.Rules())}
+	if !o.onHost() {
+		r.Rules -= len(lint.HostRules())
+	}
 	var files []lint.File
 	for _, name := range o.files {
 		text, err := reading(ctx, e, name, atMost) // what is longer, the judge finds too long
@@ -83,8 +103,10 @@ func runLint(ctx context.Context, e *env, o lintOptions) error {
 		r.Files = append(r.Files, name)
 		files = append(files, lint.File{Name: name, Text: text})
 	}
-	r.Findings = lint.Check(files)
 	var err error
+	if r.Host, r.Findings, err = judgeFiles(ctx, e, files, o); err != nil {
+		return err
+	}
 	if e.format == "sarif" {
 		err = e.writeSARIF(r)
 	} else {
@@ -101,6 +123,27 @@ func runLint(ctx context.Context, e *env, o lintOptions) error {
 	return nil
 }
 
+// judgeFiles judges the files, against a host where one is named, which it
+// tells the URI of.
+func judgeFiles(ctx context.Context, e *env, files []lint.File, o lintOptions) (uri string, found []lint.Finding, err error) {
+	var w world
+	switch {
+	case o.host:
+		if w, err = e.lookAround(ctx); err != nil {
+			return "", nil, err
+		}
+	case o.snapshot != "":
+		s, err := readSnapshot(ctx, e, o.snapshot)
+		if err != nil {
+			return "", nil, err
+		}
+		w = e.worldOf(gathered{Snapshot: s})
+	default:
+		return "", lint.Check(files), nil
+	}
+	return w.URI, lint.CheckOn(files, w.host()), nil
+}
+
 // printLint writes findings as compilers do, and what was looked at.
 func (e *env) printLint(w io.Writer, r lintReport) {
 	errors, warnings := 0, 0
@@ -113,7 +156,11 @@ func (e *env) printLint(w io.Writer, r lintReport) {
 		}
 	}
 	if !e.quiet {
-		fmt.Fprintf(w, "%s held against %s: %s, %s\n", plural(len(r.Files), "file"), plural(r.Rules, "rule"),
+		against := plural(r.Rules, "rule")
+		if r.Host != "" {
+			against += " and the host of " + clean(r.Host)
+		}
+		fmt.Fprintf(w, "%s held against %s: %s, %s\n", plural(len(r.Files), "file"), against,
 			plural(errors, "error"), plural(warnings, "warning"))
 	}
 }

@@ -6,13 +6,14 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/kvnet/kvnet/lint"
 	"github.com/kvnet/kvnet/xml"
 )
 
 // complete turns the flags into a wish for the network of that name: have is
 // its definition, nil when there is none. taken are the addresses that a free
 // subnet has to avoid.
-func (w networkWish) complete(name string, have *xml.Network, taken []claim) (xml.Network, error) {
+func (w networkWish) complete(name string, have *xml.Network, taken []lint.Claim) (xml.Network, error) {
 	def := w.def
 	def.Name = name
 	if name == "default" && !w.anything {
@@ -60,7 +61,7 @@ func (w networkWish) fits(mode xml.Mode) error {
 var errNoSubnet = errors.New("a new network needs --subnet CIDR, or --subnet auto for a free one")
 
 // addresses are the <ip> elements to wish for; nil leaves them as they are.
-func (w networkWish) addresses(name string, mode xml.Mode, have *xml.Network, taken []claim) ([]xml.IP, error) {
+func (w networkWish) addresses(name string, mode xml.Mode, have *xml.Network, taken []lint.Claim) ([]xml.IP, error) {
 	var old []xml.IP
 	if have != nil && have.Managed() {
 		old = have.IPs
@@ -110,7 +111,7 @@ func firstHost(p netip.Prefix) netip.Addr {
 // chosen are the subnets that the flags name or leave to choose, without DHCP.
 // One that the network has already keeps its gateway; "auto" is content with a
 // subnet that the network has, as long as nobody else claims it.
-func (w networkWish) chosen(old []xml.IP, taken []claim) ([]xml.IP, error) {
+func (w networkWish) chosen(old []xml.IP, taken []lint.Claim) ([]xml.IP, error) {
 	var ips []xml.IP
 	if w.auto == 0 && len(w.subnets) == 0 {
 		for _, ip := range old {
@@ -130,7 +131,7 @@ func (w networkWish) chosen(old []xml.IP, taken []claim) ([]xml.IP, error) {
 	}
 	spare := slices.DeleteFunc(slices.Clone(old), func(ip xml.IP) bool {
 		return !ip.Address.Addr().Is4() || slices.ContainsFunc(others, ip.Address.Masked().Overlaps) ||
-			slices.ContainsFunc(taken, func(c claim) bool { return c.prefix.Overlaps(ip.Address.Masked()) })
+			slices.ContainsFunc(taken, func(c lint.Claim) bool { return c.Prefix.Overlaps(ip.Address.Masked()) })
 	})
 	for i := range w.auto {
 		if i < len(spare) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kvnet/kvnet/lint"
 	"github.com/kvnet/kvnet/xml"
 )
 
@@ -126,7 +127,7 @@ func TestAutoMovesOn(t *testing.T) {
 		{"10.0.0.0/8", "192.168.122.1/24"},
 	} {
 		wish := networkWish{anything: true, auto: 1}
-		def, err := wish.complete("lab", have, []claim{{prefix: prefix(tt.claimed)}})
+		def, err := wish.complete("lab", have, []lint.Claim{{Prefix: prefix(tt.claimed)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,9 +151,10 @@ func TestBridgeConflicts(t *testing.T) {
 		{xml.HostBridge, "enp3s0", "enp3s0 is no bridge"},
 		{xml.NAT, "virbr1", ""},
 		{xml.NAT, "virbr0", "bridge virbr0 belongs to network default (active)"},
-		{xml.NAT, "office", "the host has a device office already (bridge)"},
+		{xml.NAT, "office", "bridge office belongs to network lan (active); bridge office belongs to network alias (active)"},
+		{xml.NAT, "veth1", "the host has a device veth1 already (veth)"},
 	} {
-		have := strings.Join(bridgeConflicts(testWorld(true), xml.Network{Name: "new", Mode: tt.mode, Bridge: tt.bridge}), "; ")
+		have := strings.Join(networkConflicts(testWorld(true), xml.Network{Name: "new", Mode: tt.mode, Bridge: tt.bridge}, nil), "; ")
 		if have != tt.want {
 			t.Errorf("%s on %s: have %q, want %q", tt.mode, tt.bridge, have, tt.want)
 		}

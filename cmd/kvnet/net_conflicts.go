@@ -3,12 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/lint"
 	"github.com/kvnet/kvnet/xml"
 )
 
@@ -20,56 +20,29 @@ func networkConflicts(w world, def xml.Network, have *xml.Network) []string {
 	if have != nil {
 		had = *have
 	}
-	var fresh []netip.Prefix
-	for _, ip := range def.IPs {
-		known := slices.ContainsFunc(had.IPs, func(o xml.IP) bool { return o.Address.Masked() == ip.Address.Masked() })
-		if !known {
-			fresh = append(fresh, ip.Address.Masked())
-		}
-	}
-	found := overlaps(fresh, claims(def.Name, w.Libvirt.Networks, w.kernel().Routes))
-	if def.Bridge != "" && (def.Bridge != had.Bridge || def.Managed() != had.Managed()) {
-		found = append(found, bridgeConflicts(w, def)...)
-	}
-	for _, dev := range def.ForwardDevs {
-		isNew := !slices.Contains(had.ForwardDevs, dev)
-		if link := findLink(w.Kernel, dev); isNew && w.here && (link == nil || link.Loopback) {
-			found = append(found, fmt.Sprintf("the host has no device %s (it has %s)", dev, someNames(linkNames(w.Kernel))))
-		}
-	}
-	return found
-}
-
-// bridgeConflicts says who has the bridge that a definition names, or that
-// nobody has the one it needs.
-func bridgeConflicts(w world, def xml.Network) []string {
+	h := w.host()
+	taken := h.Claims(def.Name)
 	var found []string
-	for _, n := range w.Libvirt.Networks {
-		if n.Name == def.Name {
+	for _, ip := range def.IPs {
+		subnet := ip.Address.Masked()
+		if slices.ContainsFunc(had.IPs, func(o xml.IP) bool { return o.Address.Masked() == subnet }) {
 			continue
 		}
-		for _, other := range definitions(n) {
-			if other.Bridge == def.Bridge && (other.Managed() || def.Managed()) {
-				found = append(found, fmt.Sprintf("bridge %s belongs to network %s (%s)", def.Bridge, clean(n.Name), activeWord(n.Active)))
-				break
-			}
+		for _, c := range lint.Overlaps(subnet, taken) {
+			found = append(found, fmt.Sprintf("%s overlaps %s", subnet, c.Words))
 		}
 	}
-	if !w.here || len(found) > 0 {
-		return found
+	var conflicts []lint.Conflict
+	if def.Bridge != "" && (def.Bridge != had.Bridge || def.Managed() != had.Managed()) {
+		conflicts = h.BridgeConflicts(def, def.Name)
 	}
-	link := findLink(w.Kernel, def.Bridge)
-	switch {
-	case def.Mode == xml.HostBridge && link == nil:
-		there := "it has no bridge"
-		if names := bridgeNames(w.Kernel); len(names) > 0 {
-			there = "it has " + someNames(names)
+	for _, dev := range def.ForwardDevs {
+		if !slices.Contains(had.ForwardDevs, dev) {
+			conflicts = append(conflicts, h.MissingDevice(dev)...)
 		}
-		found = append(found, fmt.Sprintf("the host has no bridge %s (%s)", def.Bridge, there))
-	case def.Mode == xml.HostBridge && link.Kind != "bridge" && def.VirtualPort == "":
-		found = append(found, fmt.Sprintf("%s is no bridge%s", def.Bridge, kindWords(*link)))
-	case def.Managed() && link != nil && !liveBridge(w, def):
-		found = append(found, fmt.Sprintf("the host has a device %s already (%s)", def.Bridge, ownKind(*link)))
+	}
+	for _, c := range conflicts {
+		found = append(found, c.Message)
 	}
 	return found
 }
@@ -78,20 +51,11 @@ func bridgeConflicts(w world, def xml.Network) []string {
 // has. libvirt does not take it, and so there is no --force.
 func refuseUUID(op string, w world, name, document string) error {
 	def, _ := xml.Parse(document) // who reads it next says what is wrong with it
-	for _, n := range w.Libvirt.Networks {
-		if def.UUID != "" && n.UUID == def.UUID && n.Name != name && def.Name == name {
-			return refuse(op, "network "+clean(shorten(name)), fmt.Errorf("UUID %s belongs to network %s (%s)", def.UUID, clean(shorten(n.Name)), activeWord(n.Active)),
-				"leave <uuid> out: a new network gets one of its own")
-		}
+	if n := w.host().OwnerOfUUID(def); n != nil && def.Name == name {
+		return refuse(op, "network "+clean(shorten(def.Name)), fmt.Errorf("UUID %s belongs to %s", def.UUID, n),
+			"leave <uuid> out: a new network gets one of its own")
 	}
 	return nil
-}
-
-// liveBridge says whether the device is the one that libvirt made for the
-// network itself.
-func liveBridge(w world, def xml.Network) bool {
-	n := w.network(def.Name)
-	return n != nil && n.Live != nil && n.Live.Managed() && n.Live.Bridge == def.Bridge
 }
 
 func ownKind(l bridge.Link) string {

@@ -200,7 +200,7 @@ func wishedDocument(ctx context.Context, conn *libvirtnet.Conn, w world, have *l
 	case have != nil && !have.Persistent:
 		def = have.Live // a transient network gets a definition: what it is
 	}
-	want, err := o.wish.complete(o.name, def, claims(o.name, w.Libvirt.Networks, w.kernel().Routes))
+	want, err := o.wish.complete(o.name, def, w.host().Claims(o.name))
 	switch {
 	case errors.Is(err, errNoSubnet):
 		return "", usage("net-define", err.Error(), noSubnetHint(want.Mode))

@@ -140,17 +140,6 @@ func findSourceNetwork(name string, networks []libvirtnet.Network) *libvirtnet.N
 	return nil
 }
 
-// definitions are what a network is and what it will be at its next start.
-func definitions(n libvirtnet.Network) []xml.Network {
-	var list []xml.Network
-	for _, def := range []*xml.Network{n.Live, n.Config} {
-		if def != nil {
-			list = append(list, *def)
-		}
-	}
-	return list
-}
-
 func networkNames(networks []libvirtnet.Network) []string {
 	var names []string
 	for _, n := range networks {

@@ -13,9 +13,9 @@ import (
 
 func testWorld(here bool) world {
 	lan := network("lan", "br0", true)
-	lan.Live.Mode = xml.HostBridge
+	lan.Live.Mode, lan.Config.Mode = xml.HostBridge, xml.HostBridge
 	alias := network("alias", "lobby", true) // another name of br0
-	alias.Live.Mode = xml.HostBridge
+	alias.Live.Mode, alias.Config.Mode = xml.HostBridge, xml.HostBridge
 	both := network("both", "virbr7", true, "10.7.0.1/24")
 	both.UUID = "a8e2ba08-ed2a-4e25-8e3c-9c7d1ad33e07"
 	w := world{here: here, gathered: gathered{Snapshot: verify.Snapshot{}}}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/lint"
 	"github.com/kvnet/kvnet/xml"
 )
 
@@ -29,6 +30,20 @@ func network(name, bridgeName string, active bool, subnets ...string) libvirtnet
 
 func route(dst, link string) bridge.Route {
 	return bridge.Route{Table: 254, Dst: prefix(dst), Link: link, Protocol: "kernel", Type: "unicast"}
+}
+
+func testHost(networks []libvirtnet.Network, routes []bridge.Route) lint.Host {
+	w := world{here: true}
+	w.Libvirt.Networks, w.Kernel.Routes = networks, routes
+	return w.host()
+}
+
+func overlapWords(subnet string, taken []lint.Claim) []string {
+	var words []string
+	for _, c := range lint.Overlaps(prefix(subnet).Masked(), taken) {
+		words = append(words, prefix(subnet).Masked().String()+" overlaps "+c.Words)
+	}
+	return words
 }
 
 func TestOverlaps(t *testing.T) {
@@ -69,10 +84,10 @@ func TestOverlaps(t *testing.T) {
 			"10.0.0.0/9 overlaps route blackhole 10.77.0.0/16 (table main, proto kernel)",
 		}},
 	}
-	taken := claims("own", networks, routes)
+	taken := testHost(networks, routes).Claims("own")
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if have := overlaps([]netip.Prefix{prefix(tt.want)}, taken); !slices.Equal(have, tt.lines) {
+			if have := overlapWords(tt.want, taken); !slices.Equal(have, tt.lines) {
 				t.Errorf("have %q\nwant %q", have, tt.lines)
 			}
 		})
@@ -81,32 +96,32 @@ func TestOverlaps(t *testing.T) {
 
 // Two networks with one subnet are two owners.
 func TestOverlapsTwins(t *testing.T) {
-	taken := claims("new", []libvirtnet.Network{
+	taken := testHost([]libvirtnet.Network{
 		network("a", "virbr1", true, "10.1.0.1/24"), network("b", "virbr2", false, "10.1.0.1/24"),
-	}, []bridge.Route{route("10.1.0.0/24", "virbr1")})
-	have := overlaps([]netip.Prefix{prefix("10.1.0.0/24")}, taken)
+	}, []bridge.Route{route("10.1.0.0/24", "virbr1")}).Claims("new")
+	have := overlapWords("10.1.0.0/24", taken)
 	if len(have) != 2 || !strings.Contains(have[0], "network a ") || !strings.Contains(have[1], "network b ") {
 		t.Errorf("have %q, want a line each for a and b", have)
 	}
 }
 
 func TestFreeSubnet(t *testing.T) {
-	all := func(s string) claim { return claim{prefix: prefix(s)} }
+	all := func(s string) lint.Claim { return lint.Claim{Prefix: prefix(s)} }
 	tests := []struct {
 		name   string
-		taken  []claim
+		taken  []lint.Claim
 		others []netip.Prefix
 		want   string
 	}{
 		{"libvirt's own", nil, nil, "192.168.122.0/24"},
-		{"the next", []claim{all("192.168.122.0/24")}, nil, "192.168.123.0/24"},
-		{"a part is enough", []claim{all("192.168.122.200/32"), all("192.168.123.0/30")}, nil, "192.168.124.0/24"},
-		{"behind a wide one", []claim{all("192.168.96.0/19"), all("192.168.128.0/17")}, nil, "192.168.0.0/24"},
-		{"chosen together", []claim{all("192.168.122.0/24")}, []netip.Prefix{prefix("192.168.123.0/24")}, "192.168.124.0/24"},
-		{"ten", []claim{all("192.168.0.0/16")}, nil, "10.122.0.0/24"},
-		{"ten, wrapped", []claim{all("192.168.0.0/16"), all("10.64.0.0/10"), all("10.128.0.0/9")}, nil, "10.0.0.0/24"},
-		{"none", []claim{all("192.168.0.0/16"), all("10.0.0.0/8")}, nil, ""},
-		{"IPv6 is elsewhere", []claim{all("::/1")}, nil, "192.168.122.0/24"},
+		{"the next", []lint.Claim{all("192.168.122.0/24")}, nil, "192.168.123.0/24"},
+		{"a part is enough", []lint.Claim{all("192.168.122.200/32"), all("192.168.123.0/30")}, nil, "192.168.124.0/24"},
+		{"behind a wide one", []lint.Claim{all("192.168.96.0/19"), all("192.168.128.0/17")}, nil, "192.168.0.0/24"},
+		{"chosen together", []lint.Claim{all("192.168.122.0/24")}, []netip.Prefix{prefix("192.168.123.0/24")}, "192.168.124.0/24"},
+		{"ten", []lint.Claim{all("192.168.0.0/16")}, nil, "10.122.0.0/24"},
+		{"ten, wrapped", []lint.Claim{all("192.168.0.0/16"), all("10.64.0.0/10"), all("10.128.0.0/9")}, nil, "10.0.0.0/24"},
+		{"none", []lint.Claim{all("192.168.0.0/16"), all("10.0.0.0/8")}, nil, ""},
+		{"IPv6 is elsewhere", []lint.Claim{all("::/1")}, nil, "192.168.122.0/24"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/lint"
+	"github.com/kvnet/kvnet/xml"
+)
+
+// host is the world as definitions are held against it.
+func (w world) host() lint.Host {
+	h := lint.Host{Partial: w.partial()}
+	for _, n := range w.Libvirt.Networks {
+		h.Networks = append(h.Networks, lint.HostNetwork{Name: n.Name, UUID: n.UUID, Active: n.Active, Definitions: definitions(n)})
+	}
+	for _, g := range w.Libvirt.Guests {
+		h.Guests = append(h.Guests, xml.Guest{Name: g.Name, UUID: g.UUID, Virt: g.Virt, Interfaces: g.Interfaces})
+	}
+	if !w.here {
+		return h
+	}
+	h.Devices = []lint.Device{}
+	for _, l := range w.Kernel.Links {
+		h.Devices = append(h.Devices, lint.Device{Name: l.Name, AltNames: l.AltNames, Kind: l.Kind, Loopback: l.Loopback})
+	}
+	for _, r := range w.Kernel.Routes {
+		h.Routes = append(h.Routes, lint.HostRoute{To: r.Dst, Device: r.Link, Words: routeWords(r)})
+	}
+	return h
+}
+
+// partial says that libvirt did not tell of every network.
+func (w world) partial() bool {
+	for _, g := range w.Libvirt.Gaps {
+		if g.Source == "networks" || g.Source == "connection" {
+			return true
+		}
+	}
+	return false
+}
+
+// definitions are what a network is and what it will be at its next start.
+func definitions(n libvirtnet.Network) []xml.Network {
+	var list []xml.Network
+	for _, def := range []*xml.Network{n.Live, n.Config} {
+		if def != nil {
+			list = append(list, *def)
+		}
+	}
+	return list
+}
+
+// routeWords names a route as ip route does.
+func routeWords(r bridge.Route) string {
+	words := []string{"route"}
+	if r.Type != "" && r.Type != "unicast" {
+		words = append(words, r.Type)
+	}
+	words = append(words, r.Dst.String())
+	if r.Gateway.IsValid() {
+		words = append(words, "via", r.Gateway.String())
+	}
+	if r.Link != "" {
+		words = append(words, "dev", clean(r.Link))
+	}
+	const mainTable = 254 // RT_TABLE_MAIN, linux/rtnetlink.h
+	table := "main"
+	if r.Table != mainTable {
+		table = fmt.Sprint(r.Table)
+	}
+	return strings.Join(words, " ") + " (table " + table + ", proto " + r.Protocol + ")"
+}

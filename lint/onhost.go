@@ -1,0 +1,160 @@
+package lint
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/kvnet/kvnet/xml"
+)
+
+var hostRules = []Rule{
+	{"bridge-not-on-host", "A host bridge that the host does not have", Error, AtStart,
+		"libvirt takes any name; a guest does not start on it (virNetDevBridgeAddPort)."},
+	{"bridge-name-taken", "A network is to make a bridge, and the host has a device of that name", Error, AtStart,
+		"libvirt makes no bridge where a device has its name or alternative name (virNetDevBridgeCreate)."},
+	{"device-not-on-host", "A device that the host does not have", Error, Never,
+		"libvirt starts the network all the same: rules for a NIC that is not there match nothing, and no guest starts in a pool or by macvtap without its device."},
+	{"network-not-on-host", "A guest is on a network that neither a document nor the host defines", Error, AtStart,
+		"The guest does not start (virDomainNetCreatePort)."},
+	{"subnet-on-route", "A subnet overlaps a route of the host", Error, Never,
+		"Two routes to one address: the kernel takes one. libvirt refuses to start where the main table has the very same IPv4 subnet, and no other (networkCheckRouteCollision)."},
+}
+
+// onHost judges what documents say against a host. Networks and guests of the
+// host that a document describes are taken to be as that document says.
+func (p *pass) onHost(w *world, nets, guests []named) {
+	h, ownNets, ownGuests, made := w.host, namesOf(nets), namesOf(guests), map[string]bool{}
+	p.identitiesOnHost(nets, guests, h)
+	for _, n := range w.networks {
+		made[n.bridge] = made[n.bridge] || managed(n.mode)
+	}
+	claims := h.Claims(ownNets...)
+	macs := h.macs(ownNets, ownGuests)
+	take := func(spot Spot, object, mac string) {
+		if owner := macs[mac]; mac != "" && owner != "" {
+			p.note("mac-twice", spot, object, nil, "MAC "+mac+" is that of "+owner+" on the host, too")
+		}
+	}
+	for _, n := range w.networks {
+		if managed(n.mode) || !made[n.bridge] {
+			def := xml.Network{Name: n.name, Mode: n.mode, Bridge: n.bridge, VirtualPort: n.virtualPort}
+			p.bridgeOnHost(Spot{n.File, n.bridgeAt}, n.object, def, h, ownNets)
+		}
+		p.subnetsOnHost(n, claims)
+		for _, d := range n.devs {
+			p.conflicts(Spot{n.File, d.at}, n.object, h.MissingDevice(d.name))
+		}
+		take(Spot{n.File, n.mAt}, n.object, n.mac)
+	}
+	for _, g := range w.guests {
+		for _, i := range g.nics {
+			if !made[i.bridge] {
+				def := xml.Network{Mode: xml.HostBridge, Bridge: i.bridge, VirtualPort: i.virtualPort}
+				p.bridgeOnHost(Spot{g.File, i.sourceAt}, g.object, def, h, ownNets)
+			}
+			take(Spot{g.File, i.macAt}, g.object, i.mac)
+			p.nicOnHost(g, i, h, ownNets)
+		}
+	}
+}
+
+func namesOf(list []named) []string {
+	var names []string
+	for _, n := range list {
+		names = append(names, n.name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// identitiesOnHost judges names and UUIDs. A document of the same name, and of
+// the same UUID or none, is of that network or guest.
+func (p *pass) identitiesOnHost(nets, guests []named, h *Host) {
+	told := map[string]bool{} // by a document's own finding
+	for _, n := range slices.Concat(nets, guests) {
+		told[n.object+" "+n.uuid] = true
+	}
+	judge := func(n named, name, uuid, owner, object string) {
+		switch {
+		case n.uuid == "" || uuid == "" || (n.name == name) == (n.uuid == uuid):
+		case n.name == name:
+			p.note("name-twice", Spot{n.File, n.nameAt}, n.object, nil, "the host has "+owner+" with UUID "+show(uuid)+", and the UUIDs are not the same")
+		case !told[object+" "+uuid]:
+			p.note("uuid-twice", Spot{n.File, n.uuidAt}, n.object, nil, "UUID "+n.uuid+" is that of "+owner+" on the host")
+		}
+	}
+	for _, n := range nets {
+		for _, o := range h.Networks {
+			judge(n, o.Name, o.UUID, o.String(), "network "+show(o.Name))
+		}
+	}
+	for _, g := range guests {
+		for _, o := range h.Guests {
+			judge(g, o.Name, o.UUID, "guest "+show(o.Name), "guest "+show(o.Name))
+		}
+	}
+}
+
+func (p *pass) bridgeOnHost(spot Spot, object string, def xml.Network, h *Host, own []string) {
+	if def.Bridge != "" && !strings.Contains(def.Bridge, "%d") {
+		p.conflicts(spot, object, h.BridgeConflicts(def, own...))
+	}
+}
+
+func (p *pass) subnetsOnHost(n *network, claims []Claim) {
+	for _, s := range n.subnets {
+		for _, c := range Overlaps(s.Masked(), claims) {
+			rule := "subnet-on-route"
+			if c.Network {
+				rule = "subnet-overlap"
+			}
+			p.note(rule, Spot{n.File, s.at}, n.object, nil, "subnet "+s.Masked().String()+" overlaps "+c.Words)
+		}
+	}
+}
+
+// nicOnHost judges what an interface is plugged into, bridges aside.
+func (p *pass) nicOnHost(g *guest, i nic, h *Host, own []string) {
+	spot := Spot{g.File, i.sourceAt}
+	if i.dev != "" {
+		p.conflicts(spot, g.object, h.MissingDevice(i.dev))
+	}
+	if i.network == "" || slices.Contains(own, i.network) {
+		return
+	}
+	n := h.network(i.network)
+	switch {
+	case n == nil && !h.Partial:
+		p.note("network-not-on-host", spot, g.object, nil, "neither a document nor the host defines network "+show(i.network))
+	case n == nil || i.portgroup == "" || len(n.Definitions) == 0:
+	case !slices.Contains(n.inForce().PortGroups, i.portgroup):
+		p.note("portgroup-missing", spot, g.object, nil, n.String()+" has no port group "+show(i.portgroup))
+	}
+}
+
+func (p *pass) conflicts(spot Spot, object string, list []Conflict) {
+	for _, c := range list {
+		p.note(c.Rule, spot, object, nil, c.Message)
+	}
+}
+
+// macs are the addresses in use, with their owners: bridges and guests that no
+// document describes.
+func (h *Host) macs(nets, guests []string) map[string]string {
+	owners := map[string]string{}
+	for _, n := range h.Networks {
+		for _, def := range n.Definitions {
+			if !slices.Contains(nets, n.Name) {
+				owners[def.MAC] = n.String()
+			}
+		}
+	}
+	for _, g := range h.Guests {
+		for _, i := range g.Interfaces {
+			if !slices.Contains(guests, g.Name) {
+				owners[i.MAC] = "guest " + show(g.Name)
+			}
+		}
+	}
+	return owners
+}
