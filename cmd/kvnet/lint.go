@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/lint"
 )
 
@@ -181,4 +182,26 @@ var refusalWords = map[lint.Refusal]string{
 	lint.BySchema: "by schema",
 	lint.AtStart:  "at start",
 	lint.Never:    "never",
+}
+
+// noteRefusals says where a file that is only planned breaks rules by which
+// libvirt would refuse it. libvirt itself holds a document against its schema
+// only when it takes it, and another libvirt than lint's may take more: so this
+// is a note, and no refusal.
+func (e *env) noteRefusals(plan libvirtnet.Plan, document string, o netDefineOptions) {
+	if !o.stops() || o.file == "" || plan.Empty() {
+		return
+	}
+	const most = 5
+	told := 0
+	for _, f := range lint.Check([]lint.File{{Name: o.file, Text: document}}) {
+		if f.Refused == lint.AtDefine || f.Refused == lint.BySchema && !o.noValidate {
+			if told++; told <= most {
+				e.note("libvirt would refuse it, says kvnet lint: %s", f)
+			}
+		}
+	}
+	if told > most {
+		e.note("and %d more", told-most)
+	}
 }

@@ -170,6 +170,7 @@ func (e *env) defineDocument(ctx context.Context, conn *libvirtnet.Conn, w world
 	if err := e.refuseConflicts("define", object, conflicts, o.changeOptions); err != nil {
 		return err
 	}
+	e.noteRefusals(plan, document, o)
 	return d.run(ctx, e)
 }
 
