@@ -28,13 +28,14 @@ func (h Host) OwnerOfUUID(def xml.Network) *HostNetwork {
 // nobody has the one it needs. own are networks that are no others: the one
 // that the definition is of.
 func (h Host) BridgeConflicts(def xml.Network, own ...string) []Conflict {
+	h.index = h.look()
 	if found := h.bridgeOwners(def, own); len(found) > 0 || h.Devices == nil {
 		return found
 	}
 	d := h.device(def.Bridge)
 	switch {
 	case def.Mode == xml.HostBridge && d == nil:
-		return []Conflict{{"bridge-not-on-host", "the host has no bridge " + show(def.Bridge) + " (" + it(h.bridges(), "it has no bridge") + ")"}}
+		return []Conflict{{"bridge-not-on-host", "the host has no bridge " + show(def.Bridge) + " (" + h.look().hasBr + ")"}}
 	case def.Mode == xml.HostBridge && d.Kind != "bridge" && def.VirtualPort == "":
 		but := ""
 		if d.Kind != "" {
@@ -59,7 +60,8 @@ func (h Host) bridgeOwners(def xml.Network, own []string) []Conflict {
 	}
 	var found []Conflict
 	bridge := h.kernelName(def.Bridge)
-	for _, n := range h.Networks {
+	for _, i := range h.look().bridges[bridge] {
+		n := h.Networks[i]
 		if slices.Contains(own, n.Name) {
 			continue
 		}
@@ -87,23 +89,7 @@ func (h Host) MissingDevice(name string) []Conflict {
 	if d := h.device(name); h.Devices == nil || d != nil && !d.Loopback {
 		return nil
 	}
-	var names []string
-	for _, d := range h.Devices {
-		if !d.Loopback {
-			names = append(names, show(d.Name))
-		}
-	}
-	return []Conflict{{"device-not-on-host", "the host has no device " + show(name) + " (" + it(names, "it has none") + ")"}}
-}
-
-func (h Host) bridges() []string {
-	var names []string
-	for _, d := range h.Devices {
-		if d.Kind == "bridge" {
-			names = append(names, show(d.Name))
-		}
-	}
-	return names
+	return []Conflict{{"device-not-on-host", "the host has no device " + show(name) + " (" + h.look().has + ")"}}
 }
 
 // Claim is a range of addresses that somebody on the host uses already.

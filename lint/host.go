@@ -3,6 +3,7 @@ package lint
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kvnet/kvnet/xml"
@@ -20,6 +21,8 @@ type Host struct {
 	// known, and nothing is said of them.
 	Devices []Device    `json:"devices"`
 	Routes  []HostRoute `json:"routes"`
+
+	index *index
 }
 
 // HostNetwork is a network that libvirt has.
@@ -63,13 +66,58 @@ func (n HostNetwork) String() string {
 	return "network " + show(n.Name) + " (inactive)"
 }
 
+// index finds things on a host at once: documents and hosts may be large.
+type index struct {
+	devices  map[string]int   // by every name
+	networks map[string]int   // by name
+	bridges  map[string][]int // networks by the kernel's name of their bridge
+	has      string           // which devices there are, in words
+	hasBr    string           // which bridges
+}
+
+// indexed is the host with its index, for many questions.
+func (h Host) indexed() Host {
+	x := index{devices: map[string]int{}, networks: map[string]int{}, bridges: map[string][]int{}}
+	var names, bridges []string
+	for i, d := range h.Devices {
+		for _, name := range append([]string{d.Name}, d.AltNames...) {
+			if _, taken := x.devices[name]; !taken {
+				x.devices[name] = i
+			}
+		}
+		if !d.Loopback {
+			names = append(names, show(d.Name))
+		}
+		if d.Kind == "bridge" {
+			bridges = append(bridges, show(d.Name))
+		}
+	}
+	x.has, x.hasBr = it(names, "it has none"), it(bridges, "it has no bridge")
+	h.index = &x
+	for i, n := range h.Networks {
+		x.networks[n.Name] = i
+		for _, def := range n.Definitions {
+			name := h.kernelName(def.Bridge)
+			if list := x.bridges[name]; def.Bridge != "" && (len(list) == 0 || list[len(list)-1] != i) {
+				x.bridges[name] = append(list, i)
+			}
+		}
+	}
+	return h
+}
+
+func (h Host) look() *index {
+	if h.index == nil {
+		h = h.indexed()
+	}
+	return h.index
+}
+
 // device finds a device by its name, or by an alternative one, which the kernel
 // takes as well; nil when there is none.
 func (h Host) device(name string) *Device {
-	for i, d := range h.Devices {
-		if d.Name == name || slices.Contains(d.AltNames, name) {
-			return &h.Devices[i]
-		}
+	if i, ok := h.look().devices[name]; ok {
+		return &h.Devices[i]
 	}
 	return nil
 }
@@ -84,10 +132,8 @@ func (h Host) kernelName(name string) string {
 
 // network finds a network by its name; nil when there is none.
 func (h Host) network(name string) *HostNetwork {
-	for i := range h.Networks {
-		if h.Networks[i].Name == name {
-			return &h.Networks[i]
-		}
+	if i, ok := h.look().networks[name]; ok {
+		return &h.Networks[i]
 	}
 	return nil
 }
@@ -101,7 +147,7 @@ func it(names []string, none string) string {
 	case len(names) == 0:
 		return none
 	case len(names) > most:
-		return "it has " + strings.Join(names[:most], ", ") + " and more"
+		return "it has " + strings.Join(names[:most], ", ") + " and " + strconv.Itoa(len(names)-most) + " more"
 	}
 	return "it has " + strings.Join(names, ", ")
 }

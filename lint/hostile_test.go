@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"unicode"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/kvnet/kvnet/xml"
 )
 
 // Names from outside end up in messages: on one line, short, with nothing
@@ -84,4 +87,24 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Neither a large document nor a large host makes the judge slow, or its
+// report endless.
+func TestLargeHosts(t *testing.T) {
+	var h Host
+	var doc strings.Builder
+	doc.WriteString("<domain type='kvm'><name>g</name><devices>")
+	for i := range 30000 {
+		bridge := fmt.Sprintf("br%d", i)
+		h.Devices = append(h.Devices, Device{Name: bridge, Kind: "bridge"})
+		h.Networks = append(h.Networks, HostNetwork{Name: bridge, Definitions: []xml.Network{{Name: bridge, Mode: xml.HostBridge, Bridge: bridge}}})
+		h.Routes = append(h.Routes, HostRoute{To: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 9, byte(i >> 8), byte(i)}), 32), Words: fmt.Sprintf("route %d", i)})
+		fmt.Fprintf(&doc, "<interface type='bridge'><source bridge='no%d'/></interface>", i)
+	}
+	doc.WriteString("</devices></domain>")
+	net := "<network><name>n</name><ip address='10.0.0.1' prefix='8'/></network>"
+	if found := CheckOn([]File{{"g.xml", doc.String()}, {"n.xml", net}}, h); len(found) != 30000+mostClaims {
+		t.Errorf("%d findings", len(found))
+	}
 }

@@ -57,7 +57,10 @@ func (f Finding) String() string {
 func Check(files []File) []Finding { return check(files, nil) }
 
 // CheckOn judges documents as [Check] does, and against a host.
-func CheckOn(files []File, h Host) []Finding { return check(files, &h) }
+func CheckOn(files []File, h Host) []Finding {
+	h = h.indexed()
+	return check(files, &h)
+}
 
 func check(files []File, h *Host) []Finding {
 	p := &pass{findings: []Finding{}}

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kvnet/kvnet/xml"
@@ -101,14 +102,23 @@ func (p *pass) bridgeOnHost(spot Spot, object string, def xml.Network, h *Host, 
 	}
 }
 
+// mostClaims is how many owners of addresses are told of one subnet: a wide one
+// overlaps every route of a router.
+const mostClaims = 10
+
 func (p *pass) subnetsOnHost(n *network, claims []Claim) {
 	for _, s := range n.subnets {
-		for _, c := range Overlaps(s.Masked(), claims) {
+		found := Overlaps(s.Masked(), claims)
+		for i, c := range found[:min(len(found), mostClaims)] {
 			rule := "subnet-on-route"
 			if c.Network {
 				rule = "subnet-overlap"
 			}
-			p.note(rule, Spot{n.File, s.at}, n.object, nil, "subnet "+s.Masked().String()+" overlaps "+c.Words)
+			words := c.Words
+			if more := len(found) - mostClaims; more > 0 && i == mostClaims-1 {
+				words += ", and " + strconv.Itoa(more) + " more"
+			}
+			p.note(rule, Spot{n.File, s.at}, n.object, nil, "subnet "+s.Masked().String()+" overlaps "+words)
 		}
 	}
 }
