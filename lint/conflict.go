@@ -53,22 +53,28 @@ func (h Host) BridgeConflicts(def xml.Network, own ...string) []Conflict {
 }
 
 // bridgeOwners are other networks with the bridge, where one of both makes it.
+// libvirt compares names when it defines a network; that two are of one bridge
+// shows when the kernel is to make it.
 func (h Host) bridgeOwners(def xml.Network, own []string) []Conflict {
-	rule := "bridge-of-network"
-	if def.Managed() {
-		rule = "bridge-twice"
-	}
 	var found []Conflict
 	bridge := h.kernelName(def.Bridge)
 	for _, i := range h.look().bridges[bridge] {
-		n := h.Networks[i]
+		n, rule := h.Networks[i], ""
 		if slices.Contains(own, n.Name) {
 			continue
 		}
-		has := func(other xml.Network) bool {
-			return other.Bridge != "" && h.kernelName(other.Bridge) == bridge && (other.Managed() || def.Managed())
+		for _, other := range n.Definitions {
+			switch {
+			case other.Bridge == "" || h.kernelName(other.Bridge) != bridge:
+			case def.Managed() && other.Bridge == def.Bridge:
+				rule = "bridge-twice"
+			case def.Managed() && rule == "":
+				rule = "bridge-name-taken"
+			case !def.Managed() && other.Managed():
+				rule = "bridge-of-network"
+			}
 		}
-		if slices.ContainsFunc(n.Definitions, has) {
+		if rule != "" {
 			found = append(found, Conflict{rule, "bridge " + show(def.Bridge) + " belongs to " + n.String()})
 		}
 	}

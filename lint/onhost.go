@@ -12,7 +12,7 @@ var hostRules = []Rule{
 	{"bridge-not-on-host", "A host bridge that the host does not have", Error, AtStart,
 		"libvirt takes any name; a guest does not start on it (virNetDevBridgeAddPort)."},
 	{"bridge-name-taken", "A network is to make a bridge, and the host has a device of that name", Error, AtStart,
-		"libvirt makes no bridge where a device has its name or alternative name (virNetDevBridgeCreate)."},
+		"libvirt makes no bridge where a device has its name or alternative name (virNetDevBridgeCreate); 11.3 then removes the bridge that has it as an alternative one."},
 	{"device-not-on-host", "A device that the host does not have", Error, Never,
 		"libvirt starts the network all the same: rules for a NIC that is not there match nothing, and no guest starts in a pool or by macvtap without its device."},
 	{"network-not-on-host", "A guest is on a network that neither a document nor the host defines", Error, AtStart,
