@@ -79,6 +79,17 @@ func Checks() []Check {
 	)
 }
 
+// Rests says whether a check cannot do without a part of the snapshot; false
+// for an id that is none.
+func Rests(id string, n Need) bool {
+	for _, c := range Checks() {
+		if c.ID == id {
+			return slices.Contains(c.Needs, n)
+		}
+	}
+	return false
+}
+
 // inOrder returns the indexes of checks such that each stands behind the
 // causes in its After.
 func inOrder(checks []Check) []int {

@@ -220,6 +220,11 @@ func firewallHosts() map[string]func() Snapshot {
 			return s
 		},
 		"fw-foreign-drop-input": nft(func(rs *firewall.Ruleset) { rs.Tables = append(rs.Tables, workstation()) }),
+		"fw-foreign-drop-input+discovery": func() Snapshot {
+			s := twoFamilies(netDual("six", "virbr6", xml.NAT))
+			s.Firewall = edited(&s, both(), oneTable("filter", atFront("-A INPUT -p ipv6-icmp -j DROP")))
+			return s
+		},
 		"ufw-blocks": nft(func(rs *firewall.Ruleset) {
 			rs.Tables = append(rs.Tables, nftTables("ip", ufw)...)
 		}),

@@ -24,8 +24,9 @@ func (f *packetFilter) blameDrop(n flowNet, s seen) string {
 	switch {
 	case !reached && (s.say == flowOut || s.say == flowBack):
 		return f.gone(n, s.v6)
-	case !reached && iptablesTable(by.By) && (by.Hook == "input" || by.Hook == "output") && f.backend(n, s.v6) != "nftables":
-		// Only the iptables backend has rules for the host's services.
+	case !reached && iptablesTable(by.By) && (by.Hook == "input" || by.Hook == "output") && f.backend(n, s.v6) != "nftables" && s.say != flowND:
+		// Only the iptables backend has rules for the host's services, and none for
+		// neighbour discovery.
 		if f.backend(n, s.v6) == "iptables" || f.traces() {
 			return f.gone(n, s.v6)
 		}

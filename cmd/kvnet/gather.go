@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/kvnet/kvnet/bridge"
@@ -193,83 +191,6 @@ func (g *gathered) findHolders() {
 	if err != nil {
 		g.Kernel.Gaps = append(g.Kernel.Gaps, bridge.Gap{Source: "holders", Message: err.Error()})
 	}
-}
-
-// settle is how often a host that is on its way is looked at again, and
-// confirm how many looks a verdict may take.
-const (
-	settle  = 250 * time.Millisecond
-	confirm = 4
-)
-
-// gatherSettled gathers until nothing is on its way any more, such as a port
-// that is learning, but no longer than that takes, nor than timeout. What is on
-// its way then is for the judge. A host can set out while it is looked at, as
-// when libvirt's daemon, just started, puts taps back: then it has the time
-// that this takes, too.
-func (e *env) gatherSettled(ctx context.Context, timeout time.Duration) gathered {
-	end := time.Now().Add(timeout)
-	g := gather(ctx, e.uri)
-	for range confirm {
-		wait, moving := verify.Unsettled(g.Snapshot)
-		if moving {
-			wait = min(wait, time.Until(end))
-			if !e.quiet && e.format == "table" {
-				fmt.Fprintf(e.err, "waiting up to %s for the host to settle\n", wait.Round(100*time.Millisecond))
-			}
-			g = e.gatherUntil(ctx, g, time.After(wait))
-			_, moving = verify.Unsettled(g.Snapshot)
-		}
-		g = e.gatherTwice(ctx, g)
-		if _, setOut := verify.Unsettled(g.Snapshot); moving || !setOut || ctx.Err() != nil || time.Now().After(end) {
-			break
-		}
-	}
-	return watchWhereWorth(ctx, g)
-}
-
-func (e *env) gatherUntil(ctx context.Context, g gathered, end <-chan time.Time) gathered {
-	tick := time.NewTicker(settle)
-	defer tick.Stop()
-	for moving := true; moving; _, moving = verify.Unsettled(g.Snapshot) {
-		select {
-		case <-ctx.Done():
-			return g
-		case <-end:
-			return gather(ctx, e.uri)
-		case <-tick.C:
-			g = gather(ctx, e.uri)
-		}
-	}
-	return g
-}
-
-// gatherTwice looks again at a host with errors. The halves of a snapshot are
-// not of the same instant: a guest that ends between them leaves a tap that is
-// missing for a moment. Only what two looks in a row agree on is believed.
-func (e *env) gatherTwice(ctx context.Context, g gathered) gathered {
-	have := g.errors()
-	for look := 0; len(have) > 0 && look < confirm && ctx.Err() == nil; look++ {
-		g = gather(ctx, e.uri)
-		again := g.errors()
-		if slices.Equal(have, again) {
-			break
-		}
-		have = again
-	}
-	return g
-}
-
-// errors are those of the host, by check and subject, in the report's fixed
-// order.
-func (g *gathered) errors() []string {
-	var list []string
-	for _, f := range g.judge(verify.Options{}).Findings {
-		if f.Severity == verify.Error {
-			list = append(list, f.Check+" "+f.Subject)
-		}
-	}
-	return list
 }
 
 // list returns items, or an empty list for nil.
