@@ -62,6 +62,11 @@ func TestFaults(t *testing.T) { scripts(t, machineRoad(t), all(t, "testdata/faul
 // TestChange changes hosts, and takes changes back.
 func TestChange(t *testing.T) { scripts(t, machineRoad(t), all(t, "testdata/change")) }
 
+// TestChangeNewer makes changes that need a newer libvirt.
+func TestChangeNewer(t *testing.T) {
+	scripts(t, findRoad(t, newer, host.NFTables), all(t, "testdata/newer"))
+}
+
 // TestHealthy makes hosts that look odd and are well: verify says nothing.
 func TestHealthy(t *testing.T) { scripts(t, machineRoad(t), all(t, "testdata/healthy")) }
 

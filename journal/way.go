@@ -100,6 +100,9 @@ func (b *Back) network(want, have Network) {
 	case differ(want.Live, have.Live):
 		b.runs(want, have)
 	}
+	if want.Active && have.Active {
+		b.metadata(want, have)
+	}
 }
 
 // runs plans how a running network gets the document back that it ran with: in
@@ -109,9 +112,54 @@ func (b *Back) runs(want, have Network) {
 	if err == nil {
 		b.Plan = b.Plan.With(libvirtnet.Plan{Steps: plan.Steps, Disturbs: plan.Disturbs})
 	}
-	if err != nil || len(plan.Later) > 0 {
+	later := slices.DeleteFunc(plan.Later, func(c libvirtnet.Change) bool { return c.Path == "title" })
+	if err != nil || len(later) > 0 {
 		b.Restarts = append(b.Restarts, want.Name)
 	}
+}
+
+// metadata plans how a running network gets its metadata back; that of the
+// definition comes with the document.
+func (b *Back) metadata(want, have Network) {
+	w, err1 := xml.ParseMetadata(want.Live)
+	h, err2 := xml.ParseMetadata(have.Live)
+	if err1 != nil || err2 != nil {
+		return
+	}
+	set := func(u libvirtnet.MetadataUpdate, text string) {
+		b.Plan = b.Plan.With(libvirtnet.PlanMetadata(libvirtnet.Network{Name: want.Name}, u, text, true))
+	}
+	if w.Title != h.Title {
+		set(libvirtnet.MetadataUpdate{Kind: libvirtnet.Title, Former: h.Title}, w.Title)
+	}
+	if w.Description != h.Description {
+		set(libvirtnet.MetadataUpdate{Kind: libvirtnet.Description, Former: h.Description}, w.Description)
+	}
+	for _, e := range h.Elements {
+		if w.Element(e.URI).Text == "" {
+			set(libvirtnet.MetadataUpdate{Kind: libvirtnet.Element, URI: e.URI, Former: e.Text, FormerKey: e.Key}, "")
+		}
+	}
+	for _, e := range w.Elements {
+		if is := h.Element(e.URI); !is.Same(w.Element(e.URI)) {
+			set(libvirtnet.MetadataUpdate{Kind: libvirtnet.Element, URI: e.URI, Key: e.Key, Former: is.Text, FormerKey: is.Key}, e.Text)
+		}
+	}
+}
+
+// WithoutMetadata is the way where libvirt cannot set metadata: a restart
+// brings what the definition has.
+func (b Back) WithoutMetadata() Back {
+	var steps []libvirtnet.PlanStep
+	for _, s := range b.Plan.Steps {
+		if s.Do != libvirtnet.SetMetadata {
+			steps = append(steps, s)
+		} else if !slices.Contains(b.Restarts, s.Object) {
+			b.Restarts = append(slices.Clone(b.Restarts), s.Object)
+		}
+	}
+	b.Plan.Steps = steps
+	return b
 }
 
 // iface plans an interface's way home, in the running guest and in its

@@ -45,6 +45,7 @@ type hands interface {
 	CreatePort(ctx context.Context, network, doc string, reclaim bool) error
 	DeletePort(ctx context.Context, network, uuid string) error
 	UpdateNetwork(ctx context.Context, key string, u SectionUpdate, entry string, live bool) error
+	SetMetadata(ctx context.Context, key string, u MetadataUpdate, text string, live bool) error
 }
 
 // undo takes one step back.

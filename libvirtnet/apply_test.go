@@ -3,6 +3,7 @@ package libvirtnet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -204,6 +205,10 @@ func (h *host) UpdateNetwork(ctx context.Context, key string, u SectionUpdate, e
 		layer = "live"
 	}
 	return h.change(ctx, strings.Join([]string{string(u.Command), string(u.Section), layer, entry}, " "), key)
+}
+
+func (h *host) SetMetadata(ctx context.Context, key string, u MetadataUpdate, text string, live bool) error {
+	return h.change(ctx, fmt.Sprintf("metadata %s %s %s %q %v", u.Kind, u.URI, u.Key, text, live), key)
 }
 
 func (h *host) DeletePort(ctx context.Context, network, uuid string) error {

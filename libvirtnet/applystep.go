@@ -39,6 +39,8 @@ func (t step) take(ctx context.Context) (undo, error) {
 		return t.port(ctx)
 	case Update:
 		return t.update(ctx)
+	case SetMetadata:
+		return t.metadata(ctx)
 	}
 	return undo{}, &Error{Op: string(t.s.Do), Object: show(t.s.Object), Message: "no such step", Kind: ErrInvalid}
 }

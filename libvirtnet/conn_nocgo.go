@@ -62,6 +62,12 @@ func (c *Conn) UpdateNetwork(context.Context, string, SectionUpdate, string, boo
 	return c.refuse()
 }
 
+func (c *Conn) TakesMetadata(context.Context, string) error { return c.refuse() }
+
+func (c *Conn) SetMetadata(context.Context, string, MetadataUpdate, string, bool) error {
+	return c.refuse()
+}
+
 func (c *Conn) HasFilter(context.Context, string) (bool, error) { return false, c.refuse() }
 
 func (c *Conn) HasPort(context.Context, string, string) (bool, error) { return false, c.refuse() }

@@ -186,6 +186,7 @@ const (
 	opPort      = "create port of"
 
 	opUpdateNetwork = "update"
+	opMetadata      = "set metadata of"
 
 	opDropPort  = "delete port of"
 	opPorts     = "list ports of"

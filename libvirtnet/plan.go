@@ -22,6 +22,7 @@ const (
 	Detach      Action = "detach"       // an interface from a guest; undo: attach the former one
 	CreatePort  Action = "create-port"  // a network port again; undo: delete it
 	Update      Action = "update"       // an entry of a network's section; undo: the entry as it was
+	SetMetadata Action = "set-metadata" // a title, description or element; undo: the former one
 )
 
 // PlanStep is one change.
@@ -37,6 +38,8 @@ type PlanStep struct {
 	Reclaim  bool   `json:"reclaim,omitempty"`  // create-port: VIR_NETWORK_PORT_CREATE_RECLAIM
 
 	Update *SectionUpdate `json:"update,omitempty"` // update: what is done with the entry in Document
+
+	Metadata *MetadataUpdate `json:"metadata,omitempty"` // set-metadata: which part becomes Document
 }
 
 // Plan is what would be done, in order. The zero Plan does nothing.

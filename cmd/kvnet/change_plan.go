@@ -23,7 +23,7 @@ func (e *env) printPlan(plan libvirtnet.Plan, o changeOptions) error {
 		if s.Document != "" && o.printXML {
 			documents = append(documents, strings.TrimSpace(s.Document))
 		}
-		if !o.printXML && s.Update == nil {
+		if !o.printXML && s.Update == nil && s.Metadata == nil {
 			plan.Steps[i].Document = ""
 		}
 	}
@@ -42,6 +42,10 @@ func printSteps(w io.Writer, plan libvirtnet.Plan) {
 		fmt.Fprintf(w, "would %s: %s\n", clean(s.Say), clean(s.Why))
 		if s.Update != nil {
 			fmt.Fprintf(w, "  %s %s\n", signs[s.Update.Command], clean(strings.Join(strings.Fields(s.Document), " ")))
+		}
+		if s.Metadata != nil {
+			printNote(w, "-", s.Metadata.Former)
+			printNote(w, "+", s.Document)
 		}
 	}
 	for _, c := range plan.Changes {
@@ -79,4 +83,11 @@ func word(s string) string {
 		return "none"
 	}
 	return s
+}
+
+// printNote prints a text of metadata on one line.
+func printNote(w io.Writer, sign, text string) {
+	if text != "" {
+		fmt.Fprintf(w, "  %s %s\n", sign, clean(shorten(strings.Join(strings.Fields(text), " "))))
+	}
 }

@@ -21,6 +21,8 @@ func commands(e *env) []*cli.Command {
 		netNameCommand(e),
 		netUUIDCommand(e),
 		netDHCPLeasesCommand(e),
+		netDescCommand(e),
+		netMetadataCommand(e),
 		netEventCommand(e),
 		netPortListCommand(e),
 		netDefineCommand(e),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,6 +40,22 @@ func (e *env) target(ctx context.Context, name string, o changeOptions) (t netTa
 
 // object names the network in errors.
 func (t netTarget) object() string { return "network " + clean(shorten(t.have.Name)) }
+
+// layers are those that the network has and the flags ask for.
+func (t netTarget) layers(op string, onlyLive, onlyConfig bool) (live, config bool, err error) {
+	live, config = t.have.Active, t.have.Persistent
+	if !onlyLive && !onlyConfig {
+		return live, config, nil
+	}
+	fail := func(why string) error { return &failure{op: op, object: t.object(), err: errors.New(why)} }
+	switch {
+	case onlyLive && !live:
+		return false, false, fail("it is not active: there is no running network")
+	case onlyConfig && !config:
+		return false, false, fail("it is transient: there is no definition")
+	}
+	return onlyLive, onlyConfig, nil
+}
 
 // expect reads the network again and asks whether it is as it should be.
 func (t netTarget) expect(ctx context.Context, right func(libvirtnet.Network) error) error {

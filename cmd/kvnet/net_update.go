@@ -127,7 +127,7 @@ func runNetUpdate(ctx context.Context, e *env, o netUpdateOptions) error {
 	}
 	defer t.conn.Close()
 	u := entryChange{netTarget: t, o: o}
-	live, config, err := u.layers()
+	live, config, err := t.layers("update", o.live, o.config)
 	if err != nil {
 		return err
 	}
@@ -174,22 +174,6 @@ func runNetUpdate(ctx context.Context, e *env, o netUpdateOptions) error {
 type entryChange struct {
 	netTarget
 	o netUpdateOptions
-}
-
-// layers are those that the network has and the flags ask for.
-func (u entryChange) layers() (live, config bool, err error) {
-	live, config = u.have.Active, u.have.Persistent
-	if !u.o.live && !u.o.config {
-		return live, config, nil
-	}
-	fail := func(why string) error { return &failure{op: "update", object: u.object(), err: errors.New(why)} }
-	switch {
-	case u.o.live && !live:
-		return false, false, fail("it is not active: there is no running network to change")
-	case u.o.config && !config:
-		return false, false, fail("it is transient: there is no definition to change")
-	}
-	return u.o.live, u.o.config, nil
 }
 
 // entries are those of the section in one layer.

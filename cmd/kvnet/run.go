@@ -111,7 +111,7 @@ func command(c *cli.Command) *cli.Command {
 
 // arguments returns the positional arguments, or a usage error unless there
 // are as many as names; a name in brackets is optional, one that ends in
-// "..." takes any number.
+// "..." takes any number, and [TEXT...] may be empty.
 func arguments(c *cli.Context, names ...string) ([]string, error) {
 	args, rest := c.Args().Slice(), false
 	for i, name := range names {
@@ -120,7 +120,7 @@ func arguments(c *cli.Context, names ...string) ([]string, error) {
 		if !optional && i >= len(args) {
 			return nil, usage(c.Command.Name, "missing argument "+name, "usage: kvnet "+synopsis(c.Command))
 		}
-		if i < len(args) && args[i] == "" {
+		if i < len(args) && args[i] == "" && name != "[TEXT...]" {
 			return nil, usage(c.Command.Name, "empty argument "+name, "usage: kvnet "+synopsis(c.Command))
 		}
 	}

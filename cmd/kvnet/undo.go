@@ -146,7 +146,26 @@ func wayBack(ctx context.Context, conn *libvirtnet.Conn, w world, entry journal.
 			now.Links, before.Links = append(now.Links, l), append(before.Links, journal.Link{Name: l.Name})
 		}
 	}
-	return journal.Way(before, now), now, err
+	if err != nil {
+		return journal.Back{}, now, err
+	}
+	back, err := possible(ctx, conn, journal.Way(before, now))
+	return back, now, err
+}
+
+// possible leaves out of a way what this libvirt cannot do.
+func possible(ctx context.Context, conn *libvirtnet.Conn, back journal.Back) (journal.Back, error) {
+	for _, s := range back.Plan.Steps {
+		if s.Do != libvirtnet.SetMetadata {
+			continue
+		}
+		err := conn.TakesMetadata(ctx, s.Object)
+		if errors.Is(err, libvirtnet.ErrNotSupported) {
+			return back.WithoutMetadata(), nil
+		}
+		return back, err
+	}
+	return back, nil
 }
 
 // leftBehind are the bridges of networks that are not active: libvirtd died
@@ -266,6 +285,9 @@ func isBack(ctx context.Context, conn *libvirtnet.Conn, entry journal.Entry) err
 			return err
 		}
 		rest := journal.Way(journal.Image{Networks: []journal.Network{want}}, journal.Image{Networks: []journal.Network{have}})
+		if rest, err = possible(ctx, conn, rest); err != nil {
+			return err
+		}
 		if !rest.Plan.Empty() {
 			return &failure{op: "verify", object: "network " + clean(want.Name), err: errors.New("it is not as it was: " + strings.TrimSpace(rest.Plan.Steps[0].Say) + " has not happened")}
 		}

@@ -1,0 +1,92 @@
+package xml
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestParseMetadata(t *testing.T) {
+	m, err := ParseMetadata(`<network>
+  <name>n</name>
+  <title>a &lt;b&gt;</title>
+  <description>one
+two</description>
+  <metadata xmlns:o="urn:o">
+    <k:a xmlns:k="urn:x" k:y="1" o:z="2">
+      <k:b>t</k:b>
+    </k:a>
+    <c xmlns="urn:y"/>
+    <nobody/>
+  </metadata>
+</network>`)
+	if err != nil || m.Title != "a <b>" || m.Description != "one\ntwo" || len(m.Elements) != 2 {
+		t.Fatalf("%+v %v", m, err)
+	}
+	for uri, want := range map[string]MetadataElement{
+		"urn:x": {"urn:x", "k", "<a xmlns:o=\"urn:o\" o:z=\"2\" y=\"1\">\n  <b>t</b>\n</a>"},
+		"urn:y": {"urn:y", "", "<c/>"},
+		"urn:z": {},
+	} {
+		if have := m.Element(uri); !have.Same(want) || strings.Contains(have.Text, "k:") {
+			t.Errorf("%s: have %+v, want %+v", uri, have, want)
+		}
+	}
+}
+
+func TestNewMetadataElement(t *testing.T) {
+	for _, test := range []struct{ uri, key, text, want string }{
+		{"urn:x", "k", `<a b='c'><d/></a>`, `<a b="c"><d/></a>`},
+		{"urn:x", "k", `<k:a xmlns:k="urn:x" k:b="c"><k:d/></k:a>`, `<a b="c"><d/></a>`},
+		{"urn:x", "k", `<a xmlns="urn:x"/>`, `<a/>`},
+		{"urn:x", "k", `<k:a xmlns:k="urn:x" k:b="1" b="2"/>`, `<k:a xmlns:k="urn:x" k:b="1" b="2"/>`},
+	} {
+		if have, err := NewMetadataElement(test.uri, test.key, test.text); err != nil || have.Text != test.want {
+			t.Errorf("%s: %v\nhave %s\nwant %s", test.text, err, have.Text, test.want)
+		}
+	}
+	for _, test := range []struct{ uri, key, text, want string }{
+		{"urn:x", "k", `<a/><b/>`, "second root"},
+		{"urn:x", "k", `<a`, "malformed"},
+		{"urn:x", "k", ``, "empty"},
+		{"urn:x", "k", `<!DOCTYPE a [<!ENTITY e "x">]><a>&e;</a>`, "document type"},
+		{"urn:x", "k", `<a xmlns="urn:other"/>`, "is of namespace urn:other"},
+		{"urn:x", "k", `<a><p:b/></a>`, "prefix p in <p:b> is not declared"},
+		{"urn:x", "k", strings.Repeat("<a>", 200) + strings.Repeat("</a>", 200), "nests deeper"},
+		{"urn:x", "k", "<a>" + strings.Repeat("x", MaxMetadata) + "</a>", "more than"},
+		{"urn:'x", "k", `<a/>`, "no URI"},
+		{"", "k", `<a/>`, "no URI"},
+		{"urn:x", "xmlns", `<a/>`, "no prefix"},
+		{"urn:x", "a b", `<a/>`, "no prefix"},
+	} {
+		if have, err := NewMetadataElement(test.uri, test.key, test.text); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: have %+v %v, want %q", shortened(test.text), have, err, test.want)
+		}
+	}
+}
+
+func shortened(s string) string { return s[:min(len(s), 60)] }
+
+func TestSameMetadata(t *testing.T) {
+	is := MetadataElement{"u", "k", "<a x='1' y='2'><b>t</b></a>"}
+	for text, want := range map[string]bool{
+		"<a y='2' x='1'>\n <b>t</b>\n</a>": true, "<a x='1' y='2'><b>u</b></a>": false, "<a x='1'><b>t</b></a>": false, "": false,
+	} {
+		if have := is.Same(MetadataElement{"u", "k", text}); have != want {
+			t.Errorf("%q: same %v, want %v", text, have, want)
+		}
+	}
+	if is.Same(MetadataElement{"u", "other", is.Text}) {
+		t.Error("another prefix is the same")
+	}
+}
+
+func TestCheckNote(t *testing.T) {
+	for text, fine := range map[string]bool{"a": true, "": true, "\n ": false, "a\nb": false, "a\x1bb": false, "\xff": false, "a\rb": false} {
+		if err := CheckNote(text, true); (err == nil) != fine {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if err := CheckNote("a\nb", false); err != nil {
+		t.Error(err)
+	}
+}
