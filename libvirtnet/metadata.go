@@ -12,6 +12,10 @@ const (
 	Element     MetadataKind = "element" // of <metadata>, by its namespace
 )
 
+// KeepsNotes is the first version of libvirt that keeps the title and the
+// description of a network.
+const KeepsNotes = 9_007_000
+
 // MetadataUpdate sets or removes one part of a network's metadata.
 type MetadataUpdate struct {
 	Kind MetadataKind `json:"kind"`

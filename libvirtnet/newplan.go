@@ -12,11 +12,12 @@ import (
 // is the network of that name as it is, nil when there is none. The UUID, the
 // bridge and its MAC of an existing definition are kept where want leaves
 // them open. The plan is empty when the definition says it all already. What a
-// running network is to have of it at once: [PlanLive].
+// running network is to have of it at once: [PlanLive]. more are differences
+// that a [Network] has no field for, such as [xml.Metadata.Drift].
 //
 // The error is an ErrInvalid when want is no network document or names
 // another network than have, and an ErrExists when its UUID is another.
-func NewPlan(have *Network, want string) (Plan, error) {
+func NewPlan(have *Network, want string, more ...xml.Change) (Plan, error) {
 	w, err := xml.Parse(want)
 	if err != nil {
 		return Plan{}, &Error{Op: opDefine, Object: "network", Message: err.Error(), Kind: ErrInvalid}
@@ -52,7 +53,7 @@ func NewPlan(have *Network, want string) (Plan, error) {
 		if w, err = xml.Parse(step.Document); err != nil {
 			return Plan{}, &Error{Op: opDefine, Object: object, Message: err.Error(), Kind: ErrInvalid}
 		}
-		changes := xml.Drift(*have.Config, w)
+		changes := append(xml.Drift(*have.Config, w), more...)
 		if len(changes) == 0 {
 			return p, nil
 		}

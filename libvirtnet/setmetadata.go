@@ -16,7 +16,7 @@ var metadataTypes = map[MetadataKind]libvirt.NetworkMetadataType{
 }
 
 // metadataSince is the first libvirt with virNetworkSetMetadata.
-const metadataSince = 9_007_000
+const metadataSince = KeepsNotes
 
 // TakesMetadata says whether [Conn.SetMetadata] works, on both sides of the
 // connection; the error is an ErrNotSupported when it does not.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -54,6 +55,28 @@ func ParseMetadata(doc string) (Metadata, error) {
 		}
 	}
 	return m, nil
+}
+
+// Drift are the differences between the metadata that is (m) and that which is
+// wished. Titles and descriptions count only where libvirt keeps them.
+func (m Metadata) Drift(want Metadata, notes bool) []Change {
+	var changes []Change
+	if notes && m.Title != want.Title {
+		changes = append(changes, Change{"title", m.Title, want.Title})
+	}
+	if notes && m.Description != want.Description {
+		changes = append(changes, Change{"description", m.Description, want.Description})
+	}
+	seen := map[string]bool{}
+	for _, e := range slices.Concat(m.Elements, want.Elements) {
+		have, wish := m.Element(e.URI), want.Element(e.URI)
+		if seen[e.URI] || have.Same(wish) {
+			continue
+		}
+		seen[e.URI] = true
+		changes = append(changes, Change{"metadata[" + e.URI + "]", have.Text, wish.Text})
+	}
+	return changes
 }
 
 // Element is the element of a namespace, the first as in libvirt; the zero

@@ -33,6 +33,36 @@ two</description>
 	}
 }
 
+func TestMetadataDrift(t *testing.T) {
+	read := func(inner string) Metadata {
+		m, err := ParseMetadata("<network><name>n</name>" + inner + "</network>")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	have := read(`<title>a</title><metadata><k:x xmlns:k="urn:x"><k:d/></k:x></metadata>`)
+	for _, test := range []struct {
+		want  string
+		notes bool
+		paths string
+	}{
+		{`<title>a</title><metadata> <k:x xmlns:k="urn:x"> <k:d> </k:d> </k:x> </metadata>`, true, ""},
+		{`<title>b</title><description>c</description><metadata><k:x xmlns:k="urn:x"><k:d/></k:x></metadata>`, true, "title description"},
+		{`<title>b</title><metadata><k:x xmlns:k="urn:x"><k:d/></k:x></metadata>`, false, ""},
+		{`<title>a</title><metadata><k:x xmlns:k="urn:x"/><k:y xmlns:k="urn:y"/></metadata>`, true, "metadata[urn:x] metadata[urn:y]"},
+		{``, false, "metadata[urn:x]"},
+	} {
+		var paths []string
+		for _, c := range have.Drift(read(test.want), test.notes) {
+			paths = append(paths, c.Path)
+		}
+		if strings.Join(paths, " ") != test.paths {
+			t.Errorf("%s: have %q, want %q", test.want, paths, test.paths)
+		}
+	}
+}
+
 func TestNewMetadataElement(t *testing.T) {
 	for _, test := range []struct{ uri, key, text, want string }{
 		{"urn:x", "k", `<a b='c'><d/></a>`, `<a b="c"><d/></a>`},

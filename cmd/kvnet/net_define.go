@@ -149,7 +149,11 @@ func (e *env) defineDocument(ctx context.Context, conn *libvirtnet.Conn, w world
 		return err
 	}
 	have := w.network(o.name)
-	plan, err := libvirtnet.NewPlan(have, document)
+	more, err := metadataDrift(ctx, conn, w, have, document)
+	if err != nil {
+		return err
+	}
+	plan, err := libvirtnet.NewPlan(have, document, more...)
 	if err != nil {
 		return &failure{op: "define", object: "network " + o.name, err: bareError(err)}
 	}
@@ -172,6 +176,24 @@ func (e *env) defineDocument(ctx context.Context, conn *libvirtnet.Conn, w world
 	}
 	e.noteRefusals(plan, document, o)
 	return d.run(ctx, e)
+}
+
+// metadataDrift is what a document tells people and programs otherwise than the
+// definition does. That changes nothing of the network, and is not to be lost.
+func metadataDrift(ctx context.Context, conn *libvirtnet.Conn, w world, have *libvirtnet.Network, document string) ([]xml.Change, error) {
+	if have == nil || !have.Persistent {
+		return nil, nil
+	}
+	former, err := conn.NetworkXML(ctx, have.UUID, true)
+	if err != nil {
+		return nil, err
+	}
+	was, err1 := xml.ParseMetadata(former)
+	want, err2 := xml.ParseMetadata(document)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, &failure{op: "define", object: "network " + have.Name, err: bareError(err)}
+	}
+	return was.Drift(want, w.Libvirt.Version >= libvirtnet.KeepsNotes), nil
 }
 
 // readDocument reads a definition and the name in it.
