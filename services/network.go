@@ -87,8 +87,16 @@ func (r *reader) pid(n *Network, path string) {
 	}
 }
 
-// status finds the backend attribute of the <firewall> element: libvirt 10.4
-// and later keep there how to take their rules away.
+// firewallStatus is the <firewall> element of a status file: libvirt 10.4 and
+// later keep there how to take their rules away, each as the words of a command.
+type firewallStatus struct {
+	Backend string `xml:"backend,attr"`
+	Actions []struct {
+		Words []string `xml:"args>item"`
+	} `xml:"group>action"`
+}
+
+// status reads the <firewall> element of a status file.
 func (r *reader) status(n *Network, path string) {
 	data, err := r.file(path)
 	if err != nil {
@@ -100,23 +108,36 @@ func (r *reader) status(n *Network, path string) {
 	dec := xml.NewDecoder(bytes.NewReader(data))
 	for {
 		token, err := dec.Token()
+		if start, ok := token.(xml.StartElement); err == nil && ok && start.Name.Local == "firewall" {
+			var status firewallStatus
+			if err = dec.DecodeElement(&status, &start); err == nil {
+				n.Backend, n.Rules = text([]byte(status.Backend)), status.rules()
+				return
+			}
+		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				r.gap(PartBackend, errors.New("read /"+path+": "+err.Error()))
 			}
 			return
 		}
-		start, ok := token.(xml.StartElement)
-		if !ok || start.Name.Local != "firewall" {
+	}
+}
+
+// rules are the rules that the nftables backend deletes by their handles:
+// "delete rule FAMILY TABLE CHAIN handle N".
+func (s *firewallStatus) rules() []FilterRule {
+	var list []FilterRule
+	for _, a := range s.Actions {
+		w := a.Words
+		if s.Backend != "nftables" || len(w) != 7 || w[0] != "delete" || w[1] != "rule" || w[5] != "handle" {
 			continue
 		}
-		for _, a := range start.Attr {
-			if a.Name.Local == "backend" {
-				n.Backend = text([]byte(a.Value))
-			}
+		if handle, err := strconv.ParseUint(w[6], 10, 64); err == nil {
+			list = append(list, FilterRule{Family: text([]byte(w[2])), Table: text([]byte(w[3])), Chain: text([]byte(w[4])), Handle: handle})
 		}
-		return
 	}
+	return list
 }
 
 // backend is firewall_backend of network.conf: key = "value" or 'value'.

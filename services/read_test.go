@@ -156,15 +156,27 @@ func TestBackend(t *testing.T) {
 		}
 	}
 	s := read(t, map[string]string{
-		"run/libvirt/network/a.xml": `<networkstatus><network><name>a</name></network><firewall backend='nftables'><action layer='ipv4'/></firewall></networkstatus>`,
+		"run/libvirt/network/a.xml": `<networkstatus><network><name>a</name></network><firewall backend='nftables'><action layer='ipv4'/><group>` +
+			action("delete", "rule", "ip6", "libvirt_network", "guest_cross", "handle", "11") +
+			action("delete", "rule", "ip", "libvirt_network", "guest_cross", "handle", "-1") +
+			action("filter", "del", "dev", "virbr9", "prio", "2", "protocol") +
+			`</group></firewall></networkstatus>`,
 		"run/libvirt/network/b.xml": `<networkstatus><network>`,
 	})
 	if len(s.Networks) != 2 || s.Networks[0].Backend != "nftables" || s.Networks[1].Backend != "" {
 		t.Errorf("have %+v", s.Networks)
 	}
+	if diff := cmp.Diff([]FilterRule{{Family: "ip6", Table: "libvirt_network", Chain: "guest_cross", Handle: 11}}, s.Networks[0].Rules); diff != "" {
+		t.Errorf("rules (-want +have):\n%s", diff)
+	}
 	if diff := cmp.Diff([]string{PartDevices, PartDevices, PartBackend}, sources(s)); diff != "" {
 		t.Errorf("gaps (-want +have):\n%s", diff)
 	}
+}
+
+// action is a command in libvirt's status file.
+func action(words ...string) string {
+	return "<action layer='ipv4'><args><item>" + strings.Join(words, "</item><item>") + "</item></args></action>"
 }
 
 func sources(s State) []string {
@@ -260,7 +272,7 @@ func TestHostileFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := Read(t.Context(), Options{Root: root})
-	if diff := cmp.Diff([]string{PartHelper, PartDnsmasq, PartResolver}, sources(s)); diff != "" {
+	if diff := cmp.Diff([]string{PartHelper, PartDnsmasq, PartBackend, PartResolver}, sources(s)); diff != "" {
 		t.Errorf("gaps (-want +have):\n%s", diff)
 	}
 	for _, n := range s.Networks {

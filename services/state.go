@@ -113,6 +113,17 @@ type Network struct {
 	// (/run/libvirt/network/NAME.xml, libvirt 10.4 and later): nftables or
 	// iptables; "" when the file does not say.
 	Backend string `json:"firewall_backend,omitempty"`
+	// Rules are the rules of nftables that the same file says are to be
+	// deleted with the network.
+	Rules []FilterRule `json:"firewall_rules,omitempty"`
+}
+
+// FilterRule is the place of a rule of nftables.
+type FilterRule struct {
+	Family string `json:"family"`
+	Table  string `json:"table"`
+	Chain  string `json:"chain"`
+	Handle uint64 `json:"handle"`
 }
 
 // Resolver is where this machine's names are resolved.

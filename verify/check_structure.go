@@ -96,7 +96,7 @@ func structureOwnChecks() []Check {
 			Doc: Doc{
 				Symptom:  "None: everything works, but guests can be reached from outside and send under any address.",
 				Cause:    "The bridge was made again by hand or by another tool. libvirt's nftables rules know it by its number, which the new one does not have.",
-				Evidence: "A rule of libvirt's nftables backend with the network's subnet compares iif or oif with the number of no link, or of one that is not the network's bridge, and no rule has the number of that.",
+				Evidence: "A rule of libvirt's nftables backend with the network's subnet, or one that libvirt remembers to have made for it (/run/libvirt/network/NAME.xml), compares iif or oif with the number of no link, or of one that is not the network's bridge, and no rule has the number of that.",
 				Cure:     "Restart libvirt's network daemon: it deletes its rules by their handles and writes them again.",
 			},
 			run: staleIndexes,

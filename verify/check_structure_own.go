@@ -8,6 +8,8 @@ import (
 
 	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/services"
+	"github.com/kvnet/kvnet/xml"
 )
 
 // staleIndexes looks for rules of the nftables backend whose link is gone. The
@@ -23,14 +25,17 @@ func staleIndexes(p *pass) {
 		if len(list) == 0 {
 			continue
 		}
-		first, have := list[0], "no link"
+		first, have, open := list[0], "no link", "its guests can be reached from outside and send under any address"
+		if n.def.Mode == xml.Isolated {
+			open = "nothing keeps its guests from the outside"
+		}
 		index := f.foreignIndex(first.rule(), n)
 		if l := p.linkByIndex(index); l != "" {
 			have = "link " + show(l)
 		}
 		p.found(n.scope(), Finding{
-			Message: fmt.Sprintf("libvirt's nftables rules for network %s are bound to link number %d, and its bridge %s is number %d: its guests can be reached from outside and send under any address",
-				show(n.net.Name), index, show(n.bridge.Name), n.bridge.Index),
+			Message: fmt.Sprintf("libvirt's nftables rules for network %s are bound to link number %d, and its bridge %s is number %d: %s",
+				show(n.net.Name), index, show(n.bridge.Name), n.bridge.Index, open),
 			Evidence: evidence(f.reference(first)),
 			Want:     fmt.Sprintf("iif and oif %d (%s)", n.bridge.Index, show(n.bridge.Name)),
 			Have:     fmt.Sprintf("iif and oif %d (%s)", index, have),
@@ -39,11 +44,13 @@ func staleIndexes(p *pass) {
 	}
 }
 
-// staleRules are, by network, the rules of the nftables backend that name its
-// subnets and another link than its bridge, where no rule names that.
+// staleRules are, by network, the rules of the nftables backend that are its
+// own and name another link than its bridge, where no rule names that. A rule
+// is its own that names its subnets, or that libvirt remembers to have made for
+// it: those of isolated networks name none.
 func (f *packetFilter) staleRules() map[string][]placedRule {
 	found, bound := map[string][]placedRule{}, map[string]bool{}
-	nets := f.h.flowNets()
+	nets, made := f.h.flowNets(), f.h.rulesMade()
 	f.networkRules(func(r placedRule) {
 		if !nftTable(r.table.Name) {
 			return
@@ -53,7 +60,7 @@ func (f *packetFilter) staleRules() map[string][]placedRule {
 				switch {
 				case l.name == "" && l.index == n.bridge.Index || l.name == n.bridge.Name:
 					bound[n.net.Name] = true
-				case l.name == "" && n.inRule(r.rule()) && f.h.owners[f.h.linkByIndex(l.index)] == nil:
+				case l.name == "" && (n.inRule(r.rule()) || made[r.place()] == n.net.Name) && f.h.owners[f.h.linkByIndex(l.index)] == nil:
 					found[n.net.Name] = append(found[n.net.Name], r)
 				}
 			}
@@ -63,6 +70,19 @@ func (f *packetFilter) staleRules() map[string][]placedRule {
 		delete(found, name)
 	}
 	return found
+}
+
+// rulesMade are the networks by the rules that libvirt made for them.
+func (h *host) rulesMade() map[services.FilterRule]string {
+	made := map[services.FilterRule]string{}
+	if s := h.snap.Services; s != nil {
+		for i := range s.Networks {
+			for _, r := range s.Networks[i].Rules {
+				made[r] = s.Networks[i].Name
+			}
+		}
+	}
+	return made
 }
 
 // foreignIndex is the link number in a rule that is not that of the network's

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kvnet/kvnet/bridge/firewall"
+	"github.com/kvnet/kvnet/services"
 )
 
 // ruleLink is a link that a rule asks for.
@@ -55,6 +56,11 @@ type placedRule struct {
 }
 
 func (r placedRule) rule() *firewall.Rule { return &r.chain.Rules[r.at] }
+
+// place is where nft has the rule.
+func (r placedRule) place() services.FilterRule {
+	return services.FilterRule{Family: r.table.Family, Table: r.table.Name, Chain: r.chain.Name, Handle: r.rule().Handle}
+}
 
 func (f *packetFilter) reference(r placedRule) firewall.Reference {
 	return f.rules.Reference(r.table, r.chain, r.at)

@@ -240,7 +240,7 @@ func nftRules(s *Snapshot) *firewall.Ruleset {
 			newRule(v6).jump("jump", name).into(chains["forward"])
 		}
 		for _, def := range filtered(s) {
-			if len(subnets(def, v6)) > 0 || def.IPv6 && v6 {
+			if !v6 || len(subnets(def, v6)) > 0 || def.IPv6 {
 				nftNetwork(s, def, v6, chains)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/bridge/firewall"
+	"github.com/kvnet/kvnet/services"
 	"github.com/kvnet/kvnet/xml"
 )
 
@@ -60,6 +61,61 @@ func nftables(s *Snapshot) {
 func remade(s *Snapshot) {
 	nftables(s)
 	s.link("virbr0").Index = 77
+}
+
+// isolated adds an isolated network; without an address where none is given.
+func isolated(s *Snapshot, name, bridgeName, address string, ipv6 bool) {
+	n := natNetwork(name, bridgeName, "10.9.0.1/24")
+	n.Config.Mode, n.Config.IPs, n.Config.IPv6 = xml.Isolated, nil, ipv6
+	if address != "" {
+		n.Config.IPs = []xml.IP{{Address: prefix(address)}}
+	}
+	addNetwork(s, n)
+}
+
+// remadeUnnamed has the nftables backend's rules, which libvirt remembers, and
+// makes these bridges again: no rule names a subnet of theirs.
+func remadeUnnamed(s *Snapshot, bridges ...string) {
+	nftables(s)
+	s.Services = healthyServices(s)
+	for i := range s.Libvirt.Networks {
+		if n := &s.Libvirt.Networks[i]; s.madeFor(n.Name) == nil {
+			s.Services.Networks = append(s.Services.Networks, services.Network{Name: n.Name})
+		}
+		made := s.madeFor(s.Libvirt.Networks[i].Name)
+		if def := s.Libvirt.Networks[i].Def(); def.Managed() {
+			made.Backend, made.Rules = "nftables", rulesNaming(s.Firewall, def.Bridge)
+		}
+	}
+	for i, name := range bridges {
+		s.link(name).Index = 77 + i
+	}
+}
+
+// madeFor are libvirt's files for a network.
+func (s *Snapshot) madeFor(name string) *services.Network {
+	for i := range s.Services.Networks {
+		if s.Services.Networks[i].Name == name {
+			return &s.Services.Networks[i]
+		}
+	}
+	return nil
+}
+
+// rulesNaming are the places of the rules whose text has a link's name.
+func rulesNaming(rs *firewall.Ruleset, link string) []services.FilterRule {
+	var list []services.FilterRule
+	for i := range rs.Tables {
+		for j := range rs.Tables[i].Chains {
+			for k := range rs.Tables[i].Chains[j].Rules {
+				r := placedRule{&rs.Tables[i], &rs.Tables[i].Chains[j], k}
+				if strings.Contains(r.rule().Text, fmt.Sprintf("if %q", link)) {
+					list = append(list, r.place())
+				}
+			}
+		}
+	}
+	return list
 }
 
 // goneNetwork leaves rules for the bridge of a network that is no more.
@@ -160,6 +216,17 @@ func structureFaults() map[string]func(*Snapshot) {
 					s.link("eth9").Index = i + 1
 				}
 			}
+		},
+
+		"fw-nft-stale-ifindex+isolated": func(s *Snapshot) {
+			isolated(s, "alone", "virbr7", "10.9.0.1/24", false)
+			remadeUnnamed(s, "virbr7")
+		},
+		"fw-nft-stale-ifindex+two-without-an-address": func(s *Snapshot) {
+			isolated(s, "alone", "virbr7", "", false)
+			isolated(s, "six", "virbr8", "", true)
+			isolated(s, "well", "virbr9", "", false)
+			remadeUnnamed(s, "virbr7", "virbr8")
 		},
 
 		"br-nf-call": func(s *Snapshot) { calls(s, "1"); dockerDrops(s, "") },
