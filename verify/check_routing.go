@@ -36,14 +36,14 @@ func routingChecks() []Check {
 			run: ipForwardPerLink,
 		},
 		{
-			ID: "host-no-default-route", Title: "the host has no default route", Severity: Warning, Class: Manual,
-			Needs: []Need{Networks, Guests, Routes, Rules},
-			After: []string{"if-source-not-a-bridge", "bridge-admin-down"},
+			ID: "host-no-default-route", Title: "no default route leads off the host", Severity: Error, Class: Manual,
+			Needs: []Need{Networks, Guests, Links, Routes, Rules},
+			After: []string{"if-source-not-a-bridge", "bridge-admin-down", "policy-route-steals"},
 			Doc: Doc{
 				Symptom:  "Guests hear from their gateway that the network is unreachable.",
-				Cause:    "The host itself is offline, or its network manager did not set the route.",
-				Evidence: "No IPv4 default route in any table that a rule leads to, while a network of mode nat or route is active. Info when no guest runs on it.",
-				Cure:     "Give the host a default route; a host that is to be offline needs isolated networks.",
+				Cause:    "The host itself is offline, or its network manager did not set the route; or routes of type blackhole, unreachable or prohibit for all addresses, or for half of them, are in front of it.",
+				Evidence: "No IPv4 default route in any table that a rule leads to, while a network of mode nat or route is active: a warning, info when no guest runs on it. Or every rule and table is followed for packets of guests and of the host to addresses all over the world, and a route to a sixteenth of them or more refuses: an error, a warning when no guest runs on the network, or when a rule refuses, as the lock of a VPN client does while its tunnel is down.",
+				Cure:     "Give the host a default route, or delete the routes that refuse; a host that is to be offline needs isolated networks.",
 			},
 			run: noDefaultRoute,
 		},
@@ -147,44 +147,4 @@ func (h *host) exits(def xml.Network) []string {
 		}
 	}
 	return h.ways
-}
-
-func noDefaultRoute(p *pass) {
-	var first *libvirtnet.Network
-	used := false
-	for _, n := range p.routedNetworks() {
-		if def := n.Def(); def.Mode == xml.Open {
-			continue
-		}
-		if first == nil {
-			first = n
-		}
-		if u := p.usersOf(n); len(u.active) > 0 && !used {
-			first, used = n, true
-		}
-	}
-	if first == nil {
-		return
-	}
-	for _, name := range p.hostBridges {
-		// The routes over a host bridge went with it.
-		if p.silenced(scope{bridge: name}) {
-			return
-		}
-	}
-	s := scope{kind: theHost, link: "host", network: first.Name}
-	if !p.on(s) || len(p.defaultRoutes()) > 0 {
-		return
-	}
-	severity := Warning
-	if !used {
-		severity = Info
-	}
-	p.found(s, Finding{
-		Severity: severity,
-		Message:  "the host has no default route: guests of network " + show(first.Name) + " reach nothing beyond its own subnets",
-		Evidence: "RTM_GETROUTE of every table that unmarked packets look in",
-		Want:     "a default route", Have: "none",
-		Fix: p.defaultRouteFix(),
-	})
 }

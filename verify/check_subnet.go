@@ -29,7 +29,7 @@ func subnetChecks() []Check {
 			Doc: Doc{
 				Symptom:  "The network does not start because it is in use, or guests do not reach the office, the VPN or the host.",
 				Cause:    "The host itself stands in that subnet (a guest that hosts guests), or a VPN or container network took it.",
-				Evidence: "Routes that lead to the subnet over another link, in the tables that packets of guests go through. Default routes do not count, nor the routes of libvirt's own bridges. An error when the route is as narrow as the subnet, a warning when it is wider or the network is not active. A narrower route through an active network is route-shadow, unless the host itself stands in it.",
+				Evidence: "Routes that lead to the subnet over another link, in the main table; while the network is not active, in every table that packets of guests go through. Default routes do not count, nor the routes of libvirt's own bridges. An error when the route is as narrow as the subnet, a warning when it is wider or the network is not active. A narrower route through an active network is route-shadow, unless the host itself stands in it.",
 				Cure:     "Move the network to a free subnet.",
 			},
 			run: netSubnetCollision,
@@ -178,14 +178,14 @@ func netSubnetCollision(p *pass) {
 	eachNested(spans, func(outer []span, inner span) {
 		if inner.route != nil {
 			subnet := nearest(outer, func(s span) bool { return s.net != nil })
-			if subnet.net == nil || !shadows(inner.route, subnet) {
+			if subnet.net != nil && collides(inner.route, subnet) && !shadows(inner.route, subnet) {
 				p.collide(subnet, inner, reported)
 			}
 		}
 	})
 	eachNested(spans, func(outer []span, inner span) {
 		if inner.net != nil {
-			p.collide(inner, nearest(outer, func(s span) bool { return s.route != nil && usable(s.route) }), reported)
+			p.collide(inner, nearest(outer, func(s span) bool { return s.route != nil && usable(s.route) && collides(s.route, inner) }), reported)
 		}
 	})
 }
@@ -226,6 +226,13 @@ func (p *pass) collide(subnet, way span, reported map[*libvirtnet.Network]bool) 
 		Want:     fmt.Sprintf("no other route to %s", subnet.prefix), Have: have,
 		Fix: p.moveSubnet(n),
 	})
+}
+
+// collides says whether a route stands beside that of a network's subnet. In a
+// table of its own it takes packets only where a rule leads there first, which
+// is policy-route-steals', as long as the network is there to be stolen from.
+func collides(r *bridge.Route, subnet span) bool {
+	return !subnet.net.Active || r.Table == tableMain || r.Table == tableLocal
 }
 
 // shadows says whether a route takes a part of an active network's subnet; that

@@ -95,6 +95,37 @@ func routeFaults() map[string]func(*Snapshot) {
 			addTableRoute(s, 77, "192.168.122.0/24", "", "wg0")
 			addRule(s, bridge.Rule{Priority: 1, Table: 77, IIF: "br0"})
 		},
+		"policy-route-steals+subnet-in-a-table": func(s *Snapshot) {
+			addTableRoute(s, 100, "192.168.122.0/24", "203.0.113.7", "br0")
+			addRule(s, bridge.Rule{Priority: 100, Table: 100})
+		},
+		"policy-route-steals+wider-in-a-table": func(s *Snapshot) {
+			addTableRoute(s, 100, "192.168.0.0/16", "203.0.113.7", "br0")
+			addRule(s, bridge.Rule{Priority: 100, Table: 100})
+		},
+		"policy-route-steals+to-the-subnet": func(s *Snapshot) {
+			addTableRoute(s, 100, "0.0.0.0/0", "203.0.113.7", "br0")
+			addRule(s, bridge.Rule{Priority: 32765, Table: 100, Dst: prefix("192.168.122.0/24")})
+		},
+		"host-no-default-route+blackholes": func(s *Snapshot) {
+			refuse(s, tableMain, "blackhole", "0.0.0.0/1")
+			refuse(s, tableMain, "blackhole", "128.0.0.0/1")
+		},
+		"host-no-default-route+half": func(s *Snapshot) { refuse(s, tableMain, "prohibit", "0.0.0.0/1") },
+		"host-no-default-route+unreachable": func(s *Snapshot) {
+			dropDefault(s)
+			refuse(s, tableMain, "unreachable", "0.0.0.0/0")
+		},
+		"host-no-default-route+preferred-in-a-table": func(s *Snapshot) {
+			refuse(s, 66, "blackhole", "0.0.0.0/0")
+			addRule(s, bridge.Rule{Priority: 800, Table: tableMain, Dst: prefix("192.168.0.0/16")})
+			addRule(s, bridge.Rule{Priority: 900, Table: 66})
+		},
+		"host-no-default-route+locked": func(s *Snapshot) {
+			// A tunnel that is down, with a lock on everything else.
+			addRule(s, bridge.Rule{Priority: 900, Table: tableMain, Dst: prefix("192.168.0.0/16")})
+			addRule(s, bridge.Rule{Priority: 901, Action: "unreachable"})
+		},
 		"policy-route-steals+refused": func(s *Snapshot) {
 			addRule(s, bridge.Rule{Priority: 900, Action: "prohibit", Src: prefix("192.168.122.0/24")})
 		},
@@ -296,11 +327,25 @@ func healthyRoutes() map[string]func() Snapshot {
 			}
 		}),
 		"ok-unlimited-conntrack": with(func(s *Snapshot) { tracked(s, "9000000", "0") }),
-		"ok-locked-up": with(func(s *Snapshot) {
-			// A tunnel that is down, with a lock on everything else: the host is
-			// as cut off as its guests.
-			addRule(s, bridge.Rule{Priority: 900, Table: tableMain, Dst: prefix("192.168.0.0/16")})
-			addRule(s, bridge.Rule{Priority: 901, Action: "unreachable", Dst: netip.Prefix{}})
+		"ok-refused-elsewhere": with(func(s *Snapshot) {
+			// Behind the default route, for some of the world, in front of nothing.
+			refuse(s, tableMain, "unreachable", "0.0.0.0/0")
+			s.Kernel.Routes[len(s.Kernel.Routes)-1].Metric = 4278198272
+			refuse(s, tableMain, "blackhole", "8.0.0.0/8")
+			refuse(s, tableMain, "blackhole", "96.0.0.0/6")
+			addRule(s, bridge.Rule{Priority: 900, Action: "prohibit", Dst: prefix("80.0.0.0/8")})
+			addRule(s, bridge.Rule{Priority: 901, Action: "unreachable", Mark: 7, Mask: 0xff})
+		}),
+		"ok-tunnel-in-front-of-a-lock": with(func(s *Snapshot) {
+			refuse(s, tableMain, "blackhole", "0.0.0.0/0")
+			s.Kernel.Routes[len(s.Kernel.Routes)-1].Metric = 1
+			addTunnel(s, "tun0", "tun")
+			addRoute(s, "0.0.0.0/1", "", "tun0")
+			addRoute(s, "128.0.0.0/1", "", "tun0")
+		}),
+		"ok-subnet-in-a-later-table": with(func(s *Snapshot) {
+			addTableRoute(s, 100, "192.168.122.0/24", "203.0.113.7", "br0")
+			addRule(s, bridge.Rule{Priority: 32770, Table: 100})
 		}),
 	}
 }

@@ -1,0 +1,129 @@
+package verify
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
+)
+
+func noDefaultRoute(p *pass) {
+	var list []*libvirtnet.Network
+	for _, n := range p.routedNetworks() {
+		if def := n.Def(); def.Mode != xml.Open {
+			list = append(list, n)
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	// Networks with guests first: theirs is the harm.
+	busy := func(n *libvirtnet.Network) int { return min(1, len(p.usersOf(n).active)) }
+	slices.SortStableFunc(list, func(a, b *libvirtnet.Network) int { return busy(b) - busy(a) })
+	first, used := list[0], busy(list[0]) > 0
+	for _, name := range p.hostBridges {
+		// The routes over a host bridge went with it.
+		if p.silenced(scope{bridge: name}) {
+			return
+		}
+	}
+	s := scope{kind: theHost, link: "host", network: first.Name}
+	if !p.on(s) {
+		return
+	}
+	severity := Warning
+	if !used {
+		severity = Info
+	}
+	switch found := p.refusedBeyond(list); {
+	case found != nil:
+		p.tellRefused(found)
+	case len(p.defaultRoutes()) == 0:
+		p.found(s, Finding{
+			Severity: severity,
+			Message:  "the host has no default route: guests of network " + show(first.Name) + " reach nothing beyond its own subnets",
+			Evidence: "RTM_GETROUTE of every table that unmarked packets look in",
+			Want:     "a default route", Have: "none",
+			Fix: p.defaultRouteFix(),
+		})
+	}
+}
+
+// refusal is what turns away what a network's guests, and the host itself, send
+// to the outside.
+type refusal struct {
+	net  *libvirtnet.Network
+	far  netip.Addr
+	ends []answer // each by another route or rule
+}
+
+// widest is the longest prefix that is no single provider's or country's. A
+// blackhole for less of the world is somebody's wish.
+const widest = 4
+
+// refusedBeyond finds the first of the networks whose packets to the outside
+// are refused. What is refused of guests alone is told as policy-route-steals.
+func (p *pass) refusedBeyond(list []*libvirtnet.Network) *refusal {
+	for _, n := range list {
+		bridge := p.realName(n.Def().Bridge)
+		homes := p.homes()
+		i := slices.IndexFunc(homes, func(one home) bool { return one.net == n && one.own.Is4() })
+		if i < 0 {
+			continue
+		}
+		src := homes[i].own.Next()
+		if len(homes[i].guests) > 0 {
+			src = homes[i].guests[0]
+		}
+		out := refusal{net: n}
+		for _, world := range outside4 {
+			far := world.Addr().Next()
+			guests := p.routing().lookup(flow{dst: far, src: src, iif: bridge}).plain
+			if !guests.refused() || !guests.wide() || p.routing().lookup(flow{dst: far}).plain.kind == toLink {
+				continue
+			}
+			if len(out.ends) == 0 {
+				out.far = far
+			}
+			if !slices.ContainsFunc(out.ends, func(a answer) bool { return a.evidence() == guests.evidence() }) {
+				out.ends = append(out.ends, guests)
+			}
+		}
+		if len(out.ends) > 0 {
+			return &out
+		}
+	}
+	return nil
+}
+
+// wide says whether what decided is for much of the world.
+func (a answer) wide() bool {
+	narrow := func(dst netip.Prefix) bool { return dst.IsValid() && plainPrefix(dst).Bits() > widest }
+	return (len(a.routes) == 0 || !narrow(a.routes[0].Dst)) && (a.rule == nil || !narrow(a.rule.Dst))
+}
+
+func (p *pass) tellRefused(found *refusal) {
+	end := found.ends[0]
+	f := Finding{
+		Severity: Error,
+		Message:  fmt.Sprintf("what guests of network %s and the host itself send beyond it is refused: %s", show(found.net.Name), end.evidence()),
+		Evidence: end.evidence(), Want: found.far.String() + " routed", Have: end.where(),
+		Fix: Fix{Class: Manual, Say: "take the refusing rule away, or bring up what it waits for: VPN clients have such locks while their tunnel is down"},
+	}
+	if len(end.routes) == 0 || len(p.usersOf(found.net).active) == 0 {
+		f.Severity = Warning
+	}
+	for _, a := range found.ends {
+		for _, r := range a.routes {
+			f.Fix.Say = "unless the host is to be cut off, delete what refuses, and keep the program that made it from doing so again"
+			f.Fix.Steps = append(f.Fix.Steps, Step{Do: RouteDel, On: plainPrefix(r.Dst).String(), Args: routeWords(r)})
+		}
+	}
+	if len(f.Fix.Steps) > 0 && len(p.defaultRoutes()) == 0 {
+		more := p.defaultRouteFix()
+		f.Fix.Say, f.Fix.Steps = f.Fix.Say+"; then "+more.Say, append(f.Fix.Steps, more.Steps...)
+	}
+	p.found(scope{kind: theHost, link: "host", network: found.net.Name}, f)
+}
