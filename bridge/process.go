@@ -120,6 +120,17 @@ func (p process) args() []string {
 	return strings.Split(string(b), "\x00")
 }
 
+// stopped says whether a signal stopped the process: state T of /proc/PID/stat
+// (proc_pid_stat(5)). The command before it may hold any byte, parentheses too.
+// One that a debugger holds for a moment has state t.
+func (p process) stopped() bool {
+	b, err := readProc(p.path("stat"))
+	if err != nil {
+		return false
+	}
+	return bytes.HasPrefix(b[bytes.LastIndexByte(b, ')')+1:], []byte(" T "))
+}
+
 // findOwners fills in who has the sockets open, dnsmasq first since most are
 // its. It stops when all are found; the error says why some were not.
 func findOwners(sockets []socketMsg) error {
@@ -137,7 +148,7 @@ func findOwners(sockets []socketMsg) error {
 	look := func(p process) {
 		err := p.files(func(_, target string) bool {
 			for _, s := range want[target] {
-				s.PID, s.Command, s.Args = p.pid, p.command, p.args()
+				s.PID, s.Command, s.Args, s.Stopped = p.pid, p.command, p.args(), p.stopped()
 			}
 			delete(want, target)
 			return len(want) > 0

@@ -112,7 +112,17 @@ func TestSocketOfDnsmasq(t *testing.T) {
 	check(t, "command", dhcp.Command, "dnsmasq")
 	check(t, "device", dhcp.Device, "br0")
 	check(t, "args", strings.Join(dhcp.Args, " "), strings.Join(daemon.Args, " "))
+	check(t, "stopped", dhcp.Stopped, false)
 	check(t, "dns", find(t, read(t).Sockets, func(s Socket) bool { return s.Port == 53 && s.Protocol == "udp" }).Address, netip.MustParseAddr("10.0.0.1"))
+
+	if err := daemon.Process.Signal(unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(daemon.Process.Pid, &status, unix.WUNTRACED, nil); err != nil || !status.Stopped() {
+		t.Fatalf("wait for the stop: %v, status %v", err, status)
+	}
+	check(t, "stopped", find(t, read(t).Sockets, func(s Socket) bool { return s.Port == 67 }).Stopped, true)
 }
 
 func TestOwnersWithoutPermissionAreAGap(t *testing.T) {

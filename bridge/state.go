@@ -263,6 +263,8 @@ type Socket struct {
 	PID     int      `json:"pid,omitempty"`    // 0 when it could not be found
 	Command string   `json:"command,omitempty"`
 	Args    []string `json:"args,omitempty"`
+	// Stopped: the process is stopped by a signal (SIGSTOP), and answers nobody.
+	Stopped bool `json:"stopped,omitempty"`
 }
 
 // Holder is a process that has a tap open (/proc/PID/fdinfo, "iff:").

@@ -19,9 +19,9 @@ func dhcpChecks() []Check {
 			After: []string{"dnsmasq-port-conflict", "bridge-missing", "bridge-ip-missing"},
 			Doc: Doc{
 				Symptom:  "Guests get no lease and resolve no name; virsh still lists the network as active.",
-				Cause:    "The process was killed or crashed; libvirt does not watch it.",
-				Evidence: "No socket of dnsmasq on port 67 of the bridge, nor on port 53 of the network's addresses, where the network wants them. Without <ip>, or with neither DHCP nor DNS, none is wanted, nor on an IPv6 address before the first guest: it is tentative until then.",
-				Cure:     "Let the network daemon reload: it starts the servers that are missing.",
+				Cause:    "The process was killed, stopped (SIGSTOP) or crashed; libvirt does not watch it.",
+				Evidence: "A socket of dnsmasq whose process is stopped; or no socket of dnsmasq on port 67 of the bridge, nor on port 53 of the network's addresses, where the network wants them. Without <ip>, or with neither DHCP nor DNS, none is wanted, nor on an IPv6 address before the first guest: it is tentative until then.",
+				Cure:     "Let the network daemon reload: it starts the servers that are missing; one that is stopped goes on with SIGCONT.",
 			},
 			run: dnsmasqDead,
 		},
@@ -111,21 +111,21 @@ func (s service) owns(k *bridge.Socket) bool {
 	return false
 }
 
-// serves finds a socket of the network's own server. wanted is false when
+// serves finds a socket of the network's own server; nil without. wanted is false when
 // nothing can be expected: no DHCP is wanted, and the bridge has no address
 // that a socket can be bound to. An IPv6 address is none while the bridge has
 // never had a carrier: it stays tentative until the first guest comes.
-func (h *host) serves(s service, open sockets) (found, wanted bool) {
+func (h *host) serves(s service, open sockets) (found *bridge.Socket, wanted bool) {
 	if s.dhcp {
 		wanted = true
 		for _, k := range open.byDevice[s.def.Bridge] {
 			if k.Port == 67 && s.owns(k) {
-				return true, true
+				return k, true
 			}
 		}
 	}
 	if !s.dns {
-		return false, wanted
+		return nil, wanted
 	}
 	for _, ip := range s.def.IPs {
 		addr := ip.Address.Addr().WithZone("").Unmap()
@@ -135,11 +135,11 @@ func (h *host) serves(s service, open sockets) (found, wanted bool) {
 		wanted = true
 		for _, k := range open.byAddress[netip.AddrPortFrom(addr, 53)] {
 			if s.owns(k) {
-				return true, true
+				return k, true
 			}
 		}
 	}
-	return false, wanted
+	return nil, wanted
 }
 
 // bindable says whether the link has the address and has proven it unique
@@ -177,7 +177,13 @@ func dnsmasqDead(p *pass) {
 			continue
 		}
 		found, wanted := p.serves(srv, open)
-		if !wanted || !p.on(s) || found {
+		if !wanted || !p.on(s) {
+			continue
+		}
+		if found != nil {
+			if found.Stopped {
+				p.found(s, tellStopped(srv, found))
+			}
 			continue
 		}
 		p.found(s, Finding{
@@ -186,6 +192,16 @@ func dnsmasqDead(p *pass) {
 			Want:     "dnsmasq on " + show(srv.def.Bridge), Have: "no socket",
 			Fix: Fix{Class: Safe, Say: "let libvirt's network daemon reload: it starts the server again", Steps: p.reload()},
 		})
+	}
+}
+
+// tellStopped: the process is there, has its sockets, and reads none of them.
+func tellStopped(srv service, k *bridge.Socket) Finding {
+	return Finding{
+		Message:  fmt.Sprintf("the DHCP and DNS server of network %s (process %d) is stopped: it answers nobody", show(srv.net.Name), k.PID),
+		Evidence: fmt.Sprintf("state T of /proc/%d/stat", k.PID),
+		Want:     "dnsmasq on " + show(srv.def.Bridge) + " running", Have: "stopped by a signal",
+		Fix: Fix{Class: Safe, Say: "let the process go on", Steps: []Step{{Do: Continue, On: strconv.Itoa(k.PID)}}},
 	}
 }
 
@@ -286,7 +302,7 @@ func (p *pass) conflict(s scope, srv service, k *bridge.Socket, open sockets) {
 		}
 		steps = append(ended(steps), Step{Do: NetStart, On: srv.net.Name})
 		steps = append(steps, p.replug(u.active)...)
-	case !found:
+	case found == nil:
 		f.Severity = Error
 		f.Message = fmt.Sprintf("%s listens on %s, and the server of network %s does not run beside it", who, at, show(srv.net.Name))
 		steps = append(ended(steps), p.reload()...)

@@ -394,6 +394,13 @@ func hostFaults() map[string]func(*Snapshot) {
 			s.Kernel.Routes = kept
 		},
 		"dnsmasq-dead": func(s *Snapshot) { s.Kernel.Sockets = []bridge.Socket{} },
+		"dnsmasq-dead+stopped": func(s *Snapshot) {
+			for i := range s.Kernel.Sockets {
+				if k := &s.Kernel.Sockets[i]; k.Command == "dnsmasq" {
+					k.PID, k.Stopped = 119, true
+				}
+			}
+		},
 		"dnsmasq-dead+systemd": func(s *Snapshot) {
 			s.Kernel.Sockets = []bridge.Socket{}
 			s.Libvirt.Daemon.Systemd, s.Libvirt.Daemon.Name = true, "virtqemud"

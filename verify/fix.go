@@ -108,6 +108,7 @@ const (
 	Reload       Action = "reload" // systemd unit
 	Hangup       Action = "hangup" // process id: SIGHUP
 	Kill         Action = "kill"   // process id: SIGTERM
+	Continue     Action = "cont"   // process id: SIGCONT
 	AwaitEnd     Action = "await"  // process id: waits 30 s at most
 )
 
@@ -230,6 +231,8 @@ func (s Step) objectCommand() []string {
 		return []string{"kill", "-HUP", s.On}
 	case Kill:
 		return []string{"kill", s.On}
+	case Continue:
+		return []string{"kill", "-CONT", s.On}
 	case AwaitEnd:
 		// Half a minute is what libvirt's daemons give their own threads to end
 		// (virNetDaemonRun of src/rpc/virnetdaemon.c); then they end all the same.

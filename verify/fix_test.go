@@ -51,6 +51,7 @@ func TestStepCommand(t *testing.T) {
 		{Step{Do: Reload, On: "libvirtd"}, "systemctl reload libvirtd"},
 		{Step{Do: Hangup, On: "42"}, "kill -HUP 42"},
 		{Step{Do: Kill, On: "42"}, "kill 42"},
+		{Step{Do: Continue, On: "42"}, "kill -CONT 42"},
 		{Step{Do: AwaitEnd, On: "42"}, "timeout 45 tail -s 0.1 --pid=42 -f /dev/null"},
 		{Step{Do: LinkRename, On: "foo", With: "virbr0"}, "ip link set dev foo name virbr0"},
 		{Step{Do: Filter, On: "iptables", Args: []string{"-I", "FORWARD", "-i", "virbr0", "-j", "ACCEPT"}}, "iptables -I FORWARD -i virbr0 -j ACCEPT"},

@@ -72,7 +72,7 @@ func (h *host) serverMissing() bool {
 		if !srv.net.Active || h.links[srv.def.Bridge] == nil || h.rival(srv, open) != nil {
 			continue
 		}
-		if found, wanted := h.serves(srv, open); wanted && !found {
+		if found, wanted := h.serves(srv, open); wanted && found == nil {
 			return true
 		}
 	}

@@ -108,7 +108,7 @@ func (e *env) takeStep(ctx context.Context, s verify.Step) (bridge.Undo, error) 
 		return e.takeCommand(ctx, append(argv[1:], "--no-verify"))
 	case argv[0] == "kvnet":
 		return e.takeCommand(ctx, argv[1:])
-	case s.Do == verify.Hangup, s.Do == verify.Kill, s.Do == verify.AwaitEnd:
+	case s.Do == verify.Hangup, s.Do == verify.Kill, s.Do == verify.Continue, s.Do == verify.AwaitEnd:
 		return nil, sendSignal(ctx, s)
 	}
 	var words bytes.Buffer
@@ -189,6 +189,8 @@ func sendSignal(ctx context.Context, s verify.Step) error {
 		err = unix.Kill(pid, unix.SIGHUP)
 	case verify.Kill:
 		err = unix.Kill(pid, unix.SIGTERM)
+	case verify.Continue:
+		err = unix.Kill(pid, unix.SIGCONT)
 	default:
 		return awaitEnd(ctx, pid)
 	}
