@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestOffloads: links that join what they receive are asked, others are not.
+// TestOffloads: bridges and links that join what they receive are asked, others
+// are not.
 func TestOffloads(t *testing.T) {
 	inNamespace(t)
 	sh(t, `
@@ -21,11 +22,12 @@ func TestOffloads(t *testing.T) {
 		ip link add br0 type bridge
 	`)
 	s := read(t)
-	for name, asked := range map[string]bool{"mv0": true, "eth0": false, "vnet0": false, "br0": false, "lo": false} {
+	for name, asked := range map[string]bool{"mv0": true, "eth0": false, "vnet0": false, "br0": true, "lo": false} {
 		if l := linkOf(t, s, name); (l.Offloads != nil) != asked || asked && l.Offloads.LRO {
 			t.Errorf("%s: have %+v, asked %v", name, l.Offloads, asked)
 		}
 	}
+	check(t, "checksums are left to a bridge", linkOf(t, s, "br0").Offloads.Checksum, true)
 	if len(s.Gaps) > 0 {
 		t.Errorf("gaps: %v", s.Gaps)
 	}
@@ -66,6 +68,14 @@ func TestOffloadsAgree(t *testing.T) {
 		t.Errorf("have %+v, %v", o, err)
 	}
 	if o, err := parseOffloads(msgs[0]); err != nil || o.LRO {
+		t.Errorf("have %+v, %v", o, err)
+	}
+	const generic = "tx-checksum-ip-generic\x00"
+	if o, err := parseOffloads(msgs[0]); err != nil || !o.Checksum {
+		t.Errorf("have %+v, %v", o, err)
+	}
+	off := bytes.ReplaceAll(msgs[0], []byte(generic), []byte("tx-checksum-fcoe-crc\x00\x00\x00"))
+	if o, err := parseOffloads(off); err != nil || o.Checksum {
 		t.Errorf("have %+v, %v", o, err)
 	}
 	if _, err := parseOffloads(msgs[0][:3]); !errors.Is(err, errTruncated) {

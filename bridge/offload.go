@@ -15,13 +15,18 @@ type Offloads struct {
 	// LRO: the NIC joins received segments so that they cannot be forwarded as
 	// they came (rx-lro).
 	LRO bool `json:"lro"`
+	// Checksum: the kernel leaves the checksums of what it sends over the link
+	// to the link, or to who receives it (tx-checksum-ip-generic,
+	// tx-checksum-ipv4).
+	Checksum bool `json:"tx_checksum,omitempty"`
 }
 
-// offloading are the kinds of links whose offloads matter here: they join what
-// they receive. Taps, veths and bridges never do.
+// offloading are the kinds of links whose offloads matter here: bridges, over
+// which the host itself sends, and those that join what they receive. Taps and
+// veths never do.
 func offloading(l *Link) bool {
 	switch l.Kind {
-	case "", "bond", "team", "macvlan":
+	case "", "bond", "team", "macvlan", "bridge":
 		return !l.Loopback
 	}
 	return false
@@ -62,7 +67,10 @@ func parseOffloads(b []byte) (*Offloads, error) {
 		if typ != unix.ETHTOOL_A_FEATURES_ACTIVE {
 			return nil
 		}
-		return eachBit(v, func(name string) { o.LRO = o.LRO || name == "rx-lro" })
+		return eachBit(v, func(name string) {
+			o.LRO = o.LRO || name == "rx-lro"
+			o.Checksum = o.Checksum || name == "tx-checksum-ip-generic" || name == "tx-checksum-ipv4"
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("parse features: %w", err)

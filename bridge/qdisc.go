@@ -22,6 +22,8 @@ type Qdisc struct {
 	Rate uint64 `json:"rate,omitempty"`
 	// Classes of an htb, sorted by handle.
 	Classes []Class `json:"classes,omitempty"`
+	// Checksums: a filter of an htb fills in checksums (act_csum).
+	Checksums bool `json:"checksums,omitempty"`
 	// Police are the limits that filters of an ingress or clsact qdisc set on
 	// what the link receives.
 	Police []Police `json:"police,omitempty"`
@@ -112,7 +114,9 @@ func (c *conn) fill(ctx context.Context, q *Qdisc, m *tcMsg) (err error) {
 	case "tbf":
 		q.Rate, err = parseTBF(m.options)
 	case "htb":
-		q.Classes, err = c.classes(ctx, m)
+		if q.Classes, err = c.classes(ctx, m); err == nil {
+			q.Checksums, err = c.checksums(ctx, m)
+		}
 	case "ingress":
 		q.Police, err = c.police(ctx, m.index, tcIngressParent)
 	case "clsact":
@@ -163,6 +167,20 @@ func (c *conn) police(ctx context.Context, index int, parent uint32) ([]Police, 
 	}
 	slices.SortFunc(list, func(a, b Police) int { return cmp.Compare(a.Rate, b.Rate) })
 	return list, nil
+}
+
+// checksums says whether a filter below a qdisc fills in checksums.
+func (c *conn) checksums(ctx context.Context, q *tcMsg) (bool, error) {
+	msgs, err := dumpAll(ctx, c, dumpRequest{unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER, tcRequest(q.index, q.handle)}, parseTC)
+	if err != nil {
+		return false, err
+	}
+	for i := range msgs {
+		if found, err := parseChecksum(msgs[i].kind, msgs[i].options); found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
 }
 
 // tcHandle writes a handle or class id as tc(8) does.

@@ -132,6 +132,24 @@ func parseFilter(kind string, options []byte) ([]uint64, error) {
 	return rates, nil
 }
 
+// parseChecksum says whether a filter has an action of kind csum.
+func parseChecksum(kind string, options []byte) (found bool, err error) {
+	act, _ := actionsOf(kind)
+	err = walk(options, func(typ uint16, v []byte) error {
+		if typ == 0 || typ != act {
+			return nil
+		}
+		return eachAction(v, func(kind string, _ []byte) error {
+			found = found || kind == "csum"
+			return nil
+		})
+	})
+	if err != nil {
+		err = fmt.Errorf("parse filter: %w", err)
+	}
+	return found, err
+}
+
 // eachAction visits the actions of a filter, which are numbered attributes.
 func eachAction(b []byte, f func(kind string, options []byte) error) error {
 	return walk(b, func(_ uint16, action []byte) error {

@@ -117,6 +117,29 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// TestChecksums: no kernel of the tests has act_csum either.
+func TestChecksums(t *testing.T) {
+	action := func(kind string) []byte { return attr(1, attr(nl.TCA_ACT_KIND, []byte(kind+"\x00"))) }
+	for _, test := range []struct {
+		kind    string
+		options []byte
+		want    bool
+	}{
+		{"u32", attr(nl.TCA_U32_ACT, action("csum")), true},
+		{"u32", attr(nl.TCA_U32_ACT, action("gact"), action("csum")), true},
+		{"u32", attr(nl.TCA_U32_ACT, action("mirred")), false},
+		{"u32", attr(nl.TCA_U32_POLICE, action("csum")), false},
+		{"bpf", attr(nl.TCA_U32_ACT, action("csum")), false},
+	} {
+		if have, err := parseChecksum(test.kind, test.options); have != test.want || err != nil {
+			t.Errorf("%s %x: have %t, %v", test.kind, test.options, have, err)
+		}
+	}
+	if _, err := parseChecksum("u32", attr(nl.TCA_U32_ACT, []byte{99, 0, 1, 0})); !errors.Is(err, errTruncated) {
+		t.Errorf("have %v, want %v", err, errTruncated)
+	}
+}
+
 func FuzzParseTC(f *testing.F) {
 	inNamespace(f)
 	sh(f, `
@@ -147,6 +170,7 @@ func FuzzParseTC(f *testing.F) {
 		_, _ = parseTBF(m.options)
 		for _, kind := range []string{"u32", "matchall", "flower", "basic", "fw"} {
 			_, _ = parseFilter(kind, m.options)
+			_, _ = parseChecksum(kind, m.options)
 		}
 	})
 }

@@ -61,7 +61,7 @@ type Link struct {
 	VFs  []VF  `json:"vfs,omitempty"`  // virtual functions of an SR-IOV NIC
 	// Wireless is nil for a link that is none, and where it could not be read.
 	Wireless *Wireless `json:"wireless,omitempty"`
-	// Offloads are nil where they were not asked for: taps, veths, bridges.
+	// Offloads are nil where they were not asked for: taps and veths.
 	Offloads *Offloads `json:"offloads,omitempty"`
 }
 

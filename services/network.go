@@ -92,6 +92,7 @@ func (r *reader) pid(n *Network, path string) {
 type firewallStatus struct {
 	Backend string `xml:"backend,attr"`
 	Actions []struct {
+		Layer string   `xml:"layer,attr"`
 		Words []string `xml:"args>item"`
 	} `xml:"group>action"`
 }
@@ -111,7 +112,7 @@ func (r *reader) status(n *Network, path string) {
 		if start, ok := token.(xml.StartElement); err == nil && ok && start.Name.Local == "firewall" {
 			var status firewallStatus
 			if err = dec.DecodeElement(&status, &start); err == nil {
-				n.Backend, n.Rules = text([]byte(status.Backend)), status.rules()
+				n.Backend, n.Rules, n.Checksum = text([]byte(status.Backend)), status.rules(), status.checksum()
 				return
 			}
 		}
@@ -138,6 +139,16 @@ func (s *firewallStatus) rules() []FilterRule {
 		}
 	}
 	return list
+}
+
+// checksum says whether the backend has a filter of tc with the action csum.
+func (s *firewallStatus) checksum() bool {
+	for _, a := range s.Actions {
+		if a.Layer == "tc" && len(a.Words) > 0 && a.Words[0] == "filter" && slices.Contains(a.Words, "csum") {
+			return true
+		}
+	}
+	return false
 }
 
 // backend is firewall_backend of network.conf: key = "value" or 'value'.

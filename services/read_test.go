@@ -162,8 +162,11 @@ func TestBackend(t *testing.T) {
 			action("filter", "del", "dev", "virbr9", "prio", "2", "protocol") +
 			`</group></firewall></networkstatus>`,
 		"run/libvirt/network/b.xml": `<networkstatus><network>`,
+		"run/libvirt/network/c.xml": `<networkstatus><firewall backend='nftables'><group>` +
+			strings.ReplaceAll(action("filter", "del", "dev", "virbr9", "prio", "2", "action", "csum", "ip", "and", "udp"), "ipv4", "tc") +
+			`</group></firewall></networkstatus>`,
 	})
-	if len(s.Networks) != 2 || s.Networks[0].Backend != "nftables" || s.Networks[1].Backend != "" {
+	if len(s.Networks) != 3 || s.Networks[0].Backend != "nftables" || s.Networks[1].Backend != "" || s.Networks[0].Checksum || !s.Networks[2].Checksum {
 		t.Errorf("have %+v", s.Networks)
 	}
 	if diff := cmp.Diff([]FilterRule{{Family: "ip6", Table: "libvirt_network", Chain: "guest_cross", Handle: 11}}, s.Networks[0].Rules); diff != "" {

@@ -116,6 +116,9 @@ type Network struct {
 	// Rules are the rules of nftables that the same file says are to be
 	// deleted with the network.
 	Rules []FilterRule `json:"firewall_rules,omitempty"`
+	// Checksum: there is a filter of traffic control among them, which fills in
+	// the checksums of DHCP replies.
+	Checksum bool `json:"dhcp_checksum,omitempty"`
 }
 
 // FilterRule is the place of a rule of nftables.

@@ -68,8 +68,8 @@ func structureChecks() []Check {
 			Needs: []Need{Networks, Guests, PacketFilter}, After: brokenFilter,
 			Doc: Doc{
 				Symptom:  "Some guests (FreeBSD, old DHCP clients, PXE) ignore the offers that the host sends.",
-				Cause:    "With vhost-net nobody fills in the UDP checksum of packets that the host itself sends; libvirt's rule for that was flushed, or the kernel lacks xt_CHECKSUM, which libvirt passes over in silence.",
-				Evidence: "libvirt's iptables rules for the network are there, it has a DHCP server for IPv4, and no rule of the mangle table fills in the checksum of replies that leave by its bridge. An information where no running guest uses vhost-net: nothing is lost then. The nftables backend's own way, a tc filter, is not judged.",
+				Cause:    "With vhost-net nobody fills in the UDP checksum of packets that the host itself sends; libvirt's rule for that was flushed, or the kernel lacks xt_CHECKSUM, which libvirt passes over in silence; or the root qdisc of the bridge was deleted or replaced, and with it the nftables backend's filter.",
+				Evidence: "libvirt's iptables rules for the network are there, it has a DHCP server for IPv4, and no rule of the mangle table fills in the checksum of replies that leave by its bridge. With the nftables backend: libvirt remembers a filter of tc with action csum, the bridge's root qdisc has none, and the bridge's own tx-checksum is on. An information where no running guest uses vhost-net: nothing is lost then.",
 				Cure:     "Restart libvirt's network daemon; where the rule does not come, load the module xt_CHECKSUM first.",
 			},
 			run: checksum,

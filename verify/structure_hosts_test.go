@@ -118,6 +118,16 @@ func rulesNaming(rs *firewall.Ruleset, link string) []services.FilterRule {
 	return list
 }
 
+// leftToTheBridge has the nftables backend, its filter of tc that fills in
+// checksums among what libvirt remembers, and none in the kernel.
+func leftToTheBridge(s *Snapshot) {
+	nftables(s)
+	s.Services = healthyServices(s)
+	s.madeFor("default").Checksum = true
+	s.link("virbr0").Offloads = &bridge.Offloads{Checksum: true}
+	s.Kernel.Qdiscs = []bridge.Qdisc{}
+}
+
 // goneNetwork leaves rules for the bridge of a network that is no more.
 func goneNetwork(rules func(*Snapshot) *firewall.Ruleset) func(*Snapshot) {
 	return func(s *Snapshot) {
@@ -298,6 +308,20 @@ func structureFaults() map[string]func(*Snapshot) {
 			chainOf(s, "ip", "mangle", "POSTROUTING").Rules = nil
 		},
 
+		"dhcp-checksum-missing+nftables": func(s *Snapshot) {
+			leftToTheBridge(s)
+			for i := range s.Libvirt.Guests {
+				s.Libvirt.Guests[i].Virt = "kvm"
+			}
+			withVhost(s)
+		},
+		"dhcp-checksum-missing+another-filter": func(s *Snapshot) {
+			leftToTheBridge(s)
+			s.Kernel.Qdiscs = []bridge.Qdisc{
+				{Link: "virbr0", Kind: "htb", Handle: "1:", Parent: "root"}, {Link: "br0", Kind: "htb", Handle: "1:", Parent: "root", Checksums: true},
+			}
+		},
+
 		"fw-scale": func(s *Snapshot) { crowded(s, 90, 1001) },
 	}
 }
@@ -313,6 +337,18 @@ func structureHealthy() map[string]func() Snapshot {
 			nftables(s)
 			s.Firewall.Tables = append(s.Firewall.Tables, nftTables("ip", "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:LIBVIRT_FWI -\n-A FORWARD -j LIBVIRT_FWI\nCOMMIT\n")...)
 			numbered(s.Firewall)
+		}),
+		"ok-checksums-by-tc": with(func(s *Snapshot) {
+			leftToTheBridge(s)
+			s.Kernel.Qdiscs = []bridge.Qdisc{{Link: "virbr0", Kind: "htb", Handle: "1:", Parent: "root", Checksums: true}}
+		}),
+		"ok-checksums-by-the-host": with(func(s *Snapshot) {
+			leftToTheBridge(s)
+			s.link("virbr0").Offloads.Checksum = false
+		}),
+		"ok-checksums-never-promised": with(func(s *Snapshot) {
+			leftToTheBridge(s)
+			s.madeFor("default").Checksum = false
 		}),
 		"ok-forward-dev-without-link": with(func(s *Snapshot) {
 			// The way out of an inactive network and of a chain for it.
