@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/xml"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -74,13 +75,23 @@ func readBinding(h *libvirt.NWFilterBinding) (FilterBinding, error) {
 			Name string `xml:"name,attr"`
 		} `xml:"portdev"`
 		Filter struct {
-			Name string `xml:"filter,attr"`
+			Name       string `xml:"filter,attr"`
+			Parameters []struct {
+				Name  string `xml:"name,attr"`
+				Value string `xml:"value,attr"`
+			} `xml:"parameter"`
 		} `xml:"filterref"`
 	}
 	if err := xml.Unmarshal([]byte(doc), &b); err != nil {
 		return FilterBinding{}, err
 	}
-	return FilterBinding{Tap: b.Port.Name, Filter: b.Filter.Name}, nil
+	binding := FilterBinding{Tap: b.Port.Name, Filter: b.Filter.Name}
+	for _, p := range b.Filter.Parameters {
+		if addr, err := netip.ParseAddr(p.Value); err == nil && p.Name == "IP" {
+			binding.IPs = append(binding.IPs, addr)
+		}
+	}
+	return binding, nil
 }
 
 // readFilter looks a filter up. One without rules and references does nothing.

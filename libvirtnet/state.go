@@ -1,6 +1,9 @@
 package libvirtnet
 
-import "github.com/kvnet/kvnet/xml"
+import (
+	"github.com/kvnet/kvnet/xml"
+	"net/netip"
+)
 
 // State is what libvirt told in one pass. Networks and guests are sorted by
 // name.
@@ -36,6 +39,9 @@ type Filter struct {
 type FilterBinding struct {
 	Tap    string `json:"tap"`
 	Filter string `json:"filter"`
+	// IPs are the addresses that the guest was given for the filter (parameter
+	// IP). Without one libvirt learns the guest's address.
+	IPs []netip.Addr `json:"ips,omitempty"`
 }
 
 // Gap is something that libvirt did not tell.

@@ -18,10 +18,10 @@ func nwfilterChecks() []Check {
 			ID: "nwfilter-broken", Title: "a guest's network filter is not at work", Severity: Error, Class: Manual,
 			Needs: []Need{Guests, Links, Sysctls, PacketFilter}, After: []string{"tap-missing"},
 			Doc: Doc{
-				Symptom:  "The guest does not start, or runs without the protection that its interface asks for.",
-				Cause:    "The filter was undefined; its rules were flushed with the packet filter's; or bridged packets are not shown to iptables.",
-				Evidence: "The filter of <filterref> among libvirt's; its binding for the tap; the chains libvirt-I-TAP and libvirt-O-TAP of the bridge family, and FI-, FO- and HI-TAP of iptables. A filter without rules has none. Rules of iptables for bridged packets need net.bridge.bridge-nf-call-iptables. Chains of ebtables-legacy cannot be read.",
-				Cure:     "Define the filter again; unplug and plug the interface, which makes its rules anew.",
+				Symptom:  "The guest does not start, runs without the protection that its interface asks for, or has a lease and reaches nothing.",
+				Cause:    "The filter was undefined; its rules were flushed with the packet filter's; bridged packets are not shown to iptables; or the filter is for another address than the guest has.",
+				Evidence: "The filter of <filterref> among libvirt's; its binding for the tap; the chains libvirt-I-TAP and libvirt-O-TAP of the bridge family, and FI-, FO- and HI-TAP of iptables. A filter without rules has none. Its chains let a packet pass from an address that they name, and drop the same from the one that the guest has leased, while it was not seen with the other (a warning). Rules of iptables for bridged packets need net.bridge.bridge-nf-call-iptables. Chains of ebtables-legacy cannot be read.",
+				Cure:     "Define the filter again; unplug and plug the interface, which makes its rules anew. Correct parameter IP of <filterref>, or reserve that address for the guest.",
 			},
 			run: nwfilterBroken,
 		},
@@ -147,6 +147,7 @@ func (p *pass) filterAtWork(n *nic, filters *libvirtnet.Filters, chains []tapCha
 		f.Evidence, f.Want, f.Have = "sysctl "+call, call+" 1", "0"
 		f.Fix = Fix{Class: Manual, Say: "switch it on; other rules of iptables then see bridged packets, too", Steps: []Step{{Do: SetSysctl, On: call, With: "1"}}}
 	default:
+		p.filterForAnother(n, filters, chains)
 		return
 	}
 	p.found(n.subject, f)

@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"net/netip"
+
 	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
 )
@@ -28,6 +30,15 @@ func nwfilterFaults() map[string]func(*Snapshot) {
 			}
 			s.Kernel.Sysctls["net.bridge.bridge-nf-call-iptables"] = "0"
 		},
+		"nwfilter-broken+another-address": func(s *Snapshot) {
+			addressFilter(s, "192.168.122.77")
+			lease(s, centosMAC, "192.168.122.5")
+			s.Libvirt.Filters.Bindings[0].IPs = []netip.Addr{netip.MustParseAddr("192.168.122.77")}
+		},
+		"nwfilter-broken+learned-before": func(s *Snapshot) {
+			addressFilter(s, "192.168.122.77")
+			lease(s, centosMAC, "192.168.122.5")
+		},
 		"nwfilter-orphan": func(s *Snapshot) { filterRules(s, "vnet77") },
 		"nwfilter-orphan+reused": func(s *Snapshot) {
 			filterRules(s, "vnet0")
@@ -40,6 +51,22 @@ func nwfilterHealthy() map[string]func(*Snapshot) {
 		"ok-nwfilter": func(s *Snapshot) {
 			withFilter(s)
 			filterRules(s, "vnet0")
+		},
+		"ok-nwfilter-of-its-address": func(s *Snapshot) {
+			addressFilter(s, "192.168.122.5")
+			lease(s, centosMAC, "192.168.122.5")
+		},
+		"ok-nwfilter-of-one-of-two": func(s *Snapshot) {
+			// It has a static address beside an old lease.
+			addressFilter(s, "192.168.122.77")
+			lease(s, centosMAC, "192.168.122.5")
+			meet(s, "192.168.122.77", centosMAC, "stale", 120_000)
+		},
+		"ok-nwfilter-that-drops-all": func(s *Snapshot) {
+			addressFilter(s, "192.168.122.77")
+			lease(s, centosMAC, "192.168.122.5")
+			c := chainOf(s, "bridge", "nat", "I-vnet0-ipv4-ip")
+			c.Rules = c.Rules[1:]
 		},
 		"ok-nwfilter-without-rules": func(s *Snapshot) {
 			withFilter(s)
@@ -55,6 +82,20 @@ func withFilter(s *Snapshot) {
 		Defined:  []libvirtnet.Filter{{Name: "no-mac-spoofing"}},
 		Bindings: []libvirtnet.FilterBinding{{Tap: "vnet0", Filter: "no-mac-spoofing"}},
 	}
+}
+
+// addressFilter gives the tap vnet0 a filter that lets IPv4 from one address
+// pass.
+func addressFilter(s *Snapshot, ip string) {
+	withFilter(s)
+	filterRules(s, "vnet0")
+	t := &s.Firewall.Tables[len(s.Firewall.Tables)-1]
+	c := firewall.Chain{Name: "I-vnet0-ipv4-ip", Handle: 4, Owner: firewall.OwnerLibvirt, Rules: []firewall.Rule{}}
+	newRule(false).address(false, netip.PrefixFrom(netip.MustParseAddr(ip), 32), false).jump("return", "").into(&c)
+	newRule(false).jump("drop", "").into(&c)
+	t.Chains = append(t.Chains, c)
+	newRule(false).jump("jump", c.Name).into(chainOf(s, "bridge", "nat", "libvirt-I-vnet0"))
+	numbered(s.Firewall)
 }
 
 // filterRules are what libvirt's network filters make with ebtables-nft for a

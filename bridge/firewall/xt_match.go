@@ -35,6 +35,7 @@ var xtMatchers = map[string]matcher{
 	"iprange":   (*machine).xtIPRange,
 	"policy":    (*machine).xtPolicy,
 	"owner":     (*machine).xtOwner,
+	"ip":        (*machine).ebtIP,
 }
 
 func (m *machine) xtMatch(e *Expr) tri {

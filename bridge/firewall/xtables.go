@@ -43,6 +43,7 @@ var xtMatches = map[string]decoder{
 	"pkttype":   xtPktType,
 	"iprange":   xtIPRange,
 	"limit":     xtLimit,
+	"ip":        ebtIP,
 }
 
 var xtTargets = map[string]decoder{
