@@ -120,6 +120,12 @@ func insideFaults() map[string]func(*Snapshot) {
 				Protocol: "udp", Address: netip.IPv4Unspecified(), Port: 67, Device: "virbr0", PID: 66, Command: "udhcpd", Args: []string{"udhcpd", "-f"},
 			})
 		},
+		"rogue-dhcp+at-its-address": func(s *Snapshot) {
+			s.Kernel.Sockets = append(s.Kernel.Sockets, bridge.Socket{
+				Protocol: "udp", Address: netip.MustParseAddr("192.168.122.1"), Port: 67, PID: 66, Command: "kea-dhcp4",
+			})
+		},
+		"rogue-dhcp+on-every-link":    func(s *Snapshot) { sharedDHCP(s, "virbr0") },
 		"bridge-vlanfilter-drift":     with2(macTable, func(s *Snapshot) { s.bridge("virbr0").VLANFiltering = false }),
 		"bridge-vlanfilter-drift+tap": with2(macTable, func(s *Snapshot) { s.Kernel.FDB = s.Kernel.FDB[1:] }),
 		"bridge-vlanfilter-drift+replug": with2(macTable, func(s *Snapshot) {
@@ -236,6 +242,7 @@ func insideHealthy() map[string]func() Snapshot {
 				{Link: "vnet0", TXDropped: fewDrops - 1}, {Link: "vnet2", TXPackets: 10000, TXDropped: 50},
 			}}
 		}),
+		"ok-dhcp-of-another-link": with(func(s *Snapshot) { sharedDHCP(s, "virbr01") }),
 		"ok-own-dhcp-server": with(func(s *Snapshot) {
 			n := natNetwork("pxe", "virbr7", "10.7.0.1/24")
 			n.Config.IPs[0].Ranges = nil
@@ -426,4 +433,12 @@ func hooks(s *Snapshot) {
 		}
 		setVLANs(s, tap, bridge.VLAN{First: id, Last: id, PVID: true, Untagged: true})
 	}
+}
+
+// sharedDHCP is a dnsmasq of somebody's with a socket on every link.
+func sharedDHCP(s *Snapshot, link string) {
+	s.Kernel.Sockets = append(s.Kernel.Sockets, bridge.Socket{
+		Protocol: "udp", Address: netip.IPv4Unspecified(), Port: 67, PID: 66, Command: "dnsmasq",
+		Args: []string{"dnsmasq", "-i", "eth9", "-i", link, "--bind-interfaces", "--dhcp-range=192.168.122.200,192.168.122.210"},
+	})
 }
