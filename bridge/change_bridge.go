@@ -195,18 +195,3 @@ func SetIsolated(port string, on bool) (Undo, error) {
 		return undone(func() (Undo, error) { return SetIsolated(port, !on) }), nil
 	})
 }
-
-// KeepPort reads what a link has as a port: its master and the port's settings.
-// It changes nothing; the [Undo] gives all of it back, also to a bridge of that
-// name that was made anew.
-func KeepPort(link string) (Undo, error) {
-	var was linkMsg
-	_, err := change("read port", link, func(_ *conn, have linkMsg) (Undo, error) {
-		was = have
-		return nil, nil
-	})
-	if err != nil {
-		return nothing, err
-	}
-	return was.back(link), nil
-}

@@ -59,13 +59,14 @@ type Image struct {
 	Networks   []Network   `json:"networks,omitempty"`
 	Interfaces []Interface `json:"interfaces,omitempty"`
 	Links      []Link      `json:"links,omitempty"`
+	Ports      []Port      `json:"ports,omitempty"`
 	// Sysctls by dotted name.
 	Sysctls map[string]string `json:"sysctls,omitempty"`
 }
 
 // Empty says that nothing is kept.
 func (i Image) Empty() bool {
-	return len(i.Networks)+len(i.Interfaces)+len(i.Links)+len(i.Sysctls) == 0
+	return len(i.Networks)+len(i.Interfaces)+len(i.Links)+len(i.Ports)+len(i.Sysctls) == 0
 }
 
 // Network is a libvirt network; neither Active nor Persistent when there is
@@ -88,6 +89,16 @@ type Interface struct {
 	Active bool   `json:"active"` // the guest runs
 	Live   string `json:"live,omitempty"`
 	Config string `json:"config,omitempty"`
+}
+
+// Port is a network's port that an interface of a running guest has.
+type Port struct {
+	Network string `json:"network"`
+	UUID    string `json:"uuid"`
+	Guest   string `json:"guest"`
+	Exists  bool   `json:"exists"`
+	// Document makes it again; "" when the guest does not claim it any more.
+	Document string `json:"document,omitempty"`
 }
 
 // Link is what kvnet changes of a kernel link; Exists is false when there is

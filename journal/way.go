@@ -2,6 +2,7 @@ package journal
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 
@@ -36,6 +37,9 @@ func Way(want, have Image) Back {
 	for _, w := range want.Networks {
 		b.network(w, find(have.Networks, Network{Name: w.Name}, func(n Network) bool { return n.Name == w.Name }))
 	}
+	for _, w := range want.Ports {
+		b.port(w, find(have.Ports, Port{}, func(p Port) bool { return p.UUID == w.UUID }), want.Networks)
+	}
 	for _, w := range want.Interfaces {
 		b.iface(w, find(have.Interfaces, Interface{Guest: w.Guest, MAC: w.MAC}, func(i Interface) bool { return i.Guest == w.Guest && i.MAC == w.MAC }))
 	}
@@ -45,6 +49,12 @@ func Way(want, have Image) Back {
 			b.leftover(h, have.Networks)
 			continue
 		}
+		if address, anew := b.madeAnew(w.Name, want.Networks, have.Networks); anew {
+			w.Name = bridgeNow(w.Name, want.Networks, have.Networks)
+			b.byHand(w, h, address)
+			continue
+		}
+		w.Master = bridgeNow(w.Master, want.Networks, have.Networks)
 		b.link(w, h)
 	}
 	for _, key := range slices.Sorted(maps.Keys(want.Sysctls)) {
@@ -162,6 +172,16 @@ func (b Back) WithoutMetadata() Back {
 	return b
 }
 
+// port makes a network's port again that a stop of the network took from a
+// guest, if the guest still claims it.
+func (b *Back) port(want, have Port, networks []Network) {
+	active := find(networks, Network{}, func(n Network) bool { return n.Name == want.Network }).Active
+	if active && want.Exists && !have.Exists && have.Document != "" {
+		b.Plan.Steps = append(b.Plan.Steps, libvirtnet.PlanStep{Do: libvirtnet.CreatePort, Object: want.Network, Document: have.Document,
+			Say: "create the port of guest " + want.Guest + " in network " + want.Network + " again", Why: "it was plugged in"})
+	}
+}
+
 // iface plans an interface's way home, in the running guest and in its
 // configuration. A guest that does not run any more has no live part.
 func (b *Back) iface(want, have Interface) {
@@ -195,6 +215,53 @@ func (b *Back) leftover(have Link, networks []Network) {
 	active := slices.ContainsFunc(networks, func(n Network) bool { return n.Active })
 	if have.Exists && have.STP != nil && !active {
 		b.Steps = append(b.Steps, verify.Step{Do: verify.LinkDel, On: have.Name})
+	}
+}
+
+// madeAnew says whether a link is the bridge of a network that runs with another
+// definition, or not at all: libvirt makes it as the definition says. The
+// addresses are those that the former definition declares.
+func (b *Back) madeAnew(link string, want, have []Network) (declared []netip.Prefix, anew bool) {
+	for _, w := range want {
+		def, err := xml.Parse(w.Live)
+		if err != nil || !w.Active || !def.Managed() || def.Bridge != link {
+			continue
+		}
+		for _, ip := range def.IPs {
+			declared = append(declared, ip.Address)
+		}
+		h := find(have, Network{}, func(n Network) bool { return n.Name == w.Name })
+		return declared, !h.Active || slices.Contains(b.Restarts, w.Name)
+	}
+	return nil, false
+}
+
+// bridgeNow is the bridge that a network has behind the plan whose bridge that
+// was: a running network keeps the one that it runs with.
+func bridgeNow(was string, want, have []Network) string {
+	for _, w := range want {
+		def, err := xml.Parse(w.Live)
+		if was == "" || err != nil || def.Bridge != was {
+			continue
+		}
+		document := w.Config
+		if h := find(have, Network{}, func(n Network) bool { return n.Name == w.Name }); h.Active {
+			document = h.Live
+		}
+		if now, err := xml.Parse(document); err == nil && now.Managed() && now.Bridge != "" {
+			return now.Bridge
+		}
+	}
+	return was
+}
+
+// byHand gives a bridge that libvirt makes the addresses that somebody gave the
+// former one.
+func (b *Back) byHand(want, have Link, declared []netip.Prefix) {
+	for _, a := range want.Addresses {
+		if !slices.Contains(declared, a) && !slices.Contains(have.Addresses, a) {
+			b.Steps = append(b.Steps, verify.Step{Do: verify.AddressAdd, On: want.Name, With: a.String()})
+		}
 	}
 }
 

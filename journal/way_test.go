@@ -51,6 +51,22 @@ func TestWay(t *testing.T) {
 	running.Live = labMTU
 	changed := active
 	changed.Config = labMTU
+	// A restart that was cut off: the network is stopped, its bridge had an
+	// address of somebody's, and the guest's port went with it.
+	const labNew = "<network><name>lab</name><bridge name='virbr2'/><ip address='10.0.1.1' prefix='24'/></network>"
+	plain, given := journal.Link{Name: "virbr1", Exists: true, Up: true, STP: &off, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")}}, br
+	given.Name, given.Addresses = "virbr1", append([]netip.Prefix{netip.MustParsePrefix("10.9.9.1/24")}, plain.Addresses...)
+	inside := tap
+	inside.Master, inside.Isolated = "virbr1", nil
+	port := journal.Port{Network: "lab", UUID: "1", Guest: "web", Exists: true, Document: "<networkport/>"}
+	lost, unclaimed := port, port
+	lost.Exists, unclaimed.Exists, unclaimed.Document = false, false, ""
+	cut := func(n journal.Network, p journal.Port, l ...journal.Link) journal.Image {
+		return journal.Image{Networks: []journal.Network{n}, Ports: []journal.Port{p}, Links: l}
+	}
+	elsewhere := journal.Network{Name: "lab", Persistent: true, Active: true, Autostart: true, Config: labNew, Live: labNew}
+	marked := idle
+	marked.Autostart = true
 	for _, c := range []struct {
 		name       string
 		want, have journal.Image
@@ -75,6 +91,12 @@ func TestWay(t *testing.T) {
 		{"a bridge left behind", links(journal.Link{Name: "br0"}), links(br), []string{"ip link del dev br0"}},
 		{"a bridge of a network that goes", journal.Image{Networks: []journal.Network{{Name: "lab"}}, Links: []journal.Link{{Name: "br0"}}},
 			journal.Image{Networks: []journal.Network{active}, Links: []journal.Link{br}}, []string{"stop network lab", "undefine network lab"}},
+		{"a restart cut off", cut(active, port, given, inside), cut(marked, lost, journal.Link{Name: "virbr1"}, out),
+			[]string{"start network lab", "create the port of guest web in network lab again", "ip addr add 10.9.9.1/24 dev virbr1",
+				"ip link set dev vnet0 mtu 1500", "ip link set dev vnet0 master virbr1", "ip link set dev vnet0 up"}},
+		{"a guest that has gone", cut(active, port), cut(active, unclaimed), []string{}},
+		{"onto another bridge", cut(active, port, given, inside), cut(elsewhere, port, journal.Link{Name: "virbr1"}, inside),
+			[]string{"redefine network lab", "ip addr add 10.9.9.1/24 dev virbr2", "ip link set dev vnet0 master virbr2", "restart lab"}},
 		{"new", links(journal.Link{Name: "vnet0"}), links(tap), []string{}},
 		{"sysctl", journal.Image{Sysctls: map[string]string{"net.ipv4.ip_forward": "0"}}, journal.Image{Sysctls: map[string]string{"net.ipv4.ip_forward": "1"}}, []string{"sysctl -w net.ipv4.ip_forward=0"}},
 	} {

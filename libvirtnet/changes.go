@@ -165,11 +165,8 @@ func (c *Conn) PortXML(ctx context.Context, network, uuid string) (string, error
 	var doc string
 	err := c.onNetwork(ctx, opPorts, network, func(h *libvirt.Network) error {
 		port, err := h.LookupNetworkPortByUUIDString(uuid)
-		if isCode(err, codeNoPort) {
-			return &NotFoundError{Kind: "port", Name: uuid}
-		}
 		if err != nil {
-			return err
+			return err // toError knows that of a port that is not there
 		}
 		defer port.Free()
 		doc, err = port.GetXMLDesc(0)

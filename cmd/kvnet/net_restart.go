@@ -29,7 +29,8 @@ func netRestartCommand(e *env) *cli.Command {
 Brings a network's definition into force under running guests: remembers their
 ports and taps, stops and starts the network, makes the ports anew in libvirt, puts
 the taps back into the bridge with their MTU and settings, and waits until they
-forward. Prints for how long each guest was cut off. On a bridge with STP that is
+forward. What somebody gave the bridge by hand (ports, static forwarding entries,
+addresses, routes) is put back, too. Prints for how long each guest was cut off. On a bridge with STP that is
 twice the forward delay; --fast has STP off until the taps are back.`,
 			"kvnet net-restart default --fast", 0, 1, 2, 5),
 		Flags: append(changeFlags(&o.changeOptions, ""),

@@ -10,7 +10,6 @@ import (
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
-	"github.com/kvnet/kvnet/xml"
 )
 
 // restart is a network that is stopped and started under its guests.
@@ -18,8 +17,10 @@ type restart struct {
 	e      *env
 	t      netTarget
 	o      restartOptions
-	bridge string
+	bridge string // that libvirt made; "" when it makes none
+	after  string // the one that it is going to make
 	ports  []*keptPort
+	others *keptByHand
 	began  time.Time
 	stp    bool // the bridge has STP on
 }
@@ -28,8 +29,8 @@ type restart struct {
 type keptPort struct {
 	guest   libvirtnet.Guest
 	iface   libvirtnet.Interface
-	port    string // the document of the network's port; "" where it has none
-	putBack bridge.Undo
+	port    string           // the document of the network's port; "" where it has none
+	putBack *bridge.KeptPort // nil: it is not in the bridge
 	forward time.Time
 }
 
@@ -38,7 +39,10 @@ func (e *env) newRestart(ctx context.Context, t netTarget, o restartOptions) (*r
 	def := t.have.Def()
 	r := &restart{e: e, t: t, o: o}
 	if def.Managed() {
-		r.bridge = def.Bridge
+		r.bridge, r.after = def.Bridge, def.Bridge
+	}
+	if next := t.have.Config; next != nil && r.bridge != "" && next.Managed() && next.Bridge != "" {
+		r.after = next.Bridge
 	}
 	kernel := t.world.kernel()
 	for _, b := range kernel.Bridges {
@@ -56,14 +60,20 @@ func (e *env) newRestart(ctx context.Context, t netTarget, o restartOptions) (*r
 		}
 		r.ports = append(r.ports, p)
 	}
-	return r, nil
+	r.others = &keptByHand{}
+	if r.bridge == "" {
+		return r, nil
+	}
+	var err error
+	r.others, err = r.keepByHand(kernel)
+	return r, err
 }
 
 // keep reads an interface's port in libvirt and in the kernel.
 func (r *restart) keep(ctx context.Context, p *keptPort, kernel bridge.State) error {
 	if p.iface.PortID != "" && p.iface.Network == r.t.have.Name {
 		var err error
-		if p.port, err = r.portDocument(ctx, p); err != nil {
+		if p.port, _, err = portDocument(ctx, r.t.conn, r.t.have, p.guest, p.iface); err != nil {
 			return &failure{op: "restart", object: interfaceWords(p.iface), err: errors.New(oneLine(err))}
 		}
 	}
@@ -74,19 +84,6 @@ func (r *restart) keep(ctx context.Context, p *keptPort, kernel bridge.State) er
 	var err error
 	p.putBack, err = bridge.KeepPort(p.iface.Target)
 	return err
-}
-
-// portDocument is the document that makes an interface's port again: the one
-// that libvirt has, else what the interface says of it.
-func (r *restart) portDocument(ctx context.Context, p *keptPort) (string, error) {
-	document, err := r.t.conn.PortXML(ctx, r.t.have.Name, p.iface.PortID)
-	if err == nil {
-		return xml.Unplugged(document)
-	}
-	if !errors.Is(err, libvirtnet.ErrNotFound) && !errors.Is(err, libvirtnet.ErrNotSupported) {
-		return "", err
-	}
-	return xml.BuildPort(xml.PortFor(xml.Guest{Name: p.guest.Name, UUID: p.guest.UUID}, p.iface))
 }
 
 // plan is libvirt's part.
@@ -124,9 +121,10 @@ func (r *restart) shown() libvirtnet.Plan {
 	for _, p := range r.ports {
 		if p.putBack != nil {
 			plan.Steps = append(plan.Steps, libvirtnet.PlanStep{Do: "kernel", Object: p.guest.Name,
-				Say: "put " + p.iface.Target + " back into " + r.bridge, Why: "the bridge is made anew"})
+				Say: "put " + p.iface.Target + " back into " + r.after, Why: "the bridge is made anew"})
 		}
 	}
+	plan.Steps = append(plan.Steps, r.others.shown(r.after)...)
 	return plan
 }
 
@@ -150,6 +148,10 @@ func (r *restart) run(ctx context.Context) error {
 			c.links = append(c.links, p.iface.Target)
 		}
 	}
+	for _, p := range r.others.ports {
+		c.asked = []string{"bridge-foreign-port"} // it was one before, if under another name
+		c.links = append(c.links, p.name)
+	}
 	err := r.e.carryOut(ctx, r.t.conn, c, r.o.changeOptions)
 	if err == nil {
 		return nil
@@ -165,7 +167,7 @@ func (r *restart) plugBack(ctx context.Context) (err error) {
 	if r.o.fast && r.bridge != "" {
 		// A port of a bridge without STP forwards at once, and goes on when STP
 		// is switched on again (br_stp_start, net/bridge/br_stp_if.c).
-		if restore, err = bridge.SetSTP(r.bridge, false); err != nil {
+		if restore, err = bridge.SetSTP(r.after, false); err != nil {
 			return err
 		}
 	}
@@ -190,9 +192,12 @@ func (r *restart) putBack() error {
 				return err
 			}
 		}
-		if err := p.putBack(); err != nil {
+		if err := p.putBack.PutBack(r.after); err != nil {
 			return err
 		}
+	}
+	if r.after != "" {
+		r.others.putBack(r.e, r.after)
 	}
 	return nil
 }
@@ -218,7 +223,7 @@ func (r *restart) await(ctx context.Context) error {
 			continue
 		}
 		wg.Go(func() {
-			errs[n] = waitPort(ctx, p.iface.Target, r.bridge)
+			errs[n] = waitPort(ctx, p.iface.Target, r.after)
 			p.forward = time.Now()
 		})
 	}

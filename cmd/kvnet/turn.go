@@ -102,6 +102,9 @@ func (e *env) begin(ctx context.Context, conn *libvirtnet.Conn, c change, o chan
 	}
 	t := c.touched()
 	t.links = append(t.links, c.newBridges()...)
+	if err := c.stopped(ctx, conn, &t); err != nil {
+		return nil, err
+	}
 	before, err := capture(ctx, conn, c.world.kernel(), t)
 	if err != nil {
 		return nil, err
@@ -157,6 +160,7 @@ type touched struct {
 	networks       []string
 	interfaces     []journal.Interface // guest and MAC
 	links, sysctls []string
+	ports          []journal.Port
 }
 
 // touched reads the plan; what the change does in the kernel is its own to
@@ -216,6 +220,7 @@ func capture(ctx context.Context, conn *libvirtnet.Conn, kernel bridge.State, t 
 		}
 		image.Interfaces = append(image.Interfaces, i)
 	}
+	image.Ports = t.ports
 	for _, name := range t.links {
 		image.Links = append(image.Links, journal.LinkOf(kernel, name))
 	}

@@ -139,6 +139,17 @@ func wayBack(ctx context.Context, conn *libvirtnet.Conn, w world, entry journal.
 	for name := range entry.Before.Sysctls {
 		t.sysctls = append(t.sysctls, name)
 	}
+	for _, name := range t.networks {
+		n := w.network(name)
+		if n == nil || len(entry.Before.Ports) == 0 {
+			continue
+		}
+		ports, err := claimedPorts(ctx, conn, w, *n)
+		if err != nil {
+			return journal.Back{}, journal.Image{}, err
+		}
+		t.ports = append(t.ports, ports...)
+	}
 	now, err := capture(ctx, conn, w.kernel(), t)
 	before := entry.Before
 	for _, l := range leftBehind(now.Networks, w.kernel()) {
@@ -307,6 +318,14 @@ func (e *env) markTaken(entry journal.Entry) {
 			entry.BackedBy, entry.Outcome = 0, journal.Undone // there was nothing to do
 		}
 		err = e.journal.End(entry)
+		// An undo of it that was cut off is done with, too: taken back in its
+		// turn, it would bring half a change back.
+		for _, n := range entries {
+			if n.Backs == entry.ID && n.Outcome == journal.Begun {
+				n.BackedBy = entries[len(entries)-1].ID
+				err = errors.Join(err, e.journal.End(n))
+			}
+		}
 	}
 	if err != nil {
 		e.note("%s", oneLine(err))
