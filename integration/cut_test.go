@@ -14,22 +14,38 @@ import (
 // a change says anything to anybody. Nothing is lost: verify names what is half
 // done, and kvnet undo makes it as it was.
 func TestCutOff(t *testing.T) {
-	const lab = "kvnet net-define lab --subnet 10.7.0.0/24"
-	for _, c := range []struct{ name, whom, prepare, change string }{
-		{"define", "kvnet", "true", lab + " --start --autostart"},
-		{"redefine", "kvnet", lab + " --start", "kvnet net-define lab --dhcp-range 10.7.0.9-10.7.0.99 --autostart"},
-		{"stop", "kvnet", lab + " --start", "kvnet net-destroy lab"},
-		{"undefine", "kvnet", lab + " --start --autostart", "kvnet net-undefine lab"},
-		{"daemon", "libvirtd", "true", lab + " --start --autostart"},
+	const (
+		lab = "kvnet net-define lab --subnet 10.7.0.0/24"
+		// A running guest whose port forwards at once.
+		nat  = "kvnet net-define default --no-stp --start --autostart; virsh -q start web; "
+		heal = "kvnet repair --apply --guarded"
+		// Its network is restarted under it, as virsh does.
+		bounce = "virsh -q net-destroy default; virsh -q net-start default"
+	)
+	for _, c := range []struct {
+		name, whom, prepare, change string
+		// How what is half done is ended, and how all of it is taken back.
+		finish, reset string
+		guest         bool
+	}{
+		{"define", "kvnet", "true", lab + " --start --autostart", "undo", "undo", false},
+		{"redefine", "kvnet", lab + " --start", "kvnet net-define lab --dhcp-range 10.7.0.9-10.7.0.99 --autostart", "undo", "undo", false},
+		{"stop", "kvnet", lab + " --start", "kvnet net-destroy lab", "undo", "undo", false},
+		{"undefine", "kvnet", lab + " --start --autostart", "kvnet net-undefine lab", "undo", "undo", false},
+		{"daemon", "libvirtd", "true", lab + " --start --autostart", "undo", "undo", false},
+		{"update", "kvnet", nat, "kvnet net-update default dns-host add --ip 192.168.122.7 --name seven", "undo", "undo", true},
+		{"restart", "kvnet", nat, "kvnet net-restart default", "undo", "undo", true},
+		{"restart-daemon", "libvirtd", nat, "kvnet net-restart default", "undo", "undo", true},
+		{"replug", "kvnet", nat + bounce, "kvnet domif-replug web vnet0", heal, bounce, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			cutOff(t, c.whom, c.prepare, c.change)
+			cutOff(t, c.guest, c.whom, c.prepare, c.change, c.finish, c.reset)
 		})
 	}
 }
 
-func cutOff(t *testing.T, whom, prepare, change string) {
+func cutOff(t *testing.T, guest bool, args ...string) {
 	t.Helper()
 	dir := t.TempDir()
 	script, err := os.ReadFile("testdata/cut/cut.sh")
@@ -49,7 +65,12 @@ func cutOff(t *testing.T, whom, prepare, change string) {
 			t.Error(err)
 		}
 	}()
-	res, err := h.Exec(t.Context(), "env", "PATH="+programs+":"+os.Getenv("PATH"), "GOMAXPROCS=1", "sh", path, whom, prepare, change)
+	if guest {
+		if err := h.Guest("web").Define(t.Context(), host.GuestSpec{Empty: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, err := h.Exec(t.Context(), append([]string{"env", "PATH=" + programs + ":" + os.Getenv("PATH"), "GOMAXPROCS=1", "sh", path}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -145,14 +147,27 @@ func (r *repairing) findings(g gathered) []verify.Finding {
 	return list
 }
 
-// next is the worst finding that may be cured and was not tried.
+// next is the worst finding that may be cured and was not tried. Changes that
+// were cut off come before all, the newest first: their way back would take the
+// cure of another finding back with it.
 func (r *repairing) next() (verify.Finding, bool) {
-	for _, f := range r.rest {
+	list := slices.Clone(r.rest)
+	slices.SortStableFunc(list, func(a, b verify.Finding) int { return halfDone(b) - halfDone(a) })
+	for _, f := range list {
 		if _, done := r.tried[keyOf(f)]; !done && r.may(f) {
 			return f, true
 		}
 	}
 	return verify.Finding{}, false
+}
+
+// halfDone is the number of a change that was cut off; 0 of other findings.
+func halfDone(f verify.Finding) int {
+	if len(f.Fix.Steps) != 1 || f.Fix.Steps[0].Do != verify.UndoChange {
+		return 0
+	}
+	n, _ := strconv.Atoi(f.Fix.Steps[0].On) // verify wrote it
+	return n
 }
 
 // may says whether the flags allow the cure. Whoever only looks is shown all

@@ -1,12 +1,16 @@
-# cut.sh WHOM PREPARE CHANGE: makes a change again and again, each time cut off
-# some system calls later than the last: WHOM is kvnet, which is killed, or
-# libvirtd, which is killed and started again under a kvnet that waits. After
-# each time nothing may be lost: what is half done is named, and taken back to
-# the byte. Prints how often the change was cut off, and how often it was half
-# done then.
+# cut.sh WHOM PREPARE CHANGE FINISH RESET: makes a change again and again, each
+# time cut off some system calls later than the last: WHOM is kvnet, which is
+# killed, or libvirtd, which is killed and started again under a kvnet that
+# waits. After each time nothing may be lost: what is half done is named, and
+# FINISH makes the host what it was before or what the whole change makes it, to
+# the byte. RESET leads back to where it was before. FINISH and RESET are undo,
+# undo_all, or commands. Prints how often the change was cut off, and how often it was
+# half done then.
 set -u
-whom=$1 prepare=$2 change=$3
-calls=write,writev,sendmsg,sendto,renameat,rename,fsync
+whom=$1 prepare=$2 change=$3 finish=$4 reset=$5
+# What kvnet says to libvirt and the journal, and what it says to the kernel:
+# each counts for itself, as looking at the kernel takes hundreds of the latter.
+classes='write,writev,sendmsg,renameat,rename,fsync sendto'
 
 fail() { echo "cut $n: $*"; echo "$said"; kvnet history; kvnet verify; exit 1; }
 
@@ -15,13 +19,17 @@ state() {
     virsh net-dumpxml --inactive $net 2>/dev/null || virsh net-dumpxml $net
     virsh net-info $net | grep -v UUID
   done
+  for net in $(virsh net-list --name); do
+    virsh net-dumpxml $net | sed 's/ connections=.[0-9]*.//'
+    virsh -q net-port-list $net | grep -c .
+  done
   for guest in $(virsh list --name); do
     virsh domiflist $guest | sed 's/vnet[0-9]*//'
-    virsh domiflist --inactive $guest
+    virsh dumpxml --inactive $guest
   done
   ip -o link show type bridge | sed 's/^[0-9]*: //; s/state [A-Z]*//; s/<.*>//'
   ip -o addr show scope global | sed 's/^[0-9]*: //; s/  */ /g'
-  bridge -o link show | sed 's/^[0-9]*: vnet[0-9]*//; s/<.*>//; s/state [a-z]*//' | sort
+  bridge -d -o link show | sed 's/^[0-9]*: vnet[0-9]*//; s/<.*>//; s/state [a-z]*//' | sort
 }
 
 restart_libvirtd() {
@@ -58,44 +66,79 @@ cut_off() {
 }
 
 last() { kvnet history -q | tail -n 1 | awk '{ print $1 }'; }
+outcomes() { kvnet history -q | awk -v "after=$former" '$1 > after { print $1, $4 }'; }
 
-n=0 step=12 cut=0 half=0 said=
+# undo takes back what was begun since the change, newest first: no more than
+# verify names.
+undo() {
+  for number in $(outcomes | awk '$2 == "begun" || $2 == "left" { print $1 }' | sort -rn); do
+    kvnet undo $number || return
+  done
+}
+
+# undo_all takes back all that was done since the beginning.
+undo_all() {
+  for number in $(kvnet history -q | awk -v "after=$mark" '$1 > after && $4 != "undone" { print $1 }' | sort -rn); do
+    kvnet undo $number --restart || return
+  done
+}
+
+n=0 cut=0 half=0 said=
 eval "$prepare" >/dev/null || exit 1
+mark=$(last)
+mark=${mark:-0}
 state >/run/before
-while :; do
-  n=$((n + step))
-  former=$(last)
-  cut_off
-  said=$(cat /run/said)
-  number=$(last)
-  [ $hit = no ] || cut=$((cut + 1))
-  if [ "$number" != "$former" ]; then
-    [ $whom = kvnet ] && step=3 || step=10 # now calls count; each thread counts its own
-    outcome=$(kvnet history -q | tail -n 1 | awk '{ print $4 }')
-    case $outcome in
-    begun | left)
-      half=$((half + 1))
-      if [ $outcome = begun ]; then
-        kvnet verify -o json | grep -q '"check": "change-half-done"' || fail "verify does not name what is half done"
-      fi
-      ;;
-    esac
-    if [ $outcome != undone ]; then
+said=$($change 2>&1) || fail "the change fails when nothing cuts it off"
+state >/run/wish
+for calls in $classes; do
+  n=0 step=24
+  [ $calls != sendto ] || step=60
+  while :; do
+    if ! cmp -s /run/before /run/state; then
+      [ "$reset" = undo ] && reset=undo_all
       said="$said
-$(kvnet undo $number 2>&1)" || fail "undo failed"
+  $(eval "$reset" 2>&1)" || fail "reset"
+      state >/run/state
+      cmp -s /run/before /run/state || { diff /run/before /run/state; fail "the whole change cannot be taken back"; }
     fi
-  fi
-  state >/run/after
-  cmp -s /run/before /run/after || { diff /run/before /run/after; fail "it is not as before"; }
-  kvnet verify -o json >/run/report || fail "verify"
-  if [ $whom = libvirtd ] && ! grep -q '"findings": \[\]' /run/report; then
-    # Killed between two rules of a network that it did not start, it leaves
-    # those behind, and knows nothing of them when it starts again.
-    said=$(kvnet repair --apply --guarded 2>&1) || fail "repair"
-    kvnet verify -o json >/run/report || fail "verify"
-  fi
-  grep -q '"findings": \[\]' /run/report || { cat /run/report; fail "verify is not clean"; }
-  [ $hit = yes ] || break
-  [ $n -lt 600 ] || fail "it never ended"
+    n=$((n + step))
+    former=$(last)
+    mark=${former:-0}
+    cut_off
+    said=$(cat /run/said)
+    [ $hit = no ] || cut=$((cut + 1))
+    if [ "$(last)" = "$former" ]; then # it had only looked
+      [ $hit = yes ] || break
+      continue
+    else
+      [ $whom = kvnet ] && step=3 || step=10 # now calls count; each thread counts its own
+      case $(outcomes) in
+      *begun*)
+        half=$((half + 1))
+        kvnet verify -o json | grep -q '"check": "change-half-done"' || fail "verify does not name what is half done"
+        ;;
+      *left*) half=$((half + 1)) ;;
+      esac
+      said="$said
+  $($finish 2>&1)" || fail "$finish failed"
+    fi
+    state >/run/state
+    cmp -s /run/before /run/state || cmp -s /run/wish /run/state || { diff /run/before /run/state; fail "it is neither as before nor as wished"; }
+    kvnet verify -o json >/run/report
+    grep -q '"change-half-done"' /run/report && fail "$finish left it half done"
+    case $finish in
+    undo*) ;;
+    *) cmp -s /run/wish /run/state || continue ;; # what was before is a fault
+    esac
+    if [ $whom = libvirtd ] && ! grep -q '"findings": \[\]' /run/report; then
+      # Killed between two rules of a network that it did not start, it leaves
+      # those behind, and knows nothing of them when it starts again.
+      said=$(kvnet repair --apply --guarded 2>&1) || fail "repair"
+      kvnet verify -o json >/run/report || fail "verify"
+    fi
+    grep -q '"findings": \[\]' /run/report || { cat /run/report; fail "verify is not clean"; }
+    [ $hit = yes ] || break
+    [ $n -lt 900 ] || fail "it never ended"
+  done
 done
 echo "cut $cut half $half"
