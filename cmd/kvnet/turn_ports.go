@@ -53,7 +53,7 @@ func claimedPorts(ctx context.Context, conn *libvirtnet.Conn, w world, n libvirt
 // portDocument is the document that makes an interface's port again: the one
 // that libvirt has, else what the interface says of it.
 func portDocument(ctx context.Context, conn *libvirtnet.Conn, n libvirtnet.Network, g libvirtnet.Guest, i libvirtnet.Interface) (document string, exists bool, err error) {
-	err = error(libvirtnet.ErrNotFound)
+	err = libvirtnet.ErrNotFound
 	if n.Active {
 		document, err = conn.PortXML(ctx, n.Name, i.PortID)
 	}
