@@ -68,10 +68,10 @@ cut_off() {
 last() { kvnet history -q | tail -n 1 | awk '{ print $1 }'; }
 outcomes() { kvnet history -q | awk -v "after=$former" '$1 > after { print $1, $4 }'; }
 
-# undo takes back what was begun since the change, newest first: no more than
-# verify names.
+# undo takes back what the change did, newest first: a new network has another
+# UUID and MAC each time.
 undo() {
-  for number in $(outcomes | awk '$2 == "begun" || $2 == "left" { print $1 }' | sort -rn); do
+  for number in $(outcomes | awk '$2 != "undone" { print $1 }' | sort -rn); do
     kvnet undo $number || return
   done
 }
