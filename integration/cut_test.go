@@ -33,9 +33,9 @@ func TestCutOff(t *testing.T) {
 		{"stop", "kvnet", lab + " --start", "kvnet net-destroy lab", "undo", "undo", false},
 		{"undefine", "kvnet", lab + " --start --autostart", "kvnet net-undefine lab", "undo", "undo", false},
 		{"daemon", "libvirtd", "true", lab + " --start --autostart", "undo", "undo", false},
-		{"update", "kvnet", nat, "kvnet net-update default dns-host add --ip 192.168.122.7 --name seven", "undo", "undo", true},
-		{"restart", "kvnet", nat, "kvnet net-restart default", "undo", "undo", true},
-		{"restart-daemon", "libvirtd", nat, "kvnet net-restart default", "undo", "undo", true},
+		{"update", "kvnet", nat, "kvnet net-update default dns-host add --ip 192.168.122.7 --name seven", "undo_half", "undo", true},
+		{"restart", "kvnet", nat, "kvnet net-restart default", "undo_half", "undo", true},
+		{"restart-daemon", "libvirtd", nat, "kvnet net-restart default", "undo_half", "undo", true},
 		{"replug", "kvnet", nat + bounce, "kvnet domif-replug web vnet0", heal, bounce, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -76,6 +76,13 @@ undo() {
   done
 }
 
+# undo_half takes back only what did not end.
+undo_half() {
+  for number in $(outcomes | awk '$2 == "begun" || $2 == "left" { print $1 }' | sort -rn); do
+    kvnet undo $number || return
+  done
+}
+
 # undo_all takes back all that was done since the beginning.
 undo_all() {
   for number in $(kvnet history -q | awk -v "after=$mark" '$1 > after && $4 != "undone" { print $1 }' | sort -rn); do
