@@ -21,31 +21,50 @@ func TestCutOff(t *testing.T) {
 		heal = "kvnet repair --apply --guarded"
 		// Its network is restarted under it, as virsh does.
 		bounce = "virsh -q net-destroy default; virsh -q net-start default"
+		// A guest with a system, which lets go of a device.
+		linux = nat + "until virsh -q domifaddr web --source lease | grep -q 192.168.122; do sleep 0.2; done; " +
+			"kvnet net-define lab --mode isolated --subnet 10.7.0.0/24 --no-dhcp --no-stp --start --autostart; "
+		second = "web lab --mac 52:54:00:00:00:77"
 	)
 	for _, c := range []struct {
 		name, whom, prepare, change string
 		// How what is half done is ended, and how all of it is taken back.
 		finish, reset string
-		guest         bool
+		guest         guestKind
 	}{
-		{"define", "kvnet", "true", lab + " --start --autostart", "undo", "undo", false},
-		{"redefine", "kvnet", lab + " --start", "kvnet net-define lab --dhcp-range 10.7.0.9-10.7.0.99 --autostart", "undo", "undo", false},
-		{"stop", "kvnet", lab + " --start", "kvnet net-destroy lab", "undo", "undo", false},
-		{"undefine", "kvnet", lab + " --start --autostart", "kvnet net-undefine lab", "undo", "undo", false},
-		{"daemon", "libvirtd", "true", lab + " --start --autostart", "undo", "undo", false},
-		{"update", "kvnet", nat, "kvnet net-update default dns-host add --ip 192.168.122.7 --name seven", "undo_half", "undo", true},
-		{"restart", "kvnet", nat, "kvnet net-restart default", "undo_half", "undo", true},
-		{"restart-daemon", "libvirtd", nat, "kvnet net-restart default", "undo_half", "undo", true},
-		{"replug", "kvnet", nat + bounce, "kvnet domif-replug web vnet0", heal, bounce, true},
+		{"define", "kvnet", "true", lab + " --start --autostart", "undo", "undo", noGuest},
+		{"redefine", "kvnet", lab + " --start", "kvnet net-define lab --dhcp-range 10.7.0.9-10.7.0.99 --autostart", "undo", "undo", noGuest},
+		{"stop", "kvnet", lab + " --start", "kvnet net-destroy lab", "undo", "undo", noGuest},
+		{"undefine", "kvnet", lab + " --start --autostart", "kvnet net-undefine lab", "undo", "undo", noGuest},
+		{"daemon", "libvirtd", "true", lab + " --start --autostart", "undo", "undo", noGuest},
+		{"update", "kvnet", nat, "kvnet net-update default dns-host add --ip 192.168.122.7 --name seven", "undo_half", "undo", emptyGuest},
+		{"restart", "kvnet", nat, "kvnet net-restart default", "undo_half", "undo", emptyGuest},
+		{"restart-daemon", "libvirtd", nat, "kvnet net-restart default", "undo_half", "undo", emptyGuest},
+		{"replug", "kvnet", nat + bounce, "kvnet domif-replug web vnet0", heal, bounce, emptyGuest},
+		{"attach", "kvnet", linux, "kvnet domif-attach " + second, "undo_half", "undo", linuxGuest},
+		{"detach", "kvnet", linux + "kvnet domif-attach " + second, "kvnet domif-detach web 52:54:00:00:00:77", "undo_half", "undo", linuxGuest},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			cutOff(t, c.guest, c.whom, c.prepare, c.change, c.finish, c.reset)
+			stride := "3"
+			if c.name == "detach" { // it says little
+				stride = "1"
+			}
+			cutOff(t, c.guest, c.whom, c.prepare, c.change, c.finish, c.reset, stride)
 		})
 	}
 }
 
-func cutOff(t *testing.T, guest bool, args ...string) {
+// guestKind is what guest web of a host is.
+type guestKind int
+
+const (
+	noGuest guestKind = iota
+	emptyGuest
+	linuxGuest
+)
+
+func cutOff(t *testing.T, guest guestKind, args ...string) {
 	t.Helper()
 	dir := t.TempDir()
 	script, err := os.ReadFile("testdata/cut/cut.sh")
@@ -65,8 +84,8 @@ func cutOff(t *testing.T, guest bool, args ...string) {
 			t.Error(err)
 		}
 	}()
-	if guest {
-		if err := h.Guest("web").Define(t.Context(), host.GuestSpec{Empty: true}); err != nil {
+	if guest != noGuest {
+		if err := h.Guest("web").Define(t.Context(), host.GuestSpec{Empty: guest == emptyGuest}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-# cut.sh WHOM PREPARE CHANGE FINISH RESET: makes a change again and again, each
+# cut.sh WHOM PREPARE CHANGE FINISH RESET [STRIDE]: makes a change again and again, each
 # time cut off some system calls later than the last: WHOM is kvnet, which is
 # killed, or libvirtd, which is killed and started again under a kvnet that
 # waits. After each time nothing may be lost: what is half done is named, and
@@ -7,7 +7,7 @@
 # undo_all, or commands. Prints how often the change was cut off, and how often it was
 # half done then.
 set -u
-whom=$1 prepare=$2 change=$3 finish=$4 reset=$5
+whom=$1 prepare=$2 change=$3 finish=$4 reset=$5 stride=${6:-3}
 # What kvnet says to libvirt and the journal, and what it says to the kernel:
 # each counts for itself, as looking at the kernel takes hundreds of the latter.
 classes='write,writev,sendmsg,renameat,rename,fsync sendto'
@@ -24,8 +24,8 @@ state() {
     virsh -q net-port-list $net | grep -c .
   done
   for guest in $(virsh list --name); do
-    virsh domiflist $guest | sed 's/vnet[0-9]*//'
-    virsh dumpxml --inactive $guest
+    virsh -q domiflist $guest | awk '{ print $2, $3, $4, $5 }'
+    virsh dumpxml --inactive $guest | grep -v "<address type='pci'" # a slot that is free again
   done
   ip -o link show type bridge | sed 's/^[0-9]*: //; s/state [A-Z]*//; s/<.*>//'
   ip -o addr show scope global | sed 's/^[0-9]*: //; s/  */ /g'
@@ -118,7 +118,8 @@ for calls in $classes; do
       [ $hit = yes ] || break
       continue
     else
-      [ $whom = kvnet ] && step=3 || step=10 # now calls count; each thread counts its own
+      [ $stride = 1 ] && [ $step -gt 1 ] && n=$((n - step)) # what was stepped over
+      [ $whom = kvnet ] && step=$stride || step=10 # now calls count; each thread counts its own
       case $(outcomes) in
       *begun*)
         half=$((half + 1))
