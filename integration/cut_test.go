@@ -42,6 +42,7 @@ func TestCutOff(t *testing.T) {
 		{"restart-daemon", "libvirtd", nat, "kvnet net-restart default", "undo_half", "undo", emptyGuest},
 		{"replug", "kvnet", nat + bounce, "kvnet domif-replug web vnet0", heal, bounce, emptyGuest},
 		{"attach", "kvnet", linux, "kvnet domif-attach " + second, "undo_half", "undo", linuxGuest},
+		{"attach-daemon", "libvirtd", linux, "kvnet domif-attach " + second, "undo_half", "undo", linuxGuest},
 		{"detach", "kvnet", linux + "kvnet domif-attach " + second, "kvnet domif-detach web 52:54:00:00:00:77", "undo_half", "undo", linuxGuest},
 	} {
 		t.Run(c.name, func(t *testing.T) {
