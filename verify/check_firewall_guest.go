@@ -177,36 +177,37 @@ func (f *packetFilter) deleteThat(r firewall.Reference) []Step {
 }
 
 func dnsOut(p *pass) {
+	var scopes []scope
+	var names []string
+	p.forwarders(func(s scope, n *libvirtnet.Network) { scopes, names = append(scopes, s), append(names, n.Name) })
 	servers, known := p.nameServers()
-	if !known {
+	if len(scopes) == 0 || !known {
 		return
 	}
 	f := p.packets()
-	p.forwarders(func(s scope, n *libvirtnet.Network) {
-		var first seen
-		var texts []string
-		for _, a := range servers {
-			w, ok := p.queryTo(a)
-			if !ok {
-				return
-			}
-			v := f.see(w)
-			if v.Answer != firewall.Drop {
-				return
-			}
-			if len(texts) == 0 {
-				first = v
-			}
-			texts = append(texts, a.String())
+	var first seen
+	var texts []string
+	for _, a := range servers {
+		w, ok := p.queryTo(a)
+		if !ok {
+			return
 		}
-		fix := Fix{Class: Manual, Say: "let the host's DNS queries out"}
-		if !first.By.Policy() {
-			fix.Say, fix.Steps = "delete the rule, or let the host's DNS queries out before it", f.deleteThat(first.By)
+		s := f.see(w)
+		if s.Answer != firewall.Drop {
+			return
 		}
-		p.found(s, Finding{
-			Message:  fmt.Sprintf("the host's firewall drops its own queries to its name servers (%s), which network %s asks: its guests resolve no name outside", someTexts(texts), show(n.Name)),
-			Evidence: evidence(first.By), Want: "udp to port 53: accepted", Have: "udp to port 53: " + had(first), Fix: fix,
-		})
+		if len(texts) == 0 {
+			first = s
+		}
+		texts = append(texts, a.String())
+	}
+	fix := Fix{Class: Manual, Say: "let the host's DNS queries out"}
+	if !first.By.Policy() {
+		fix.Say, fix.Steps = "delete the rule, or let the host's DNS queries out before it", f.deleteThat(first.By)
+	}
+	p.foundAll(scope{kind: theHost, link: "host", network: names[0]}, scopes, Finding{
+		Message:  fmt.Sprintf("the host's firewall drops its own queries to its name servers (%s), which network %s asks: guests resolve no name outside", someTexts(texts), someNames(names)),
+		Evidence: evidence(first.By), Want: "udp to port 53: accepted", Have: "udp to port 53: " + had(first), Fix: fix,
 	})
 }
 
