@@ -21,6 +21,8 @@ func TestCutOff(t *testing.T) {
 		heal = "kvnet repair --apply --guarded"
 		// Its network is restarted under it, as virsh does.
 		bounce = "virsh -q net-destroy default; virsh -q net-start default"
+		// The same network each time, to the UUID.
+		fixed = `echo "<network><name>lab</name><uuid>0b9b8a4e-0d3c-4c1e-8f6e-6a2f1d3c5b77</uuid><bridge name='virbr7'/><mac address='52:54:00:00:07:07'/><ip address='10.7.0.1' prefix='24'/></network>" >/run/lab.xml; kvnet net-define -f /run/lab.xml --start`
 		// A guest with a system, which lets go of a device.
 		linux = nat + "until virsh -q domifaddr web --source lease | grep -q 192.168.122; do sleep 0.2; done; " +
 			"kvnet net-define lab --mode isolated --subnet 10.7.0.0/24 --no-dhcp --no-stp --start --autostart; "
@@ -41,6 +43,8 @@ func TestCutOff(t *testing.T) {
 		{"restart", "kvnet", nat, "kvnet net-restart default", "undo_half", "undo", emptyGuest},
 		{"restart-daemon", "libvirtd", nat, "kvnet net-restart default", "undo_half", "undo", emptyGuest},
 		{"replug", "kvnet", nat + bounce, "kvnet domif-replug web vnet0", heal, bounce, emptyGuest},
+		{"repair", "kvnet", nat + bounce, heal, heal, bounce, emptyGuest},
+		{"undo", "kvnet", fixed, "kvnet undo", "undo_half", fixed, noGuest},
 		{"attach", "kvnet", linux, "kvnet domif-attach " + second, "undo_half", "undo", linuxGuest},
 		{"attach-daemon", "libvirtd", linux, "kvnet domif-attach " + second, "undo_half", "undo", linuxGuest},
 		{"detach", "kvnet", linux + "kvnet domif-attach " + second, "kvnet domif-detach web 52:54:00:00:00:77", "undo_half", "undo", linuxGuest},
@@ -48,8 +52,11 @@ func TestCutOff(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			stride := "3"
-			if c.name == "detach" { // it says little
+			switch c.name {
+			case "detach", "undo": // they say little
 				stride = "1"
+			case "repair": // and it much
+				stride = "6"
 			}
 			cutOff(t, c.guest, c.whom, c.prepare, c.change, c.finish, c.reset, stride)
 		})
