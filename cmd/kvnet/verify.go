@@ -37,7 +37,8 @@ Asks libvirt, reads the kernel, and names every difference with its cause and
 the commands that cure it; with arguments, only what belongs to these networks,
 bridges and guests. It changes nothing. Ports that are still on their way to
 forwarding, and a DHCP server that is being started, are waited for, at most
---timeout; a host with errors is looked at twice. What could not be read is listed
+--timeout; a host with errors is looked at twice, and a ruleset that is being
+written until it stands still. What could not be read is listed
 as a gap, and the checks that need it as unknown. Without libvirt's half the
 exit code is 1.`,
 			"kvnet verify default --strict -o junit", 0, 1, 2, 3),
