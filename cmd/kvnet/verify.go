@@ -118,12 +118,14 @@ func runVerify(ctx context.Context, e *env, o verifyOptions) error {
 		return err
 	}
 	r := g.judge(verify.Options{Checks: o.checks, Subjects: subjects, Verdicts: e.format == "junit"})
+	missing := g.err()
+	g = gathered{} // a large host need not be kept while a large report is written
 	if err := printReport(e, r, o); err != nil {
 		return err
 	}
 	switch worst := r.Worst(); {
-	case g.err() != nil: // without a half, silence would be taken for health
-		return g.err()
+	case missing != nil: // without a half, silence would be taken for health
+		return missing
 	case worst == verify.Error, worst == verify.Warning && o.strict:
 		return found()
 	}
