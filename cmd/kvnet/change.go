@@ -220,10 +220,13 @@ func (e *env) finishChange(ctx context.Context, c change, before []verify.Findin
 			return err
 		}
 	}
-	if len(c.subjects) == 0 {
-		return nil
+	if len(c.subjects) > 0 {
+		if err := e.verifyChange(ctx, c, before, o); err != nil {
+			return err
+		}
 	}
-	return e.verifyChange(ctx, c, before, o)
+	e.sweep(ctx, c, o)
+	return nil
 }
 
 // announce tells at once what is going to be disturbed. Where programs read
