@@ -53,7 +53,7 @@ func TestCutOff(t *testing.T) {
 			t.Parallel()
 			stride := "3"
 			switch c.name {
-			case "detach", "undo": // they say little
+			case "stop", "undefine", "update", "detach", "undo": // they say little
 				stride = "1"
 			case "repair": // and it much
 				stride = "6"

@@ -112,13 +112,15 @@ for calls in $classes; do
     former=$(last)
     mark=${former:-0}
     cut_off
-    said=$(cat /run/said)
+    back=no said=$(cat /run/said)
     [ $hit = no ] || cut=$((cut + 1))
     if [ "$(last)" = "$former" ]; then # it had only looked
       [ $hit = yes ] || break
       continue
     else
-      [ $stride = 1 ] && [ $step -gt 1 ] && n=$((n - step)) # what was stepped over
+      if [ $whom = kvnet ] && [ $step -gt $stride ]; then # some were stepped over
+        n=$((n - step)) back=yes
+      fi
       [ $whom = kvnet ] && step=$stride || step=10 # now calls count; each thread counts its own
       case $(outcomes) in
       *begun*)
@@ -145,7 +147,7 @@ for calls in $classes; do
       kvnet verify -o json >/run/report || fail "verify"
     fi
     grep -q '"findings": \[\]' /run/report || { cat /run/report; fail "verify is not clean"; }
-    [ $hit = yes ] || break
+    [ $hit = yes ] || [ $back = yes ] || break
     [ $n -lt 900 ] || fail "it never ended"
   done
 done
