@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
@@ -197,8 +198,11 @@ func (p *pass) leftover(n *libvirtnet.Network, s scope, l *bridge.Link) {
 			Class: Guarded, Say: "delete the leftover bridge and start network " + show(n.Name),
 			Steps: append([]Step{{Do: LinkDown, On: l.Name}, {Do: LinkDel, On: l.Name}}, start...),
 		}
-		if len(p.slaves[l.Name]) > 0 {
-			f.Fix.Class = Manual
+		// Taps of its own guests are plugged in again; other ports are somebody's.
+		for _, port := range p.slaves[l.Name] {
+			if !slices.ContainsFunc(u.active, func(n *nic) bool { return n.iface.Target == port.Name }) {
+				f.Fix.Class = Manual
+			}
 		}
 	} else {
 		free := p.freeBridgeName()

@@ -12,7 +12,7 @@ func portChecks() []Check {
 			ID: "port-not-forwarding", Title: "a port does not forward", Severity: Error, Class: Manual,
 			Needs: []Need{Networks, Guests, Links},
 			After: []string{
-				"bridge-missing", "if-source-not-a-bridge", "bridge-admin-down", "tap-missing", "tap-not-enslaved", "tap-wrong-bridge",
+				"bridge-missing", "bridge-leftover", "if-source-not-a-bridge", "bridge-admin-down", "tap-missing", "tap-not-enslaved", "tap-wrong-bridge",
 				"tap-admin-down", "tap-no-carrier", "uplink-down", "uplink-no-carrier",
 			},
 			Doc: Doc{

@@ -133,6 +133,16 @@ func bridgeFaults() map[string]func(*Snapshot) {
 			addNetwork(s, n)
 			addBridge(s, "virbr7", n.Config.MAC, 1, 2000)
 		},
+		"bridge-leftover+taps": func(s *Snapshot) {
+			// libvirt's daemon was killed while it stopped the network.
+			n := s.network("default")
+			n.Active, n.Live, n.Ports = false, nil, nil
+			s.link("virbr0").Up = false
+			for _, name := range []string{"vnet0", "vnet2"} {
+				s.port(name).State = bridge.PortDisabled
+			}
+			s.Kernel.Sockets = nil
+		},
 		"bridge-leftover+foreign": func(s *Snapshot) {
 			n := natNetwork("lab", "virbr7", "10.7.0.1/24")
 			n.Active, n.Autostart = false, false
