@@ -10,8 +10,8 @@ import (
 )
 
 // SetMaster makes a link a port of a bridge, taking it out of the one it may
-// be in. Undoing puts it back with the port's settings; static forwarding
-// entries and VLANs of the port are not kept, and a bridge whose MAC nobody set
+// be in. Undoing puts it back with the port's settings and VLANs; static
+// forwarding entries of the port are not kept, and a bridge whose MAC nobody set
 // follows its ports.
 func SetMaster(link, bridge string) (Undo, error) {
 	return change("set master of", link, func(c *conn, have linkMsg) (Undo, error) {
@@ -24,6 +24,9 @@ func SetMaster(link, bridge string) (Undo, error) {
 		}
 		if have.master == master.Index {
 			return nothing, nil
+		}
+		if err := c.keepVLANs(&have); err != nil {
+			return nil, err
 		}
 		if err := c.setMaster(have.Index, master.Index); err != nil {
 			// The kernel releases a port before it finds that the new bridge
@@ -43,6 +46,9 @@ func ClearMaster(link string) (Undo, error) {
 	return change("clear master of", link, func(c *conn, have linkMsg) (Undo, error) {
 		if have.master == 0 {
 			return nothing, nil
+		}
+		if err := c.keepVLANs(&have); err != nil {
+			return nil, err
 		}
 		return have.back(link), c.setMaster(have.Index, 0)
 	})
@@ -70,7 +76,16 @@ func (l linkMsg) back(link string) Undo {
 	})
 }
 
-// putBack gives a link its former master and, in a bridge, the port's settings.
+// keepVLANs reads the VLANs of a port of a bridge.
+func (c *conn) keepVLANs(l *linkMsg) (err error) {
+	if l.port != nil {
+		l.vlans, err = c.vlansOf(l.Index)
+	}
+	return err
+}
+
+// putBack gives a link its former master and, in a bridge, the port's settings
+// and VLANs.
 func (c *conn) putBack(was linkMsg) error {
 	if err := c.setMaster(was.Index, was.master); err != nil {
 		return fmt.Errorf("put back into %s: %w", was.Master, err)
@@ -88,8 +103,19 @@ func (c *conn) putBack(was linkMsg) error {
 	if err != nil {
 		return err
 	}
-	return c.setPort(was.Index, settings...)
+	if err := c.setPort(was.Index, settings...); err != nil || len(was.vlans) == 0 {
+		return err
+	}
+	master, err := c.link(was.Master)
+	if err != nil {
+		return err
+	}
+	return c.setVLANs(was.Index, false, defaultPVID(master), was.vlans)
 }
+
+// brportNeighVLANSuppress is IFLA_BRPORT_NEIGH_VLAN_SUPPRESS, which the netlink
+// module does not name yet.
+const brportNeighVLANSuppress = 43
 
 // portSetting says whether an IFLA_BRPORT_* is a setting of people, not a
 // state of STP or a counter.
@@ -100,7 +126,9 @@ func portSetting(typ uint16) bool {
 		nl.IFLA_BRPORT_UNICAST_FLOOD, nl.IFLA_BRPORT_MCAST_FLOOD, nl.IFLA_BRPORT_BCAST_FLOOD,
 		nl.IFLA_BRPORT_PROXYARP, nl.IFLA_BRPORT_PROXYARP_WIFI, nl.IFLA_BRPORT_MCAST_TO_UCAST,
 		nl.IFLA_BRPORT_MULTICAST_ROUTER, nl.IFLA_BRPORT_GROUP_FWD_MASK,
-		nl.IFLA_BRPORT_NEIGH_SUPPRESS, nl.IFLA_BRPORT_ISOLATED, nl.IFLA_BRPORT_LOCKED:
+		nl.IFLA_BRPORT_NEIGH_SUPPRESS, nl.IFLA_BRPORT_ISOLATED, nl.IFLA_BRPORT_LOCKED,
+		nl.IFLA_BRPORT_VLAN_TUNNEL, nl.IFLA_BRPORT_MAB, nl.IFLA_BRPORT_MCAST_MAX_GROUPS,
+		nl.IFLA_BRPORT_MCAST_EHT_HOSTS_LIMIT, brportNeighVLANSuppress:
 		return true
 	}
 	return false
@@ -117,11 +145,14 @@ func (c *conn) setPort(index int, settings ...*nl.RtAttr) error {
 	return c.setLink(linkChange{index: index, attrs: []*nl.RtAttr{info}})
 }
 
-// setBridge changes one IFLA_BR_* of a bridge.
-func (c *conn) setBridge(index, typ int, value uint32) error {
+// setBridge changes IFLA_BR_* of a bridge.
+func (c *conn) setBridge(index int, settings ...*nl.RtAttr) error {
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
-	info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(typ, nl.Uint32Attr(value))
+	data := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
+	for _, s := range settings {
+		data.AddChild(s)
+	}
 	return c.setLink(linkChange{index: index, attrs: []*nl.RtAttr{info}})
 }
 
@@ -141,7 +172,7 @@ func SetForwardDelay(bridge string, delay time.Duration) (Undo, error) {
 		if before/tick == delay/tick {
 			return nothing, nil
 		}
-		if err := c.setBridge(have.Index, nl.IFLA_BR_FORWARD_DELAY, uint32(delay/tick)); err != nil {
+		if err := c.setBridge(have.Index, nl.NewRtAttr(nl.IFLA_BR_FORWARD_DELAY, nl.Uint32Attr(uint32(delay/tick)))); err != nil {
 			return nil, fmt.Errorf("%v: %w", delay, err)
 		}
 		return undone(func() (Undo, error) { return SetForwardDelay(bridge, before) }), nil
@@ -163,7 +194,7 @@ func SetSTP(bridge string, on bool) (Undo, error) {
 		if on {
 			value = 1
 		}
-		if err := c.setBridge(have.Index, nl.IFLA_BR_STP_STATE, value); err != nil {
+		if err := c.setBridge(have.Index, nl.NewRtAttr(nl.IFLA_BR_STP_STATE, nl.Uint32Attr(value))); err != nil {
 			return nil, err
 		}
 		return func() error {

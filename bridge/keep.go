@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// KeptPort is what a link has as a port: the port's settings and the static
-// forwarding entries that somebody gave it. VLANs are not kept.
+// KeptPort is what a link has as a port: the port's settings, its VLANs and the
+// static forwarding entries that somebody gave it.
 type KeptPort struct {
 	link   string
 	was    linkMsg
@@ -20,6 +20,9 @@ type KeptPort struct {
 func KeepPort(link string) (*KeptPort, error) {
 	k := &KeptPort{link: link}
 	_, err := change("read port", link, func(c *conn, have linkMsg) (_ Undo, err error) {
+		if err := c.keepVLANs(&have); err != nil {
+			return nil, err
+		}
 		if k.was = have; have.port != nil {
 			k.static, err = c.static(have)
 		}

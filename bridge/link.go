@@ -18,7 +18,9 @@ type linkMsg struct {
 	foreignParent bool
 	bridge        *Bridge
 	port          *Port
+	bridgeData    []byte // IFLA_INFO_DATA of a bridge
 	portData      []byte // IFLA_INFO_SLAVE_DATA of a port
+	vlans         []VLAN // of a port; read by keepVLANs only
 }
 
 const (
@@ -130,7 +132,7 @@ func (l *linkMsg) parseInfo(b []byte) error {
 	}
 	switch l.Kind {
 	case "bridge":
-		l.bridge = new(Bridge)
+		l.bridge, l.bridgeData = new(Bridge), data
 		err = l.bridge.parse(data)
 	case "tun":
 		if data != nil { // kernels before 5.0 send none

@@ -2,6 +2,7 @@ package xml
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/beevik/etree"
 )
@@ -19,6 +20,12 @@ type Port struct {
 	Isolated  bool      `json:"isolated,omitempty"`
 	VLANs     []int     `json:"vlans,omitempty"`
 	Bandwidth Bandwidth `json:"bandwidth,omitzero"`
+	// The rest as [Interface] has it.
+	Floor          int  `json:"floor,omitempty"`
+	Trunk          bool `json:"vlan_trunk,omitempty"`
+	NativeVLAN     int  `json:"native_vlan,omitempty"`
+	NativeTagged   bool `json:"native_tagged,omitempty"`
+	TrustRxFilters bool `json:"trust_rx_filters,omitempty"`
 	// Plug is what libvirt reports of a port in use; see [BuildPort].
 	Plug *Plug `json:"plug,omitempty"`
 }
@@ -36,7 +43,8 @@ type Plug struct {
 func PortFor(g Guest, i Interface) Port {
 	return Port{
 		UUID: i.PortID, OwnerName: g.Name, OwnerUUID: g.UUID, MAC: i.MAC,
-		Group: i.PortGroup, Isolated: i.Isolated, VLANs: i.VLANs,
+		Group: i.PortGroup, Isolated: i.Isolated, VLANs: i.VLANs, Bandwidth: i.Bandwidth, Floor: i.Floor,
+		Trunk: i.Trunk, NativeVLAN: i.NativeVLAN, NativeTagged: i.NativeTagged, TrustRxFilters: i.TrustRxFilters,
 	}
 }
 
@@ -60,16 +68,35 @@ func BuildPort(p Port) (string, error) {
 	if p.Group != "" {
 		setText(insert(root, "group"), p.Group)
 	}
+	if p.TrustRxFilters {
+		setAttr(insert(root, "rxfilters"), "trustGuest", "yes")
+	}
 	applyRate(root, "inbound", Rate{}, p.Bandwidth.Inbound)
+	if p.Floor > 0 {
+		setAttr(ensure(ensure(root, "bandwidth"), "inbound"), "floor", strconv.Itoa(p.Floor))
+	}
 	applyRate(root, "outbound", Rate{}, p.Bandwidth.Outbound)
 	if len(p.VLANs) > 0 {
 		applyVLANs(root, p.VLANs)
+		p.native(child(root, "vlan"))
 	}
 	if p.Isolated {
 		setAttr(insert(root, "port"), "isolated", "yes")
 	}
 	tree.CreateText("\n")
 	return write(tree)
+}
+
+// native says of the tags of a port which one is for frames without a tag.
+func (p Port) native(vlan *etree.Element) {
+	if p.Trunk {
+		setAttr(vlan, "trunk", "yes")
+	}
+	for _, e := range children(vlan, "tag") {
+		if p.NativeVLAN != 0 && attr(e, "id") == strconv.Itoa(p.NativeVLAN) {
+			setAttr(e, "nativeMode", map[bool]string{true: "tagged", false: "untagged"}[p.NativeTagged])
+		}
+	}
 }
 
 // Unplugged is a port's document without its plug, which libvirt works out
@@ -104,8 +131,10 @@ func checkPort(p Port) error {
 			c.fail("VLAN %d: want 0 to 4095", id)
 		}
 	}
-	c.rate("inbound", p.Bandwidth.Inbound)
-	c.rate("outbound", p.Bandwidth.Outbound)
+	for direction, r := range map[string]Rate{"inbound": p.Bandwidth.Inbound, "outbound": p.Bandwidth.Outbound} {
+		r.Peak = max(r.Peak, min(r.Peak, 1)*r.Average) // libvirt takes a peak below the average
+		c.rate(direction, r)
+	}
 	return several(c.errs)
 }
 
@@ -127,8 +156,16 @@ func ParsePort(doc string) (Port, error) {
 		Isolated:  r.yes(child(root, "port"), "isolated"),
 		Bandwidth: r.bandwidth(child(root, "bandwidth")),
 	}
+	if in := child(child(root, "bandwidth"), "inbound"); attr(in, "floor") != "" {
+		p.Floor = r.number(in, "floor")
+	}
+	p.TrustRxFilters = r.yes(child(root, "rxfilters"), "trustGuest")
+	p.Trunk = r.yes(child(root, "vlan"), "trunk")
 	for _, e := range children(child(root, "vlan"), "tag") {
 		p.VLANs = append(p.VLANs, r.number(e, "id"))
+		if mode := attr(e, "nativeMode"); mode != "" {
+			p.NativeVLAN, p.NativeTagged = r.number(e, "id"), mode == "tagged"
+		}
 	}
 	if plug := child(root, "plug"); plug != nil {
 		p.Plug = &Plug{Type: attr(plug, "type"), Bridge: attr(plug, "bridge"), Dev: attr(plug, "dev"), Mode: attr(plug, "mode")}

@@ -14,6 +14,14 @@ const portDocument = `<networkport>
     <uuid>5dc8ae5b-a6fe-4750-bdbe-bac6a6c603d2</uuid>
   </owner>
   <mac address='52:54:00:e4:75:83'/>
+  <rxfilters trustGuest='yes'/>
+  <bandwidth>
+    <inbound average='5' peak='4' floor='3'/>
+  </bandwidth>
+  <vlan trunk='yes'>
+    <tag id='6'/>
+    <tag id='7' nativeMode='tagged'/>
+  </vlan>
 </networkport>
 `
 
@@ -21,6 +29,7 @@ func TestPort(t *testing.T) {
 	guest := Guest{Name: "it's a <guest>", UUID: "5dc8ae5b-a6fe-4750-bdbe-bac6a6c603d2"}
 	port := PortFor(guest, Interface{
 		Type: "network", Network: "default", PortID: "1c3cf5e1-0f9b-4b3c-a3c5-5e4f3a1c0b0d", MAC: "52:54:00:e4:75:83", Target: "vnet0",
+		Bandwidth: Bandwidth{Inbound: Rate{Average: 5, Peak: 4}}, Floor: 3, VLANs: []int{6, 7}, Trunk: true, NativeVLAN: 7, NativeTagged: true, TrustRxFilters: true,
 	})
 	doc, err := BuildPort(port)
 	if err != nil {
@@ -51,7 +60,7 @@ func TestParsePort(t *testing.T) {
 	}
 	want := Port{
 		UUID: "1c3cf5e1-0f9b-4b3c-a3c5-5e4f3a1c0b0d", OwnerName: "g", OwnerUUID: "5dc8ae5b-a6fe-4750-bdbe-bac6a6c603d2",
-		MAC: "52:54:00:e4:75:83", Group: "p", Isolated: true, VLANs: []int{0, 4095}, Bandwidth: Bandwidth{Inbound: Rate{5, 6, 7}},
+		MAC: "52:54:00:e4:75:83", Group: "p", Isolated: true, VLANs: []int{0, 4095}, Trunk: true, Bandwidth: Bandwidth{Inbound: Rate{5, 6, 7}},
 		Plug: &Plug{Type: "direct", Dev: "eth0", Mode: "vepa"},
 	}
 	if diff := cmp.Diff(want, have); diff != "" {

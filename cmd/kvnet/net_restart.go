@@ -28,9 +28,9 @@ func netRestartCommand(e *env) *cli.Command {
 		Description: describe(`
 Brings a network's definition into force under running guests: remembers their
 ports and taps, stops and starts the network, makes the ports anew in libvirt, puts
-the taps back into the bridge with their MTU and settings, and waits until they
-forward. What somebody gave the bridge by hand (ports, static forwarding entries,
-addresses, routes) is put back, too. Prints for how long each guest was cut off. On a bridge with STP that is
+the taps back into the bridge with their MTU, VLANs and settings, and waits until
+they forward. What somebody gave the bridge by hand (VLAN filtering, ports, static
+forwarding entries, addresses, routes) is put back, too. Prints for how long each guest was cut off. On a bridge with STP that is
 twice the forward delay; --fast has STP off until the taps are back.`,
 			"kvnet net-restart default --fast", 0, 1, 2, 5),
 		Flags: append(changeFlags(&o.changeOptions, ""),

@@ -13,7 +13,8 @@ import (
 // bridge that is made anew has none of it.
 type keptByHand struct {
 	ports   []otherPort
-	given   []string // addresses and routes, in words
+	filter  *bridge.KeptFilter // of VLANs; nil: there is none
+	given   []string           // addresses and routes, in words
 	restore func(link string) error
 }
 
@@ -26,6 +27,10 @@ type otherPort struct {
 // keepByHand reads it.
 func (r *restart) keepByHand(kernel bridge.State) (*keptByHand, error) {
 	k := &keptByHand{}
+	var err error
+	if k.filter, err = bridge.KeepFilter(r.bridge); err != nil {
+		return nil, err
+	}
 	for _, p := range kernel.Ports {
 		guests := slices.ContainsFunc(r.ports, func(g *keptPort) bool { return g.iface.Target == p.Name })
 		// libvirt before 7.0 makes a port of its own for the bridge's MAC.
@@ -52,7 +57,6 @@ func (r *restart) keepByHand(kernel bridge.State) (*keptByHand, error) {
 	if len(k.given) == 0 {
 		return k, nil
 	}
-	var err error
 	k.restore, err = bridge.KeepAddresses(r.bridge, address, route)
 	return k, err
 }
@@ -81,6 +85,9 @@ func (k *keptByHand) shown(link string) []libvirtnet.PlanStep {
 	var list []libvirtnet.PlanStep
 	add := func(say string) {
 		list = append(list, libvirtnet.PlanStep{Do: "kernel", Object: link, Say: say, Why: "somebody put it there, and the bridge is made anew"})
+	}
+	if k.filter != nil {
+		add("have " + link + " filter VLANs again")
 	}
 	for _, p := range k.ports {
 		add("put " + p.name + " back into " + link)

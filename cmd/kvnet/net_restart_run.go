@@ -182,6 +182,11 @@ func (r *restart) plugBack(ctx context.Context) (err error) {
 }
 
 func (r *restart) putBack() error {
+	if r.after != "" {
+		if err := r.others.filter.PutBack(r.after); err != nil {
+			return err
+		}
+	}
 	for _, p := range r.ports {
 		if p.putBack == nil {
 			continue
