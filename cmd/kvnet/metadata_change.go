@@ -15,8 +15,9 @@ type metadataOptions struct {
 	changeOptions
 	name         string
 	kind         libvirtnet.MetadataKind
-	uri, key     string // of an element
-	text         string // "": remove it
+	uri, key     string  // of an element
+	text         string  // "": remove it
+	former       *string // what a person saw when the text was written; nil: nobody looked
 	live, config bool
 }
 
@@ -79,6 +80,17 @@ func (t netTarget) metadata(ctx context.Context, live bool) (string, xml.Metadat
 	return doc, m, err
 }
 
+// settable are the layers in which a part of the metadata can be set as wished.
+func (t netTarget) settable(ctx context.Context, o metadataOptions) (live, config bool, err error) {
+	op := "set " + o.what() + " of"
+	if err := t.conn.TakesMetadata(ctx, t.have.UUID); errors.Is(err, libvirtnet.ErrNotSupported) {
+		return false, false, &failure{op: op, object: t.object(), err: bareError(err)}
+	} else if err != nil {
+		return false, false, err
+	}
+	return t.layers(op, o.live, o.config)
+}
+
 func runSetMetadata(ctx context.Context, e *env, o metadataOptions) error {
 	t, err := e.target(ctx, o.name, o.changeOptions)
 	if err != nil {
@@ -86,14 +98,16 @@ func runSetMetadata(ctx context.Context, e *env, o metadataOptions) error {
 	}
 	defer t.conn.Close()
 	op := "set " + o.what() + " of"
-	if err := t.conn.TakesMetadata(ctx, t.have.UUID); errors.Is(err, libvirtnet.ErrNotSupported) {
-		return &failure{op: op, object: t.object(), err: bareError(err)}
-	} else if err != nil {
-		return err
-	}
-	live, config, err := t.layers(op, o.live, o.config)
+	live, config, err := t.settable(ctx, o)
 	if err != nil {
 		return err
+	}
+	if o.former != nil {
+		if _, m, err := t.metadata(ctx, live); err != nil {
+			return err
+		} else if o.of(m).Text != *o.former {
+			return refuse(op, t.object(), errors.New("it was changed in the meantime"), "")
+		}
 	}
 	plan := libvirtnet.Plan{Network: t.have.Name}
 	var names []string
@@ -102,8 +116,8 @@ func runSetMetadata(ctx context.Context, e *env, o metadataOptions) error {
 		if err != nil {
 			return err
 		}
-		if o.has(m) {
-			continue
+		if o.has(m) || o.former != nil && o.text == *o.former {
+			continue // nothing was edited, whatever the other layer says
 		}
 		// Escaped, a character takes up to six bytes.
 		if len(doc)+6*len(o.text) > xml.MaxDocument {

@@ -1,14 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"os/exec"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -59,15 +54,12 @@ func runNetEdit(ctx context.Context, e *env, name string, o netDefineOptions) er
 	if err != nil {
 		return err
 	}
-	path, edited, err := editText(ctx, e, former)
+	text, err := editText(ctx, e, "kvnet-*.xml", former)
+	kept := func(err error) error { return text.keptIn("document", err) }
 	if err != nil {
-		return &failure{op: "edit", object: object, err: err}
+		return kept(&failure{op: "edit", object: object, err: err})
 	}
-	kept := func(err error) error {
-		f := explain(err)
-		f.hint = strings.TrimSpace(f.hint + " your document is in " + path)
-		return f
-	}
+	edited := text.edited
 	def, err := xml.Parse(edited)
 	if err == nil {
 		err = xml.Check(def)
@@ -89,36 +81,6 @@ func runNetEdit(ctx context.Context, e *env, name string, o netDefineOptions) er
 	if err := e.defineDocument(ctx, conn, w, edited, o); err != nil {
 		return kept(err)
 	}
-	if err := os.Remove(path); err != nil {
-		e.note("%s", oneLine(err))
-	}
+	text.remove(e)
 	return nil
-}
-
-// editText has a person edit a text in a file that only its owner may read. It
-// returns the file's name with the text: an editor's work must not be lost.
-func editText(ctx context.Context, e *env, text string) (path, edited string, err error) {
-	f, err := os.CreateTemp("", "kvnet-*.xml") // 0600
-	if err != nil {
-		return "", "", err
-	}
-	path = f.Name()
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return path, "", err
-	}
-	argv := strings.Fields(cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi"))
-	if len(argv) == 0 {
-		argv = []string{"vi"}
-	}
-	cmd := exec.CommandContext(ctx, argv[0], append(argv[1:], path)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, e.err, e.err
-	if err := cmd.Run(); err != nil {
-		return path, "", fmt.Errorf("%s: %w", argv[0], err)
-	}
-	data, err := os.ReadFile(path)
-	if err == nil && len(data) > xml.MaxDocument {
-		err = fmt.Errorf("the document is longer than the %d bytes that libvirt takes", xml.MaxDocument)
-	}
-	return path, string(bytes.TrimPrefix(data, []byte("\ufeff"))), err
 }
