@@ -208,7 +208,7 @@ func (h *host) UpdateNetwork(ctx context.Context, key string, u SectionUpdate, e
 }
 
 func (h *host) SetMetadata(ctx context.Context, key string, u MetadataUpdate, text string, live bool) error {
-	return h.change(ctx, fmt.Sprintf("metadata %s %s %s %q %v", u.Kind, u.URI, u.Key, text, live), key)
+	return h.change(ctx, fmt.Sprintf("metadata %s %s %q under %s, live %v", u.Kind, u.URI, text, u.Key, live), key)
 }
 
 func (h *host) DeletePort(ctx context.Context, network, uuid string) error {

@@ -72,3 +72,43 @@ func FuzzEdit(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMetadata keeps an element in a document as libvirt does, and reads it back.
+func FuzzMetadata(f *testing.F) {
+	f.Add("urn:x", "k", `<k:a xmlns:k="urn:x" k:b="1"> <k:d>t&amp;</k:d><o:e xmlns:o="urn:o"/> </k:a>`, strange)
+	f.Add("urn:y", "_", `<a b="&lt;'&#34;"><![CDATA[<]]></a>`, `<network><metadata><k:a xmlns:k="urn:x"><k:b/></k:a></metadata></network>`)
+	f.Fuzz(func(t *testing.T, uri, key, text, doc string) {
+		if m, err := ParseMetadata(doc); err == nil {
+			if drift := m.Drift(m, true); len(drift) > 0 {
+				t.Errorf("with itself: %v", drift)
+			}
+		}
+		e, err := NewMetadataElement(uri, key, text)
+		if err != nil {
+			return
+		}
+		if again, err := NewMetadataElement(uri, key, e.Text); err != nil || !again.Same(e) {
+			t.Errorf("%v: %q becomes %q", err, e.Text, again.Text)
+		}
+		tree, err := load(e.Text, "")
+		if err != nil {
+			t.Fatalf("%v: %q", err, e.Text)
+		}
+		if namespace(tree.Root(), "") == "" {
+			tree.Root().CreateAttr("xmlns", uri)
+		}
+		kept, err := tree.WriteToString()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := ParseMetadata("<network><metadata>" + kept + "</metadata></network>")
+		if err != nil {
+			t.Fatalf("%v: %q", err, kept)
+		}
+		have := m.Element(uri)
+		have.Key = e.Key // libvirt's to choose, and none here
+		if !have.Same(e) {
+			t.Errorf("have %q, want %q", have.Text, e.Text)
+		}
+	})
+}
