@@ -20,7 +20,7 @@ func (p *pass) onAny(sufferers []key) bool {
 	if asked && len(sufferers) > 0 && !p.muted {
 		p.report.Checks++
 		for _, k := range sufferers {
-			p.keep(k, k.scope())
+			p.keep(k)
 		}
 	}
 	return len(sufferers) > 0
@@ -34,7 +34,7 @@ func (p *pass) foundFor(sufferers []key, f Finding) {
 	asked := p.wanted == nil
 	for _, k := range sufferers {
 		p.fired[p.check.ID][k] = true
-		p.wrong(k, k.scope())
+		p.wrong(k)
 		asked = asked || p.wanted[k]
 	}
 	if p.muted || !asked {

@@ -184,7 +184,7 @@ func (p *pass) on(s scope) bool {
 	}
 	if asked && !p.muted {
 		p.report.Checks++
-		p.keep(key{s.kind, s.name()}, s)
+		p.keep(key{s.kind, s.name()})
 	}
 	return true
 }
@@ -225,7 +225,7 @@ func (p *pass) foundAll(s scope, causes []scope, f Finding) {
 // tell is foundAll where the check itself knows whether somebody asked.
 func (p *pass) tell(s scope, causes []scope, asked bool, f Finding) {
 	for _, c := range causes {
-		p.wrong(key{c.kind, c.name()}, c)
+		p.wrong(key{c.kind, c.name()})
 		if subject := c.subject(); subject == hostKey || subject.name != "" {
 			if p.fired[p.check.ID] == nil {
 				p.fired[p.check.ID] = map[key]bool{}

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -100,12 +100,8 @@ func (e *env) writeSARIF(r lintReport) error {
 		}
 		run.Results = append(run.Results, result)
 	}
-	var b bytes.Buffer
 	doc := sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}}
-	if err := encodeJSON(&b, doc); err != nil {
-		return &failure{op: "write sarif", err: err}
-	}
-	return e.write(b.Bytes())
+	return e.stream("sarif", func(w *bufio.Writer) error { return encodeJSON(w, doc) })
 }
 
 func sarifPlace(s lint.Spot) sarifLocation {

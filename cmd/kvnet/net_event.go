@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,21 +122,17 @@ func eventLine(ev libvirtnet.Event, timestamp bool) string {
 
 // printEvent prints one event at once; a reader may be waiting for it.
 func (e *env) printEvent(ev libvirtnet.Event, timestamp bool) error {
-	var b bytes.Buffer
-	switch e.format {
-	case "json":
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(ev); err != nil {
-			return &failure{op: "write json", err: err}
+	return e.stream(e.format, func(w *bufio.Writer) error {
+		switch e.format {
+		case "json":
+			enc := json.NewEncoder(w)
+			enc.SetEscapeHTML(false)
+			return enc.Encode(ev)
+		case "yaml":
+			_, _ = w.WriteString("---\n")
+			return encodeYAML(w, ev)
 		}
-	case "yaml":
-		b.WriteString("---\n")
-		if err := encodeYAML(&b, ev); err != nil {
-			return &failure{op: "write yaml", err: err}
-		}
-	default:
-		b.WriteString(eventLine(ev, timestamp) + "\n")
-	}
-	return e.write(b.Bytes())
+		_, err := w.WriteString(eventLine(ev, timestamp) + "\n")
+		return err
+	})
 }

@@ -1,29 +1,36 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
+	"bufio"
 	"fmt"
 	"io"
 )
 
 // print writes value as -o asks: JSON and YAML from the value itself, anything
-// else by the command's own printer. Nothing is written before all is known.
+// else by the command's own printer.
 func (e *env) print(value any, table func(w io.Writer)) error {
-	var b bytes.Buffer
 	switch e.format {
 	case "json":
-		if err := encodeJSON(&b, value); err != nil {
-			return &failure{op: "write json", err: err}
-		}
+		return e.stream("json", func(w *bufio.Writer) error { return encodeJSON(w, value) })
 	case "yaml":
-		if err := encodeYAML(&b, value); err != nil {
-			return &failure{op: "write yaml", err: err}
-		}
-	default:
-		table(&b)
+		return e.stream("yaml", func(w *bufio.Writer) error { return encodeYAML(w, value) })
 	}
-	return e.write(b.Bytes())
+	return e.stream("", func(w *bufio.Writer) error { table(w); return nil })
+}
+
+// stream writes what is handed over bit by bit: the document of a large host
+// is never in memory as a whole. What cannot be written is told at the end;
+// an error of write is one of the format.
+func (e *env) stream(format string, write func(w *bufio.Writer) error) error {
+	w := bufio.NewWriterSize(e.out, 64<<10)
+	err := write(w)
+	if failed := w.Flush(); failed != nil {
+		return &failure{op: "write output", err: failed}
+	}
+	if err != nil {
+		return &failure{op: "write " + format, err: err}
+	}
+	return nil
 }
 
 func (e *env) write(data []byte) error {
@@ -33,11 +40,12 @@ func (e *env) write(data []byte) error {
 	return nil
 }
 
-func encodeJSON(w io.Writer, value any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(value)
+// encodeJSON writes value as encoding/json does with an indent of two spaces.
+func encodeJSON(w *bufio.Writer, value any) error {
+	if err := streamJSON(&indenter{out: w}, value); err != nil {
+		return err
+	}
+	return w.WriteByte('\n')
 }
 
 // note keeps a remark on what the answer lacks. Notes go to standard error

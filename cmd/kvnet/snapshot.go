@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -56,14 +56,11 @@ func runSnapshot(ctx context.Context, e *env, path string, timeout time.Duration
 	if g.Firewall != nil {
 		g.Firewall.Describe() // people read it, too
 	}
-	var doc bytes.Buffer
-	if err := encodeJSON(&doc, g.Snapshot); err != nil {
-		return &failure{op: "write", object: "snapshot", err: err}
-	}
+	encode := func(w *bufio.Writer) error { return encodeJSON(w, g.Snapshot) }
 	if path == "-" {
-		return e.write(doc.Bytes())
+		return e.stream("snapshot", encode)
 	}
-	if err := writeFile(path, doc.Bytes()); err != nil {
+	if err := writeFile(path, encode); err != nil {
 		return &failure{op: "write", object: path, err: bareCause(err)}
 	}
 	return nil
@@ -71,7 +68,7 @@ func runSnapshot(ctx context.Context, e *env, path string, timeout time.Duration
 
 // writeFile replaces the file at path as a whole: it has the old content or
 // the new one, never a part, and only its owner may read it.
-func writeFile(path string, data []byte) (err error) {
+func writeFile(path string, write func(w *bufio.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".kvnet-*") // mode 0600
 	if err != nil {
 		return err
@@ -81,7 +78,12 @@ func writeFile(path string, data []byte) (err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	if _, err := f.Write(data); err != nil {
+	w := bufio.NewWriterSize(f, 64<<10)
+	err = write(w)
+	if failed := w.Flush(); failed != nil {
+		err = failed
+	}
+	if err != nil {
 		return errors.Join(err, f.Close())
 	}
 	if err := f.Sync(); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,10 +12,13 @@ import (
 func TestWriteFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "host.json")
+	text := func(s string) func(w *bufio.Writer) error {
+		return func(w *bufio.Writer) error { _, err := w.WriteString(s); return err }
+	}
 	if err := os.WriteFile(path, []byte("former"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeFile(path, []byte("new")); err != nil {
+	if err := writeFile(path, text("new")); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(path)
@@ -27,7 +31,7 @@ func TestWriteFile(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeFile(filepath.Join(dir, "folder"), []byte("x")); err == nil {
+	if err := writeFile(filepath.Join(dir, "folder"), text("x")); err == nil {
 		t.Error("a folder was replaced by a file")
 	}
 	entries, err := os.ReadDir(dir)

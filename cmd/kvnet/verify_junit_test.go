@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -148,13 +147,14 @@ func TestJUnitCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	outcome := map[string]string{}
-	for _, c := range junit(verify.JudgeOnly(s, verify.Options{Verdicts: true})).Cases {
-		if _, twice := outcome[c.Name]; twice {
-			t.Errorf("case %q stands twice", c.Name)
+	for c := range junitCases(verify.JudgeOnly(s, verify.Options{Verdicts: true})) {
+		name := c.check + " " + c.subject
+		if _, twice := outcome[name]; twice {
+			t.Errorf("case %q stands twice", name)
 		}
-		outcome[c.Name] = "passed"
-		if c.Failure != nil {
-			outcome[c.Name] = "failed"
+		outcome[name] = "passed"
+		if c.failed() {
+			outcome[name] = "failed"
 		}
 	}
 	for name, want := range map[string]string{
@@ -165,8 +165,8 @@ func TestJUnitCases(t *testing.T) {
 			t.Errorf("case %q: %q, want %q", name, outcome[name], want)
 		}
 	}
-	one := junit(verify.JudgeOnly(s, verify.Options{Verdicts: true, Checks: []string{"bridge-missing"}}))
-	if want := fmt.Sprint(one.Tests, " tests ", one.Failures, " failures"); want != "1 tests 0 failures" || one.Cases[0].Name != "bridge-missing virbr0" {
-		t.Errorf("of one check: %s: %+v", want, one.Cases)
+	one := slices.Collect(junitCases(verify.JudgeOnly(s, verify.Options{Verdicts: true, Checks: []string{"bridge-missing"}})))
+	if len(one) != 1 || one[0].failed() || one[0].check != "bridge-missing" || one[0].subject != "virbr0" {
+		t.Errorf("of one check: %+v", one)
 	}
 }

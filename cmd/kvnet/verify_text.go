@@ -12,7 +12,9 @@ import (
 // printReport prints what of the report is as bad as o asks for.
 func printReport(e *env, r verify.Report, o verifyOptions) error {
 	shown := r
-	shown.Findings = slices.DeleteFunc(slices.Clone(r.Findings), func(f verify.Finding) bool { return !f.Severity.AtLeast(o.minSeverity) })
+	if o.minSeverity != verify.Unknown {
+		shown.Findings = slices.DeleteFunc(slices.Clone(r.Findings), func(f verify.Finding) bool { return !f.Severity.AtLeast(o.minSeverity) })
+	}
 	if e.format == "junit" {
 		return e.writeJUnit(shown)
 	}
