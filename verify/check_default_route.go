@@ -67,7 +67,6 @@ const widest = 4
 // are refused. What is refused of guests alone is told as policy-route-steals.
 func (p *pass) refusedBeyond(list []*libvirtnet.Network) *refusal {
 	for _, n := range list {
-		bridge := p.realName(n.Def().Bridge)
 		homes := p.homes()
 		i := slices.IndexFunc(homes, func(one home) bool { return one.net == n && one.own.Is4() })
 		if i < 0 {
@@ -80,7 +79,7 @@ func (p *pass) refusedBeyond(list []*libvirtnet.Network) *refusal {
 		out := refusal{net: n}
 		for _, world := range outside4 {
 			far := world.Addr().Next()
-			guests := p.routing().lookup(flow{dst: far, src: src, iif: bridge}).plain
+			guests := p.routing().lookup(p.marked(&homes[i], homes[i].prefix, src, far)).plain
 			if !guests.refused() || !guests.wide() || p.routing().lookup(flow{dst: far}).plain.kind == toLink {
 				continue
 			}

@@ -37,8 +37,8 @@ func wayChecks() []Check {
 			Needs: []Need{Networks, Links, Addresses, Routes, Rules}, After: append([]string{"route-shadow"}, homeless...),
 			Doc: Doc{
 				Symptom:  "With a VPN or an exit node up, the host does not reach its guests, or guests reach nothing.",
-				Cause:    "A rule sends packets to a table that knows nothing of the network, before the main table is asked; or a rule refuses what guests send while the host's own packets pass.",
-				Evidence: "Every rule and table is followed for packets to guests and from guests. A way out over a VPN is none of it, nor is a table that only packets with a mark get to. A warning when packets from beyond find the bridge with a mark.",
+				Cause:    "A rule sends packets to a table that knows nothing of the network, before the main table is asked; or a rule refuses what guests send, or what the packet filter marks, while the host's own packets pass.",
+				Evidence: "Every rule and table is followed for packets to guests and from guests, these with the mark that the packet filter gives them. A way out over a VPN is none of it, nor is a table that only packets with another mark get to. A warning when packets from beyond find the bridge with a mark, or a single guest is hit.",
 				Cure:     "Have packets to the subnet looked up in the main table first; with Tailscale, allow access to the local network.",
 			},
 			run: policyRouteSteals,
@@ -161,12 +161,12 @@ func (p *pass) mainFirst(thief *bridge.Rule, direction string, subnet netip.Pref
 func policyRouteSteals(p *pass) {
 	p.eachNetwork(func(one *home) {
 		t := worstTheft(p.thefts(), one.net.Name, func(t *theft) bool { return !t.narrow() })
-		from, refusal := p.refused(one.net.Name)
+		from := p.refused(one.net.Name)
 		// A rule that refuses what guests send also refuses what their host
 		// sends by the bridge's address: the cure of the first cures both.
 		switch {
-		case from != nil && (t == nil || t.answer.rule == refusal.plain.rule):
-			p.stealsFrom(from, refusal)
+		case from != nil && (t == nil || t.answer.rule == from.plain.rule):
+			p.stealsFrom(from)
 		case t != nil:
 			p.stealsTo(one, t)
 		}
@@ -192,7 +192,7 @@ func (p *pass) stealsTo(one *home, t *theft) {
 
 // refused finds a subnet of a network of which what guests send beyond the host
 // is refused, while the host's own packets pass.
-func (p *pass) refused(name string) (*home, answers) {
+func (p *pass) refused(name string) *refusedFlow {
 	homes := p.homes()
 	for i := range homes {
 		one := &homes[i]
@@ -203,25 +203,30 @@ func (p *pass) refused(name string) (*home, answers) {
 		if p.routing().lookup(flow{dst: far}).plain.kind != toLink {
 			continue
 		}
-		if found := p.routing().lookup(flow{dst: far, src: one.guests[0], iif: one.bridge}); found.plain.refused() {
-			return one, found
+		if found := p.refusedOf(one); found != nil {
+			return found
 		}
 	}
-	return nil, answers{}
+	return nil
 }
 
-func (p *pass) stealsFrom(one *home, found answers) {
-	far := p.routing().beyond(familyOf(one.own))
+func (p *pass) stealsFrom(found *refusedFlow) {
+	one, far := found.home, found.flow.dst
+	who, from := "guests of network "+show(one.net.Name)+" send", one.prefix
+	if found.guest {
+		from = single(found.flow.src)
+		who = fmt.Sprintf("guest %s of network %s sends", found.flow.src, show(one.net.Name))
+	}
 	f := Finding{
 		Severity: Error,
-		Message:  fmt.Sprintf("what guests of network %s send beyond the host is refused: %s", show(one.net.Name), found.plain.evidence()),
-		Evidence: found.plain.evidence(), Want: far.String() + " from " + one.guests[0].String() + " routed", Have: found.plain.where(),
+		Message:  fmt.Sprintf("what %s beyond the host is refused: %s", who, found.evidence()),
+		Evidence: found.evidence(), Want: far.String() + " from " + found.flow.src.String() + " routed", Have: found.plain.where(),
 	}
-	if !found.all(answer.refused) {
+	if found.guest || !found.all(answer.lost) {
 		f.Severity = Warning
 	}
-	f.Fix = Fix{Class: Manual, Say: "take the refusing rule or route away, or put a rule for " + one.prefix.String() + " before it"}
-	if fix, ok := p.mainFirst(found.plain.rule, "from", one.prefix); ok && p.mainLeadsOut(far) {
+	f.Fix = Fix{Class: Manual, Say: "take the refusing rule or route away, or put a rule for " + from.String() + " before it"}
+	if fix, ok := p.mainFirst(found.plain.rule, "from", from); ok && p.mainLeadsOut(far) {
 		f.Fix.Steps, f.Fix.Say = fix.Steps, "if the refusal is not meant for guests, "+fix.Say
 	}
 	p.found(one.scope(), f)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/bridge/firewall"
 )
 
 // tableLocal is the table of the host's own addresses (linux/rtnetlink.h).
@@ -18,6 +19,9 @@ const maxAlternatives = 512
 type flow struct {
 	dst, src netip.Addr // no src: none is chosen yet
 	iif      string     // the link it came by; "" for the host's own
+	// mark is what is known of its mark. Where that is nothing, it may have
+	// any, and is plain without one.
+	mark firewall.Mark
 }
 
 // What becomes of a packet.
@@ -48,7 +52,7 @@ func (a answer) refused() bool {
 
 // answers are what becomes of the packets of a flow.
 type answers struct {
-	plain answer // of one without a mark, and of no protocol or port that a rule names
+	plain answer // of one without a mark that is not known, and of no protocol or port that a rule names
 	// rest is what others of them may end in: those with marks, or of a
 	// protocol that only the name of a rule's condition is known of.
 	rest []answer
@@ -244,7 +248,12 @@ func (f *fib) match(r *bridge.Rule, fl flow) matching {
 		if mask == 0 {
 			mask = ^uint32(0)
 		}
-		perhaps(r.Mark&mask == 0)
+		switch known := fl.mark.Known & mask; {
+		case (fl.mark.Value^r.Mark)&known != 0:
+			and(false)
+		case known != mask:
+			perhaps(r.Mark&mask&^known == 0)
+		}
 	}
 	for _, s := range r.Selectors {
 		switch {

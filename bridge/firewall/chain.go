@@ -107,6 +107,7 @@ func (m *machine) rules(c *chain) outcome {
 			out.add(outcome{accept: here, drop: here}, here)
 			break
 		}
+		m.now = cause{chain: c, rule: i}
 		res := m.evaluate(&c.Rules[i])
 		if res.match == no {
 			continue

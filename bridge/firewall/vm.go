@@ -55,6 +55,9 @@ type machine struct {
 	steps int
 	memo  map[memoKey]outcome
 	rule  ruleResult
+	// now is the rule that is evaluated, marker that which wrote the mark last.
+	now    cause
+	marker *cause
 }
 
 // ruleResult is what a rule does: nothing (no), or one of its verdicts.
@@ -122,6 +125,10 @@ func (m *machine) assign(to *bits, v bits) {
 	if !to.same(v) {
 		*to = v.clone()
 		m.st.changed()
+		if to == &m.st.mark {
+			now := m.now
+			m.marker = &now
+		}
 	}
 }
 
