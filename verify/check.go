@@ -79,15 +79,16 @@ func Checks() []Check {
 	)
 }
 
-// Rests says whether a check cannot do without a part of the snapshot; false
-// for an id that is none.
-func Rests(id string, n Need) bool {
+// Resting is the ids of the checks that cannot do without a part of the
+// snapshot.
+func Resting(n Need) map[string]bool {
+	ids := map[string]bool{}
 	for _, c := range Checks() {
-		if c.ID == id {
-			return slices.Contains(c.Needs, n)
+		if slices.Contains(c.Needs, n) {
+			ids[c.ID] = true
 		}
 	}
-	return false
+	return ids
 }
 
 // inOrder returns the indexes of checks such that each stands behind the

@@ -98,8 +98,9 @@ type doubt struct {
 // filter, in the report's fixed order.
 func (g *gathered) doubts() []doubt {
 	var list []doubt
+	onFilter := verify.Resting(verify.PacketFilter)
 	for _, f := range g.judge(verify.Options{}).Findings {
-		filter := f.Severity.AtLeast(verify.Warning) && verify.Rests(f.Check, verify.PacketFilter)
+		filter := f.Severity.AtLeast(verify.Warning) && onFilter[f.Check]
 		if f.Severity == verify.Error || filter {
 			list = append(list, doubt{f.Check, f.Subject, filter})
 		}
