@@ -218,6 +218,13 @@ func setRPFilter(s *Snapshot, link string, value int) {
 	s.Kernel.Forwarding = append(s.Kernel.Forwarding, bridge.Forwarding{Link: link, Family: 4, On: true, RPFilter: value})
 }
 
+// cutOut puts the host into a subnet around the network's, and lets it answer
+// ARP for others on a link.
+func cutOut(s *Snapshot, link string) {
+	addAddress(s, "br0", "192.168.120.7/21")
+	s.Kernel.Forwarding = append(s.Kernel.Forwarding, bridge.Forwarding{Link: link, Family: 4, On: true, Proxy: true})
+}
+
 // advertised gives a link routes that router advertisements made, and has it
 // route.
 func advertised(s *Snapshot, link, acceptRA string) {
@@ -295,7 +302,9 @@ func healthyRoutes() map[string]func() Snapshot {
 			addRoute(s, "0.0.0.0/0", "198.51.100.1", "eth1")
 			setRPFilter(s, "all", 1)
 		}),
-		"ok-dual-stack": with(dualStack),
+		// The network is a part of the LAN's subnet, for which the host answers ARP.
+		"ok-cut-out-of-the-lan": with(func(s *Snapshot) { cutOut(s, "br0") }),
+		"ok-dual-stack":         with(dualStack),
 		"ok-advertised": with(func(s *Snapshot) { dualStack(s); advertised(s, "br0", "2") }),
 		"ok-ra-in-user-space": with(func(s *Snapshot) {
 			dualStack(s)
