@@ -305,7 +305,7 @@ func healthyRoutes() map[string]func() Snapshot {
 		// The network is a part of the LAN's subnet, for which the host answers ARP.
 		"ok-cut-out-of-the-lan": with(func(s *Snapshot) { cutOut(s, "br0") }),
 		"ok-dual-stack":         with(dualStack),
-		"ok-advertised": with(func(s *Snapshot) { dualStack(s); advertised(s, "br0", "2") }),
+		"ok-advertised":         with(func(s *Snapshot) { dualStack(s); advertised(s, "br0", "2") }),
 		"ok-ra-in-user-space": with(func(s *Snapshot) {
 			dualStack(s)
 			advertised(s, "br0", "0")

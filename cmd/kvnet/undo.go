@@ -31,7 +31,7 @@ one it is the last change that was not taken back. The way is planned from how
 things are now, so that it also leads back from a change that was cut off half-way.
 Taking back is a change, too, and can be taken back.`,
 			"kvnet undo --dry-run", 0, 1, 2, 4, 5),
-		Flags: append(changeFlags(&o.changeOptions, "take it back although running guests are cut off"),
+		Flags: append(changeFlags(&o.changeOptions, "take it back although running guests are cut off, and with it what came later"),
 			&cli.BoolFlag{Name: "restart", Usage: "restart a network that runs with another definition than it did, its guests kept plugged in", Destination: &o.restart}),
 		Action: func(c *cli.Context) error {
 			args, err := arguments(c, "[NUMBER]")
@@ -76,7 +76,11 @@ func runUndo(ctx context.Context, e *env, number int, o undoOptions) error {
 	if err := e.takeTurn(ctx, conn, o.changeOptions); err != nil {
 		return err
 	}
-	entry, err := findChange(number)
+	entries, err := readEntries()
+	if err != nil {
+		return err
+	}
+	entry, err := findChange(entries, number)
 	if err != nil {
 		return err
 	}
@@ -95,19 +99,15 @@ func runUndo(ctx context.Context, e *env, number int, o undoOptions) error {
 	if err := refuseCutOff(w, back, o.force); err != nil {
 		return err
 	}
-	return e.takeChangeBack(ctx, conn, w, undoing{entry: entry, object: object, back: back, now: now}, o)
+	u := undoing{entry: entry, object: object, back: back, now: now}
+	if err := e.refuseLater(u, entries, o.force); err != nil {
+		return err
+	}
+	return e.takeChangeBack(ctx, conn, w, u, o)
 }
 
 // findChange is the entry with the number, or the last one that stands.
-func findChange(number int) (journal.Entry, error) {
-	dir, err := stateDir()
-	if err != nil {
-		return journal.Entry{}, &failure{op: "read", object: "the journal", err: err}
-	}
-	entries, err := journal.Entries(dir)
-	if err != nil {
-		return journal.Entry{}, &failure{op: "read", object: "the journal", err: errors.New(oneLine(err))}
-	}
+func findChange(entries []journal.Entry, number int) (journal.Entry, error) {
 	for i := len(entries) - 1; i >= 0; i-- {
 		n := entries[i]
 		switch {

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kvnet/kvnet/journal"
+)
+
+// readEntries is the journal, oldest change first.
+func readEntries() ([]journal.Entry, error) {
+	dir, err := stateDir()
+	if err != nil {
+		return nil, &failure{op: "read", object: "the journal", err: err}
+	}
+	entries, err := journal.Entries(dir)
+	if err != nil {
+		return nil, &failure{op: "read", object: "the journal", err: errors.New(oneLine(err))}
+	}
+	return entries, nil
+}
+
+// refuseLater refuses to take a change back with those that came after it. What
+// was cut off is not theirs to keep: there they are told.
+func (e *env) refuseLater(u undoing, entries []journal.Entry, force bool) error {
+	later := journal.Later(entries, u.entry, u.now)
+	if len(later) == 0 {
+		return nil
+	}
+	var names, commands []string
+	for _, l := range later {
+		names = append(names, fmt.Sprintf("%d (%s %s)", l.ID, l.Op, clean(l.Object)))
+		commands = append(commands, "kvnet undo "+strconv.Itoa(l.ID))
+	}
+	slices.Reverse(commands)
+	cause := "it would take back what came later: change " + strings.Join(names, ", change ")
+	if force || u.entry.Outcome != journal.Done {
+		e.announce(u.object + ": " + cause)
+		return nil
+	}
+	return refuse("undo", u.object, errors.New(cause), strings.Join(commands, ", ")+" first; --force takes all of it back")
+}
