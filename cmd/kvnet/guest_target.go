@@ -22,7 +22,7 @@ type guestTarget struct {
 // guestTarget connects and finds the guest by name, id or UUID. The caller
 // closes the connection.
 func (e *env) guestTarget(ctx context.Context, key string, o changeOptions) (t guestTarget, err error) {
-	if t.conn, err = e.connect(ctx); err != nil {
+	if t.conn, err = e.connectToChange(ctx, o); err != nil {
 		return t, err
 	}
 	defer func() {
@@ -30,9 +30,6 @@ func (e *env) guestTarget(ctx context.Context, key string, o changeOptions) (t g
 			_ = t.conn.Close()
 		}
 	}()
-	if err = e.takeTurn(ctx, t.conn, o); err != nil {
-		return t, err
-	}
 	if t.have, err = t.conn.Guest(ctx, key); err != nil {
 		return t, err
 	}

@@ -115,14 +115,11 @@ func runNetDefine(ctx context.Context, e *env, o netDefineOptions) error {
 			return err
 		}
 	}
-	conn, err := e.connect(ctx)
+	conn, err := e.connectToChange(ctx, o.changeOptions)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if err := e.takeTurn(ctx, conn, o.changeOptions); err != nil {
-		return err
-	}
 	w, err := e.lookAround(ctx)
 	if err != nil {
 		return err

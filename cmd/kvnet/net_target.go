@@ -20,7 +20,7 @@ type netTarget struct {
 // target connects and finds the network by name or UUID. The caller closes
 // the connection.
 func (e *env) target(ctx context.Context, name string, o changeOptions) (t netTarget, err error) {
-	if t.conn, err = e.connect(ctx); err != nil {
+	if t.conn, err = e.connectToChange(ctx, o); err != nil {
 		return t, err
 	}
 	defer func() {
@@ -28,9 +28,6 @@ func (e *env) target(ctx context.Context, name string, o changeOptions) (t netTa
 			_ = t.conn.Close()
 		}
 	}()
-	if err = e.takeTurn(ctx, t.conn, o); err != nil {
-		return t, err
-	}
 	if t.have, err = t.conn.Network(ctx, name); err != nil {
 		return t, err
 	}

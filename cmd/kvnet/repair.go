@@ -77,14 +77,11 @@ type repairRow struct {
 }
 
 func runRepair(ctx context.Context, e *env, o repairOptions) error {
-	conn, err := e.connect(ctx)
+	conn, err := e.connectToChange(ctx, o.changeOptions)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if err := e.takeTurn(ctx, conn, o.changeOptions); err != nil {
-		return err
-	}
 	g := e.gatherSettled(ctx, o.timeout)
 	if g.libvirtErr != nil {
 		return g.libvirtErr

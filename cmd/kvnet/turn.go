@@ -34,6 +34,19 @@ func stateDir() (string, error) {
 
 const withoutJournal = "--no-journal goes on without a way back"
 
+// connectToChange connects, and takes the turn.
+func (e *env) connectToChange(ctx context.Context, o changeOptions) (*libvirtnet.Conn, error) {
+	conn, err := e.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.takeTurn(ctx, conn, o); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
 // takeTurn waits until no other kvnet changes this host: what was planned on
 // one state must not be carried out on another. The turn ends with the program.
 // A journal that cannot be written, or read, stops a change before it begins. A

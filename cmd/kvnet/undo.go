@@ -68,14 +68,11 @@ type undoResult struct {
 }
 
 func runUndo(ctx context.Context, e *env, number int, o undoOptions) error {
-	conn, err := e.connect(ctx)
+	conn, err := e.connectToChange(ctx, o.changeOptions)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if err := e.takeTurn(ctx, conn, o.changeOptions); err != nil {
-		return err
-	}
 	entries, err := readEntries()
 	if err != nil {
 		return err
