@@ -22,11 +22,11 @@ type Offloads struct {
 }
 
 // offloading are the kinds of links whose offloads matter here: bridges, over
-// which the host itself sends, and those that join what they receive. Taps and
-// veths never do.
+// which the host itself sends, tunnels, and those that join what they receive.
+// Taps and veths never do.
 func offloading(l *Link) bool {
 	switch l.Kind {
-	case "", "bond", "team", "macvlan", "bridge":
+	case "", "bond", "team", "macvlan", "bridge", "vxlan":
 		return !l.Loopback
 	}
 	return false

@@ -26,6 +26,7 @@ var hinters = []struct {
 	{"return-route", returnRoute},
 	{"macvtap-switch", macvtapSwitch},
 	{"path-mtu", pathMTU},
+	{"offload-checksum-l2", tunnelChecksums},
 }
 
 // hints adds what goes with the subjects that were asked for. What a finding
@@ -157,6 +158,27 @@ func pathMTU(p *pass) (message, probe string) {
 		const headers = 28 // of IPv4 (20, RFC 791) and ICMP (8, RFC 792)
 		return fmt.Sprintf("bridge %s takes frames of %d bytes: whether the way beyond its uplink carries them is not seen from here", show(name), l.MTU),
 			fmt.Sprintf("ping -c 3 -M do -s %d HOST", l.MTU-headers)
+	}
+	return "", ""
+}
+
+// tunnelChecksums: guests on bridges with a tunnel that leaves their checksums
+// to the NIC below it, of which some get them wrong in what is encapsulated.
+func tunnelChecksums(p *pass) (message, probe string) {
+	if !p.kernelKnown() {
+		return "", ""
+	}
+	for i := range p.snap.Kernel.Bridges {
+		name := p.snap.Kernel.Bridges[i].Name
+		if len(p.activeNICs(name)) == 0 || !p.asked(key{aBridge, name}) {
+			continue
+		}
+		for _, port := range p.portsOf(name) {
+			if l := p.links[port.Name]; l != nil && l.Kind == "vxlan" && l.Offloads != nil && l.Offloads.Checksum {
+				return fmt.Sprintf("guests on bridge %s send through the tunnel %s, which leaves checksums to the NIC below: whether they arrive right is not seen from here; the kernel can fill them in", show(name), show(l.Name)),
+					shellJoin([]string{"ethtool", "-K", l.Name, "tx", "off"})
+			}
+		}
 	}
 	return "", ""
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/services"
 	"github.com/kvnet/kvnet/xml"
@@ -32,6 +33,11 @@ func onNIC(s *Snapshot) {
 	})
 }
 
+func tunnel(s *Snapshot, offloads bool) {
+	addLink(s, bridge.Link{Name: "vx0", Kind: "vxlan", MTU: 1500, Up: true, Carrier: true, Oper: "up", Offloads: &bridge.Offloads{Checksum: offloads}})
+	addPort(s, "vx0", "br0")
+}
+
 // TestHints: a hint is given where the host has what it is about, and a plain
 // host has none.
 func TestHints(t *testing.T) {
@@ -50,6 +56,8 @@ func TestHints(t *testing.T) {
 		{"routed, no guest", func(s *Snapshot) { routeNetwork(s); s.guest("far").State = libvirtnet.ShutOff; s.guest("far").ID = -1 }, Options{}, nil},
 		{"macvtap", onNIC, Options{}, []string{"macvtap-switch tcpdump -ni eth0 ether host 52:54:00:aa:00:09"}},
 		{"jumbo", func(s *Snapshot) { s.link("br0").MTU, s.link("eth0").MTU = 9000, 9000 }, Options{}, []string{"path-mtu ping -c 3 -M do -s 8972 HOST"}},
+		{"tunnel", func(s *Snapshot) { tunnel(s, true) }, Options{}, []string{"offload-checksum-l2 ethtool -K vx0 tx off"}},
+		{"tunnel that fills checksums in", func(s *Snapshot) { tunnel(s, false) }, Options{}, nil},
 		{"kernel of somebody else", func(s *Snapshot) { virtual(s); s.link("br0").MTU = 9000; s.Kernel.Namespace++ }, Options{}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
