@@ -336,3 +336,6 @@ func (s *Snapshot) stop(name string) {
 		})
 	}
 }
+
+// transient has a network without a definition.
+func transient(n *libvirtnet.Network) { n.Persistent, n.Autostart, n.Config = false, false, nil }

@@ -80,8 +80,15 @@ func (h *host) putBack(nics []*nic) []Step {
 }
 
 // restart are the steps that stop and start a network and bring its guests
-// back.
+// back. libvirt forgets a transient network that is stopped: net-restart keeps
+// its document, and wants its bridge.
 func (h *host) restart(n *libvirtnet.Network) []Step {
+	if bridge := n.Def().Bridge; !n.Persistent && h.isBridge(bridge) {
+		return []Step{{Do: NetRestart, On: n.Name}}
+	} else if !n.Persistent {
+		steps := []Step{{Do: BridgeAdd, On: bridge}, {Do: NetRestart, On: n.Name}}
+		return append(steps, h.replug(h.usersOf(n).active)...)
+	}
 	steps := []Step{{Do: NetStopForce, On: n.Name}, {Do: NetStart, On: n.Name}}
 	return append(steps, h.replug(h.usersOf(n).active)...)
 }

@@ -113,10 +113,7 @@ func healthyHosts() map[string]func() Snapshot {
 			s.link("br0").AltNames = []string{"bridge-to-the-office"}
 			s.guest("centos").Interfaces[1].Bridge = "bridge-to-the-office"
 		}),
-		"ok-transient-network": with(func(s *Snapshot) {
-			n := s.network("default")
-			n.Persistent, n.Autostart, n.Config = false, false, nil
-		}),
+		"ok-transient-network": with(func(s *Snapshot) { transient(s.network("default")) }),
 		"ok-unused-networks": with(func(s *Snapshot) {
 			n := natNetwork("lab", "virbr7", "203.0.113.1/24")
 			n.Active, n.Autostart = false, false

@@ -39,6 +39,10 @@ func movedFaults() map[string]func(*Snapshot) {
 			renameLink(s, "virbr6", "foo")
 			renameLink(s, "virbr0", "bar")
 		},
+		"bridge-missing+transient": func(s *Snapshot) {
+			transient(s.network("default"))
+			s.dropLink("virbr0")
+		},
 		"bridge-missing+nftables": func(s *Snapshot) { nftables(s); s.dropLink("virbr0") },
 		"bridge-missing+nftables-isolated": func(s *Snapshot) {
 			n := natNetwork("alone", "virbr6", "10.66.0.1/24")
