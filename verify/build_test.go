@@ -339,3 +339,14 @@ func (s *Snapshot) stop(name string) {
 
 // transient has a network without a definition.
 func transient(n *libvirtnet.Network) { n.Persistent, n.Autostart, n.Config = false, false, nil }
+
+// staticRoute has the default network declare a subnet behind a guest.
+func staticRoute(s *Snapshot) {
+	g := xml.Gateway{To: prefix("10.50.0.0/16"), Via: netip.MustParseAddr("192.168.122.77"), Metric: 5}
+	n := s.network("default")
+	for _, def := range []*xml.Network{n.Config, n.Live} {
+		if def != nil {
+			def.Routes = []xml.Gateway{g}
+		}
+	}
+}

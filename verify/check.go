@@ -48,6 +48,7 @@ func Checks() []Check {
 		networkChecks(),
 		subnetChecks(),
 		bridgeChecks(),
+		staticRouteChecks(),
 		bridgeValueChecks(),
 		bridgeIPv6Checks(),
 		insideChecks(),

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"github.com/kvnet/kvnet/bridge"
@@ -220,7 +219,11 @@ func bridgeAdminDown(p *pass) {
 		n := p.owners[name]
 		s := scope{kind: aBridge, bridge: name, network: n.Name}
 		if l := p.links[name]; p.on(s) && l != nil && !l.Up {
-			p.bridgeDown(s, Error, p.lostAddresses(n.Def(), name))
+			var back []Step
+			for _, a := range p.lostAddresses(n.Def(), name) {
+				back = append(back, Step{Do: AddressAdd, On: name, With: a.String()})
+			}
+			p.bridgeDown(s, Error, append(back, gatewaySteps(name, p.lostGateways(n))...))
 		}
 	}
 	p.eachHostBridge(func(b hostBridge) {
@@ -239,16 +242,13 @@ func bridgeAdminDown(p *pass) {
 }
 
 // bridgeDown reports a bridge that is switched off. The kernel takes IPv6
-// addresses from a link that goes down: they are lost with it.
-func (p *pass) bridgeDown(s scope, severity Severity, lost []netip.Prefix) {
+// addresses and static routes from a link that goes down: back sets them again.
+func (p *pass) bridgeDown(s scope, severity Severity, back []Step) {
 	say := "set bridge " + show(s.bridge) + " up"
 	if p.owners[s.bridge] == nil {
 		say += "; the host's routes over it went with it and must be set again"
 	}
-	steps := []Step{{Do: LinkUp, On: s.bridge}}
-	for _, a := range lost {
-		steps = append(steps, Step{Do: AddressAdd, On: s.bridge, With: a.String()})
-	}
+	steps := append([]Step{{Do: LinkUp, On: s.bridge}}, back...)
 	p.found(s, Finding{
 		Severity: severity,
 		Message:  fmt.Sprintf("bridge %s is switched off: nothing passes it", show(s.bridge)),

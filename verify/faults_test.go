@@ -165,6 +165,12 @@ func bridgeFaults() map[string]func(*Snapshot) {
 			s.Kernel.Addresses = s.Kernel.Addresses[:len(s.Kernel.Addresses)-1]
 			s.Kernel.Routes = s.Kernel.Routes[:len(s.Kernel.Routes)-1]
 		},
+		"bridge-admin-down+static-route": func(s *Snapshot) {
+			staticRoute(s)
+			s.link("virbr0").Up = false
+			dropRoutes(s, "virbr0")
+		},
+		"static-route-missing":          func(s *Snapshot) { staticRoute(s) },
 		"bridge-admin-down+host-bridge": func(s *Snapshot) { s.link("br0").Up = false },
 		"bridge-ip-missing": func(s *Snapshot) {
 			for i, a := range s.Kernel.Addresses {

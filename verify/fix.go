@@ -78,6 +78,7 @@ const (
 	AddressAdd   Action = "address-add"   // address with prefix length
 	AddressDel   Action = "address-del"   // address with prefix length
 	RouteAdd     Action = "route-add"     // the link's own address with prefix length: its connected route
+	RouteVia     Action = "route-via"     // the target; Args: via gateway, metric
 	RouteDefault Action = "route-default" // gateway
 	RouteDel     Action = "route-del"     // On: the target; Args: what tells it from others
 	RuleAdd      Action = "rule-add"      // On: a subnet; priority; Args: "to" or "from": the main table is asked
@@ -171,6 +172,8 @@ func (s Step) linkCommand() []string {
 		return []string{"ip", "addr", "del", s.With, "dev", s.On}
 	case RouteAdd:
 		return connectedRoute(s.On, s.With)
+	case RouteVia:
+		return routeVia(s)
 	case RouteDefault:
 		if strings.Contains(s.With, ":") {
 			return []string{"ip", "-6", "route", "replace", "default", "via", s.With, "dev", s.On}

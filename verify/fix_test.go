@@ -28,6 +28,8 @@ func TestStepCommand(t *testing.T) {
 		{Step{Do: AddressDel, On: "virbr0", With: "fd00::1/64"}, "ip addr del fd00::1/64 dev virbr0"},
 		{Step{Do: RouteAdd, On: "virbr0", With: "10.0.0.1/24"}, "ip route replace 10.0.0.0/24 dev virbr0 proto kernel scope link src 10.0.0.1"},
 		{Step{Do: RouteAdd, On: "virbr0", With: "fd00::1/64"}, "ip -6 route replace fd00::/64 dev virbr0 proto kernel"},
+		{Step{Do: RouteVia, On: "virbr0", With: "10.5.0.0/16", Args: []string{"via", "10.0.0.7", "metric", "1"}}, "ip route replace 10.5.0.0/16 dev virbr0 via 10.0.0.7 metric 1"},
+		{Step{Do: RouteVia, On: "virbr0", With: "fd05::/48", Args: []string{"via", "fd00::7", "metric", "5"}}, "ip -6 route replace fd05::/48 dev virbr0 via fd00::7 metric 5"},
 		{Step{Do: RouteDefault, On: "br0", With: "10.0.0.9"}, "ip route replace default via 10.0.0.9 dev br0"},
 		{Step{Do: RouteDefault, On: "br0", With: "fe80::1"}, "ip -6 route replace default via fe80::1 dev br0"},
 		{Step{Do: BridgeAdd, On: "br0"}, "ip link add name br0 type bridge"},

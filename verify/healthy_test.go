@@ -113,6 +113,19 @@ func healthyHosts() map[string]func() Snapshot {
 			s.link("br0").AltNames = []string{"bridge-to-the-office"}
 			s.guest("centos").Interfaces[1].Bridge = "bridge-to-the-office"
 		}),
+		"ok-static-route": with(func(s *Snapshot) {
+			staticRoute(s)
+			addRoute(s, "10.50.0.0/16", "192.168.122.77", "virbr0")
+		}),
+		"ok-static-route-moved": with(func(s *Snapshot) {
+			// Somebody has the subnet elsewhere now.
+			staticRoute(s)
+			addRoute(s, "10.50.0.0/16", "203.0.113.1", "br0")
+		}),
+		"ok-static-route-wider": with(func(s *Snapshot) {
+			staticRoute(s)
+			addRoute(s, "10.48.0.0/12", "192.168.122.78", "virbr0")
+		}),
 		"ok-transient-network": with(func(s *Snapshot) { transient(s.network("default")) }),
 		"ok-unused-networks": with(func(s *Snapshot) {
 			n := natNetwork("lab", "virbr7", "203.0.113.1/24")

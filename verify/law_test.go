@@ -27,7 +27,7 @@ func TestChecksAreComplete(t *testing.T) {
 		net-undefined net-inactive net-no-autostart net-live-config-drift net-bridge-name-dup net-subnet-overlap
 		net-subnet-collision net-ports-stale if-source-not-a-bridge bridge-missing bridge-leftover bridge-admin-down
 		bridge-ip-missing bridge-ip-mismatch bridge-mac-mismatch bridge-stp-mismatch bridge-delay-mismatch
-		bridge-mtu-mismatch bridge-foreign-port tap-missing tap-not-enslaved tap-wrong-bridge tap-admin-down
+		bridge-mtu-mismatch static-route-missing bridge-foreign-port tap-missing tap-not-enslaved tap-wrong-bridge tap-admin-down
 		tap-no-carrier tap-orphan tap-mac-equals-guest guest-mac-dup guest-link-down guest-paused port-not-forwarding
 		port-isolated-unexpected uplink-missing uplink-down uplink-no-carrier uplink-has-ip ip-forward-off
 		uplink-wireless uplink-bond-mode uplink-lro-on uplink-renamed mtu-tap-vs-guest mtu-uplink-smaller mtu-path-smaller qos-drift
