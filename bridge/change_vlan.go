@@ -19,7 +19,8 @@ type KeptFilter struct {
 	vlans    []VLAN
 }
 
-// KeepFilter reads it and changes nothing; nil is a bridge that does not filter.
+// KeepFilter reads it and changes nothing; nil is a bridge that does not filter,
+// or is gone.
 func KeepFilter(bridge string) (*KeptFilter, error) {
 	var k *KeptFilter
 	_, err := change("read VLANs of", bridge, func(c *conn, have linkMsg) (_ Undo, err error) {
@@ -30,6 +31,9 @@ func KeepFilter(bridge string) (*KeptFilter, error) {
 		k.vlans, err = c.vlansOf(have.Index)
 		return nil, err
 	})
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
 	return k, err
 }
 

@@ -95,6 +95,9 @@ func TestKeptVLANs(t *testing.T) {
 	if filter, err := KeepFilter("br0"); filter != nil || err != nil {
 		t.Fatalf("a bridge that does not filter: %v, %v", filter, err)
 	}
+	if filter, err := KeepFilter("gone"); filter != nil || err != nil {
+		t.Fatalf("a bridge that is gone: %v, %v", filter, err)
+	}
 	if err := port.PutBack("br0"); err != nil {
 		t.Fatal(err)
 	}
