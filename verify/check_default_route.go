@@ -10,6 +10,11 @@ import (
 )
 
 func noDefaultRoute(p *pass) {
+	noDefaultRoute4(p)
+	noDefaultRoute6(p)
+}
+
+func noDefaultRoute4(p *pass) {
 	var list []*libvirtnet.Network
 	for _, n := range p.routedNetworks() {
 		if def := n.Def(); def.Mode != xml.Open {
@@ -19,25 +24,16 @@ func noDefaultRoute(p *pass) {
 	if len(list) == 0 {
 		return
 	}
-	// Networks with guests first: theirs is the harm.
-	busy := func(n *libvirtnet.Network) int { return min(1, len(p.usersOf(n).active)) }
-	slices.SortStableFunc(list, func(a, b *libvirtnet.Network) int { return busy(b) - busy(a) })
-	first, used := list[0], busy(list[0]) > 0
-	for _, name := range p.hostBridges {
-		// The routes over a host bridge went with it.
-		if p.silenced(scope{bridge: name}) {
-			return
-		}
-	}
+	first, used := p.busiestFirst(list)
 	s := scope{kind: theHost, link: "host", network: first.Name}
-	if !p.on(s) {
+	if p.lostHostBridge() || !p.on(s) {
 		return
 	}
 	severity := Warning
 	if !used {
 		severity = Info
 	}
-	switch found := p.refusedBeyond(list); {
+	switch found := p.refusedBeyond(list, 4); {
 	case found != nil:
 		p.tellRefused(found)
 	case len(p.defaultRoutes()) == 0:
@@ -49,6 +45,20 @@ func noDefaultRoute(p *pass) {
 			Fix: p.defaultRouteFix(),
 		})
 	}
+}
+
+// busiestFirst puts networks with guests first, for theirs is the harm, and
+// says whether there are any.
+func (p *pass) busiestFirst(list []*libvirtnet.Network) (first *libvirtnet.Network, used bool) {
+	busy := func(n *libvirtnet.Network) int { return min(1, len(p.usersOf(n).active)) }
+	slices.SortStableFunc(list, func(a, b *libvirtnet.Network) int { return busy(b) - busy(a) })
+	return list[0], busy(list[0]) > 0
+}
+
+// lostHostBridge says whether a host bridge is at fault: its routes went with
+// it.
+func (p *pass) lostHostBridge() bool {
+	return slices.ContainsFunc(p.hostBridges, func(name string) bool { return p.silenced(scope{bridge: name}) })
 }
 
 // refusal is what turns away what a network's guests, and the host itself, send
@@ -64,11 +74,16 @@ type refusal struct {
 const widest = 4
 
 // refusedBeyond finds the first of the networks whose packets to the outside
-// are refused. What is refused of guests alone is told as policy-route-steals.
-func (p *pass) refusedBeyond(list []*libvirtnet.Network) *refusal {
+// are refused in a family. What is refused of guests alone is told as
+// policy-route-steals.
+func (p *pass) refusedBeyond(list []*libvirtnet.Network, family int) *refusal {
+	worlds := outside4
+	if family == 6 {
+		worlds = outside6
+	}
 	for _, n := range list {
 		homes := p.homes()
-		i := slices.IndexFunc(homes, func(one home) bool { return one.net == n && one.own.Is4() })
+		i := slices.IndexFunc(homes, func(one home) bool { return one.net == n && familyOf(one.own) == family })
 		if i < 0 {
 			continue
 		}
@@ -77,7 +92,7 @@ func (p *pass) refusedBeyond(list []*libvirtnet.Network) *refusal {
 			src = homes[i].guests[0]
 		}
 		out := refusal{net: n}
-		for _, world := range outside4 {
+		for _, world := range worlds {
 			far := world.Addr().Next()
 			guests := p.routing().lookup(p.marked(&homes[i], homes[i].prefix, src, far)).plain
 			if !guests.refused() || !guests.wide() || p.routing().lookup(flow{dst: far}).plain.kind == toLink {
@@ -105,9 +120,13 @@ func (a answer) wide() bool {
 
 func (p *pass) tellRefused(found *refusal) {
 	end := found.ends[0]
+	by, defaults, defaultFix := "", p.defaultRoutes, p.defaultRouteFix
+	if found.far.Is6() {
+		by, defaults, defaultFix = " by IPv6", p.defaultRoutes6, p.defaultRouteFix6
+	}
 	f := Finding{
 		Severity: Error,
-		Message:  fmt.Sprintf("what guests of network %s and the host itself send beyond it is refused: %s", show(found.net.Name), end.evidence()),
+		Message:  fmt.Sprintf("what guests of network %s and the host itself send beyond it%s is refused: %s", show(found.net.Name), by, end.evidence()),
 		Evidence: end.evidence(), Want: found.far.String() + " routed", Have: end.where(),
 		Fix: Fix{Class: Manual, Say: "take the refusing rule away, or bring up what it waits for: VPN clients have such locks while their tunnel is down"},
 	}
@@ -120,8 +139,8 @@ func (p *pass) tellRefused(found *refusal) {
 			f.Fix.Steps = append(f.Fix.Steps, Step{Do: RouteDel, On: plainPrefix(r.Dst).String(), Args: routeWords(r)})
 		}
 	}
-	if len(f.Fix.Steps) > 0 && len(p.defaultRoutes()) == 0 {
-		more := p.defaultRouteFix()
+	if len(f.Fix.Steps) > 0 && len(defaults()) == 0 {
+		more := defaultFix()
 		f.Fix.Say, f.Fix.Steps = f.Fix.Say+"; then "+more.Say, append(f.Fix.Steps, more.Steps...)
 	}
 	p.found(scope{kind: theHost, link: "host", network: found.net.Name}, f)

@@ -42,7 +42,7 @@ func routingChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Guests hear from their gateway that the network is unreachable.",
 				Cause:    "The host itself is offline, or its network manager did not set the route; or routes of type blackhole, unreachable or prohibit for all addresses, or for half of them, are in front of it.",
-				Evidence: "No IPv4 default route in any table that a rule leads to, while a network of mode nat or route is active: a warning, info when no guest runs on it. Or every rule and table is followed for packets of guests and of the host to addresses all over the world, and a route to a sixteenth of them or more refuses: an error, a warning when no guest runs on the network, or when a rule refuses, as the lock of a VPN client does while its tunnel is down.",
+				Evidence: "No IPv4 default route in any table that a rule leads to, while a network of mode nat or route is active: a warning, info when no guest runs on it. Or every rule and table is followed for packets of guests and of the host to addresses all over the world, and a route to a sixteenth of them or more refuses: an error, a warning when no guest runs on the network, or when a rule refuses, as the lock of a VPN client does while its tunnel is down. The same by IPv6: no default route where a network has NAT for IPv6 and a NIC of the host a public IPv6 address; refusals where a network has NAT for IPv6, or the host an IPv6 default route and a network of mode route, or of mode nat with public addresses. A host without IPv6 is none of it.",
 				Cure:     "Give the host a default route, or delete the routes that refuse; a host that is to be offline needs isolated networks.",
 			},
 			run: noDefaultRoute,

@@ -15,6 +15,10 @@ const tableLocal = 255
 // multipath route has at most 256 next hops.
 const maxAlternatives = 512
 
+// noEntry is the metric of IPv6's "no route" (ip6_null_entry), which older
+// kernels show as an unreachable default route in every main table.
+const noEntry = 1<<32 - 1
+
 // flow is a packet as far as routing looks at it.
 type flow struct {
 	dst, src netip.Addr // no src: none is chosen yet
@@ -86,7 +90,7 @@ func (h *host) routing() *fib {
 	for i := range k.Routes {
 		r := &k.Routes[i]
 		dst, t := plainPrefix(r.Dst), tableOf(r)
-		if !dst.IsValid() || r.TOS != 0 {
+		if !dst.IsValid() || r.TOS != 0 || t.family == 6 && !usable(r) && r.Metric == noEntry {
 			continue
 		}
 		if f.routes[t] == nil {

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/services"
@@ -125,6 +126,29 @@ func routeFaults() map[string]func(*Snapshot) {
 			// A tunnel that is down, with a lock on everything else.
 			addRule(s, bridge.Rule{Priority: 900, Table: tableMain, Dst: prefix("192.168.0.0/16")})
 			addRule(s, bridge.Rule{Priority: 901, Action: "unreachable"})
+		},
+		"host-no-default-route+nat66": func(s *Snapshot) {
+			nat66(s)
+			dropRoute(s, "::/0")
+		},
+		"host-no-default-route+nat66-refused": func(s *Snapshot) {
+			nat66(s)
+			refuse(s, tableMain, "blackhole", "::/1")
+		},
+		"host-no-default-route+nat66-locked": func(s *Snapshot) {
+			nat66(s)
+			addRule(s, bridge.Rule{Family: 6, Priority: 900, Table: tableMain, Dst: prefix("fd00::/8")})
+			addRule(s, bridge.Rule{Family: 6, Priority: 901, Action: "unreachable"})
+		},
+		"host-no-default-route+nat66-preferred": func(s *Snapshot) {
+			nat66(s)
+			dropRoute(s, "::/0")
+			refuse(s, tableMain, "unreachable", "::/0")
+		},
+		"host-no-default-route+routed-ipv6": func(s *Snapshot) {
+			dualStack(s)
+			s.network("default").Live.Mode, s.network("default").Config.Mode = xml.Route, xml.Route
+			refuse(s, tableMain, "prohibit", "2000::/3")
 		},
 		"policy-route-steals+refused": func(s *Snapshot) {
 			addRule(s, bridge.Rule{Priority: 900, Action: "prohibit", Src: prefix("192.168.122.0/24")})
@@ -252,6 +276,18 @@ func dualStack(s *Snapshot) {
 	s.Kernel.Sysctls["net.ipv6.conf.all.forwarding"] = "1"
 }
 
+// nat66 is a dual stack that has NAT for both, on a host with public addresses.
+func nat66(s *Snapshot) {
+	dualStack(s)
+	s.network("default").Config.NAT = &xml.NATSpec{IPv6: true}
+	s.network("default").Live.NAT = &xml.NATSpec{IPv6: true}
+	addAddress(s, "br0", "2001:db8:1::2/64")
+}
+
+func dropRoute(s *Snapshot, dst string) {
+	s.Kernel.Routes = slices.DeleteFunc(s.Kernel.Routes, func(r bridge.Route) bool { return r.Dst == prefix(dst) })
+}
+
 func healthyRoutes() map[string]func() Snapshot {
 	return map[string]func() Snapshot{
 		"ok-full-tunnel": with(wgQuick),
@@ -344,6 +380,34 @@ func healthyRoutes() map[string]func() Snapshot {
 			refuse(s, tableMain, "blackhole", "96.0.0.0/6")
 			addRule(s, bridge.Rule{Priority: 900, Action: "prohibit", Dst: prefix("80.0.0.0/8")})
 			addRule(s, bridge.Rule{Priority: 901, Action: "unreachable", Mark: 7, Mask: 0xff})
+		}),
+		"ok-no-ipv6-uplink": with(func(s *Snapshot) {
+			// Locked by a VPN client so that nothing leaks.
+			nat66(s)
+			dropRoute(s, "::/0")
+			s.Kernel.Addresses = slices.DeleteFunc(s.Kernel.Addresses, func(a bridge.Address) bool { return a.Prefix == prefix("2001:db8:1::2/64") })
+			refuse(s, tableMain, "blackhole", "::/1")
+		}),
+		"ok-unique-local-without-default": with(func(s *Snapshot) {
+			dualStack(s)
+			addAddress(s, "br0", "2001:db8:1::2/64")
+			dropRoute(s, "::/0")
+			refuse(s, tableMain, "unreachable", "::/0")
+		}),
+		"ok-unique-local-refused": with(func(s *Snapshot) {
+			dualStack(s)
+			addAddress(s, "br0", "2001:db8:1::2/64")
+			refuse(s, tableMain, "blackhole", "2000::/3")
+		}),
+		"ok-refused-elsewhere-ipv6": with(func(s *Snapshot) {
+			nat66(s)
+			refuse(s, tableMain, "unreachable", "::/0")
+			s.Kernel.Routes[len(s.Kernel.Routes)-1].Metric = noEntry
+			refuse(s, tableMain, "unreachable", "::/0")
+			s.Kernel.Routes[len(s.Kernel.Routes)-1].Metric = 4278198272
+			refuse(s, tableMain, "blackhole", "2600::/12")
+			refuse(s, tableMain, "unreachable", "2002::/16")
+			addRule(s, bridge.Rule{Family: 6, Priority: 901, Action: "unreachable", Mark: 7, Mask: 0xff})
 		}),
 		"ok-tunnel-in-front-of-a-lock": with(func(s *Snapshot) {
 			refuse(s, tableMain, "blackhole", "0.0.0.0/0")

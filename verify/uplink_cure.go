@@ -52,7 +52,7 @@ func (h *host) spareWithCarrier() []*bridge.Link {
 // defaultRouteFix is what to do about a host without a default route. The
 // gateway is guessed only where the kernel still knows one.
 func (h *host) defaultRouteFix() Fix {
-	nics := h.outerLinks()
+	nics := h.outerLinks(netip.Addr.Is4)
 	f := Fix{Class: Manual, Say: "give the host a default route in its network configuration, and now: ip route add default via GATEWAY dev NIC"}
 	switch len(nics) {
 	case 0:
@@ -72,9 +72,9 @@ func (h *host) defaultRouteFix() Fix {
 	return f
 }
 
-// outerLinks are the links that lead out of this host and have an IPv4 address:
+// outerLinks are the links that lead out of this host and have such an address:
 // no bridge of libvirt's, no tap, no container's end.
-func (h *host) outerLinks() []string {
+func (h *host) outerLinks(such func(netip.Addr) bool) []string {
 	var list []string
 	for i := range h.snap.Kernel.Links {
 		l := &h.snap.Kernel.Links[i]
@@ -86,7 +86,7 @@ func (h *host) outerLinks() []string {
 			continue
 		}
 		for _, a := range h.globalAddresses(l.Name) {
-			if a.Addr().Unmap().Is4() {
+			if such(a.Addr().Unmap()) {
 				list = append(list, l.Name)
 				break
 			}
