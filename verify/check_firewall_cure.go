@@ -31,6 +31,17 @@ func plainName(name string) bool {
 	})
 }
 
+// nftName writes a link's name for nft, which reads many words of its own where
+// a name is expected (rt0, accept), more with each release. Only names that no
+// word of it begins like stand bare.
+func nftName(link string) string {
+	digits := strings.TrimPrefix(strings.TrimPrefix(link, "vir"), "br")
+	if len(digits) < len(link) && digits != "" && strings.Trim(digits, "0123456789") == "" {
+		return link
+	}
+	return `"` + link + `"`
+}
+
 // tool is the command for the tables that a rule of iptables is in. Where there
 // are tables of both kinds, the plain name would be that of either.
 func (f *packetFilter) tool(r firewall.Reference) string {
@@ -221,6 +232,8 @@ func (f *packetFilter) accept(n flowNet, s seen, by firewall.Step) []Step {
 				args = append([]string{"-t", by.By.Table}, args...)
 			}
 			add(f.tool(by.By), append(args, m.iptables(n.bridge.Name)...)...)
+		case strings.Contains(n.bridge.Name, `"`):
+			return nil // nft has no way to write it
 		default:
 			add("nft", append([]string{"insert", "rule", by.By.Family, by.By.Table, by.Chain}, m.nft(n.bridge.Name)...)...)
 		}
@@ -273,7 +286,7 @@ func (m match) iptables(bridge string) []string {
 }
 
 func (m match) nft(bridge string) []string {
-	args := []string{"iifname", bridge}
+	args := []string{"iifname", nftName(bridge)}
 	if m.out {
 		args[0] = "oifname"
 	}

@@ -178,7 +178,7 @@ func (f *packetFilter) letBridged(name string, s seen) Fix {
 			}
 			fix.Steps = addStep(fix.Steps, Step{Do: Filter, On: f.tool(by.By), Args: args})
 		default:
-			args := []string{"insert", "rule", by.By.Family, table, by.Chain, "iifname", name, "oifname", name, "accept"}
+			args := []string{"insert", "rule", by.By.Family, table, by.Chain, "iifname", nftName(name), "oifname", nftName(name), "accept"}
 			if by.Hook == "prerouting" {
 				args = slices.Delete(args, 7, 9)
 			}

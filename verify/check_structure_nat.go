@@ -229,7 +229,7 @@ func (f *packetFilter) letForwarded(n flowNet, d dnatRule, v firewall.Verdict, p
 		return Fix{Class: Manual, Say: fix.Say}
 	}
 	if nftTable(by.Table) {
-		args := []string{"insert", "rule", by.Family, by.Table, by.Chain, "oifname", n.bridge.Name, by.Family, "daddr", d.to.String()}
+		args := []string{"insert", "rule", by.Family, by.Table, by.Chain, "oifname", nftName(n.bridge.Name), by.Family, "daddr", d.to.String()}
 		if proto != "" && port > 0 {
 			args = append(args, proto, "dport", strconv.Itoa(port))
 		}

@@ -136,3 +136,17 @@ func TestShow(t *testing.T) {
 		t.Errorf("someNames: %s", have)
 	}
 }
+
+// TestNFTName holds bare names against what nft reads as words of its own: rt0,
+// accept, a number with letters behind it.
+func TestNFTName(t *testing.T) {
+	for name, want := range map[string]string{
+		"virbr0": "virbr0", "br12": "br12",
+		"rt0": `"rt0"`, "ip": `"ip"`, "accept": `"accept"`, "meta": `"meta"`, "br": `"br"`, "virbr": `"virbr"`,
+		"10g": `"10g"`, "7": `"7"`, "br0;drop": `"br0;drop"`, "br0*": `"br0*"`,
+	} {
+		if got := nftName(name); got != want {
+			t.Errorf("nftName(%q) = %s, want %s", name, got, want)
+		}
+	}
+}
