@@ -130,6 +130,8 @@ func routeFaults() map[string]func(*Snapshot) {
 		"host-no-default-route+nat66": func(s *Snapshot) {
 			nat66(s)
 			dropRoute(s, "::/0")
+			refuse(s, tableMain, "unreachable", "::/0")
+			s.Kernel.Routes[len(s.Kernel.Routes)-1].Metric = noEntry
 		},
 		"host-no-default-route+nat66-refused": func(s *Snapshot) {
 			nat66(s)
@@ -401,8 +403,6 @@ func healthyRoutes() map[string]func() Snapshot {
 		}),
 		"ok-refused-elsewhere-ipv6": with(func(s *Snapshot) {
 			nat66(s)
-			refuse(s, tableMain, "unreachable", "::/0")
-			s.Kernel.Routes[len(s.Kernel.Routes)-1].Metric = noEntry
 			refuse(s, tableMain, "unreachable", "::/0")
 			s.Kernel.Routes[len(s.Kernel.Routes)-1].Metric = 4278198272
 			refuse(s, tableMain, "blackhole", "2600::/12")
