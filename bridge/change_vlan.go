@@ -13,7 +13,6 @@ import (
 // KeptFilter is the VLAN filtering of a bridge: what it says of new ports, and
 // the VLANs of the host's own side.
 type KeptFilter struct {
-	bridge   string
 	settings []*nl.RtAttr // IFLA_BR_*
 	pvid     int
 	vlans    []VLAN
@@ -27,7 +26,7 @@ func KeepFilter(bridge string) (*KeptFilter, error) {
 		if have.bridge == nil || !have.bridge.VLANFiltering {
 			return nil, nil
 		}
-		k = &KeptFilter{bridge: bridge, settings: filterSettings(have.bridgeData), pvid: defaultPVID(have)}
+		k = &KeptFilter{settings: filterSettings(have.bridgeData), pvid: defaultPVID(have)}
 		k.vlans, err = c.vlansOf(have.Index)
 		return nil, err
 	})

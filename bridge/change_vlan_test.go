@@ -105,7 +105,7 @@ func TestKeptVLANs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	filter := &KeptFilter{bridge: "br0", settings: filterSettings(on), pvid: 5, vlans: []VLAN{{First: 5, Last: 5, PVID: true, Untagged: true}, {First: 7, Last: 7}}}
+	filter := &KeptFilter{settings: filterSettings(on), pvid: 5, vlans: []VLAN{{First: 5, Last: 5, PVID: true, Untagged: true}, {First: 7, Last: 7}}}
 	port.was.vlans = []VLAN{{First: 100, Last: 100, PVID: true, Untagged: true}, {First: 200, Last: 299}}
 	errs := []error{filter.PutBack("br0"), port.PutBack("br0")}
 	if br, err := ReadBridge("br0"); err != nil {

@@ -21,6 +21,17 @@ func noDefaultRoute4(p *pass) {
 			list = append(list, n)
 		}
 	}
+	p.judgeWayOut(list, 4, len(p.defaultRoutes()) == 0, func(network string) Finding {
+		return Finding{
+			Message: "the host has no default route: guests of network " + network + " reach nothing beyond its own subnets",
+			Want:    "a default route", Fix: p.defaultRouteFix(),
+		}
+	})
+}
+
+// judgeWayOut tells what refuses the packets of networks' guests by one family,
+// or else that there is no default route: missing is then the finding.
+func (p *pass) judgeWayOut(list []*libvirtnet.Network, family int, lost bool, missing func(network string) Finding) {
 	if len(list) == 0 {
 		return
 	}
@@ -29,21 +40,16 @@ func noDefaultRoute4(p *pass) {
 	if p.lostHostBridge() || !p.on(s) {
 		return
 	}
-	severity := Warning
-	if !used {
-		severity = Info
-	}
-	switch found := p.refusedBeyond(list, 4); {
+	switch found := p.refusedBeyond(list, family); {
 	case found != nil:
 		p.tellRefused(found)
-	case len(p.defaultRoutes()) == 0:
-		p.found(s, Finding{
-			Severity: severity,
-			Message:  "the host has no default route: guests of network " + show(first.Name) + " reach nothing beyond its own subnets",
-			Evidence: "RTM_GETROUTE of every table that unmarked packets look in",
-			Want:     "a default route", Have: "none",
-			Fix: p.defaultRouteFix(),
-		})
+	case lost:
+		f := missing(show(first.Name))
+		f.Evidence, f.Have = "RTM_GETROUTE of every table that unmarked packets look in", "none"
+		if f.Severity = Warning; !used {
+			f.Severity = Info
+		}
+		p.found(s, f)
 	}
 }
 

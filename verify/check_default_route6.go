@@ -23,30 +23,12 @@ func noDefaultRoute6(p *pass) {
 			list = append(list, n)
 		}
 	}
-	if len(list) == 0 {
-		return
-	}
-	first, used := p.busiestFirst(list)
-	s := scope{kind: theHost, link: "host", network: first.Name}
-	if p.lostHostBridge() || !p.on(s) {
-		return
-	}
-	severity := Warning
-	if !used {
-		severity = Info
-	}
-	switch found := p.refusedBeyond(list, 6); {
-	case found != nil:
-		p.tellRefused(found)
-	case !online:
-		p.found(s, Finding{
-			Severity: severity,
-			Message:  "the host has no IPv6 default route: guests of network " + show(first.Name) + ", whose IPv6 has NAT, reach nothing beyond its own subnets by IPv6",
-			Evidence: "RTM_GETROUTE of every table that unmarked packets look in",
-			Want:     "an IPv6 default route", Have: "none",
-			Fix: p.defaultRouteFix6(),
-		})
-	}
+	p.judgeWayOut(list, 6, !online, func(network string) Finding {
+		return Finding{
+			Message: "the host has no IPv6 default route: guests of network " + network + ", whose IPv6 has NAT, reach nothing beyond its own subnets by IPv6",
+			Want:    "an IPv6 default route", Fix: p.defaultRouteFix6(),
+		}
+	})
 }
 
 // masquerades6 says whether libvirt gives the network's IPv6 NAT.

@@ -72,14 +72,14 @@ func TestStreamIsJSON(t *testing.T) {
 		Lists   []string       `json:"lists"`
 		None    []string       `json:"none,omitempty"`
 		Hidden  []string       `json:"-"`
-		Unnamed []int          //nolint:tagliatelle // the case
+		Unnamed []int          //nolint:tagliatelle // a field without a tag is written by its own name
 		Bytes   []byte         `json:"bytes"`
 		Quoted  string         `json:"quo\u00e9ted"`
 		Time    time.Time      `json:"time,omitzero"`
 		Address netip.Addr     `json:"address,omitzero"`
 		Prefix  netip.Prefix   `json:"prefix"`
 		Array   [2]int         `json:"array,omitempty"`
-		Struct  plainPart      `json:"struct,omitempty"` //nolint:modernize // the case
+		Struct  plainPart      `json:"struct,omitempty"` //nolint:modernize // omitempty leaves no structure away
 		Part    partWithLists  `json:"part"`
 		Own     []ownWriting   `json:"own"`
 		Pointer pointerWriting `json:"pointer"`
