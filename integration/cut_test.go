@@ -10,9 +10,9 @@ import (
 	"github.com/kvnet/kvnet/integration/host"
 )
 
-// TestCutOff kills kvnet, or libvirtd under it, at every system call by which
-// a change says anything to anybody. Nothing is lost: verify names what is half
-// done, and kvnet undo makes it as it was.
+// TestCutOff kills or interrupts kvnet, or kills libvirtd under it, at every
+// system call by which a change says anything to anybody. Nothing is lost: verify
+// names what is half done, and kvnet undo makes it as it was.
 func TestCutOff(t *testing.T) {
 	const (
 		lab = "kvnet net-define lab --subnet 10.7.0.0/24"
@@ -39,6 +39,12 @@ func TestCutOff(t *testing.T) {
 		{"stop", "kvnet", lab + " --start", "kvnet net-destroy lab", "undo", "undo", noGuest},
 		{"undefine", "kvnet", lab + " --start --autostart", "kvnet net-undefine lab", "undo", "undo", noGuest},
 		{"daemon", "libvirtd", "true", lab + " --start --autostart", "undo", "undo", noGuest},
+		{"start-inside", "inside", lab, "kvnet net-start lab", "undo_half", "undo", noGuest},
+		{"stop-inside", "inside", lab + " --start", "kvnet net-destroy lab", "undo_half", "undo", noGuest},
+		{"define-interrupt", "interrupt", "true", lab + " --start --autostart", "undo", "undo", noGuest},
+		{"stop-interrupt", "interrupt", lab + " --start", "kvnet net-destroy lab", "undo_half", "undo", noGuest},
+		{"restart-inside", "inside", nat, "kvnet net-restart default", "undo_half", "undo", emptyGuest},
+		{"restart-interrupt", "interrupt", nat, "kvnet net-restart default", "undo_half", "undo", emptyGuest},
 		{"update", "kvnet", nat, "kvnet net-update default dns-host add --ip 192.168.122.7 --name seven", "undo_half", "undo", emptyGuest},
 		{"restart", "kvnet", nat, "kvnet net-restart default", "undo_half", "undo", emptyGuest},
 		{"restart-daemon", "libvirtd", nat, "kvnet net-restart default", "undo_half", "undo", emptyGuest},
@@ -52,6 +58,12 @@ func TestCutOff(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			stride := "3"
+			switch c.whom {
+			case "libvirtd":
+				stride = "10"
+			case "inside":
+				stride = "7"
+			}
 			switch c.name {
 			case "stop", "undefine", "update", "detach", "undo": // they say little
 				stride = "1"
@@ -107,9 +119,9 @@ func cutOff(t *testing.T, guest guestKind, args ...string) {
 		t.Fatalf("exit code %d\n%s\n%s", res.Code, res.Stdout, res.Stderr)
 	}
 	t.Logf("cut off %d times, half done %d times", cut, half)
-	// A kvnet that loses its daemon takes back what it can by itself.
+	// A kvnet that lives on takes back what it can by itself.
 	reached := half
-	if args[0] == "libvirtd" {
+	if args[0] != "kvnet" {
 		reached = cut
 	}
 	if reached < 3 {

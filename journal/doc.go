@@ -16,7 +16,7 @@
 // files that nobody else may read (0600, as documents may hold secrets). A file is written whole, synced and renamed, or
 // not at all. [Journal.Lock] admits one kvnet per host to changes; the kernel
 // frees the lock of a process that ends, however it ends, so an entry that
-// began and has not ended while the lock is free was cut off ([CutOff]).
+// began and has not ended while the lock is free was cut off ([HalfDone]).
 //
 // When it misbehaves: an entry is one JSON file, NNNNNN.json, and the file
 // lock names the process that holds it.

@@ -42,18 +42,6 @@ type Entry struct {
 	Before   Image `json:"before"`
 }
 
-// CutOff are the entries that began and never ended. It is for a caller that
-// holds the lock, or knows that nobody does.
-func CutOff(entries []Entry) []Entry {
-	var list []Entry
-	for _, e := range entries {
-		if e.Outcome == Begun && e.BackedBy == 0 {
-			list = append(list, e)
-		}
-	}
-	return list
-}
-
 // Image is how the objects that a change touches are at one moment.
 type Image struct {
 	Networks   []Network   `json:"networks,omitempty"`

@@ -51,14 +51,14 @@ func TestEntriesComeBack(t *testing.T) {
 	if diff := cmp.Diff([]journal.Entry{one, two}, have); diff != "" {
 		t.Errorf("entries (-want +have):\n%s", diff)
 	}
-	if cut := journal.CutOff(have); len(cut) != 1 || cut[0].ID != 2 {
+	if cut := journal.HalfDone(have); len(cut) != 1 || cut[0].ID != 2 {
 		t.Errorf("cut off: %v, want entry 2", cut)
 	}
 	two.BackedBy = 3
 	if err := j.End(two); err != nil {
 		t.Fatal(err)
 	}
-	if have, err = j.Entries(); err != nil || len(journal.CutOff(have)) != 0 {
+	if have, err = j.Entries(); err != nil || len(journal.HalfDone(have)) != 0 {
 		t.Errorf("an entry that was taken back is still cut off (%v)", err)
 	}
 	files, err := os.ReadDir(dir)

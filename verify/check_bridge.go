@@ -2,7 +2,6 @@ package verify
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
@@ -158,16 +157,10 @@ func bridgeMissing(p *pass) {
 }
 
 func bridgeLeftover(p *pass) {
-	named := map[string]bool{}
-	for _, list := range [][]string{p.ownBridges, p.hostBridges} {
-		for _, name := range list {
-			named[name] = true
-		}
-	}
 	for i := range p.snap.Libvirt.Networks {
 		n := &p.snap.Libvirt.Networks[i]
 		def := n.Def()
-		if n.Active || !def.Managed() || def.Bridge == "" || named[p.realName(def.Bridge)] {
+		if n.Active || !def.Managed() || def.Bridge == "" || p.claimed(def.Bridge) {
 			continue
 		}
 		s := scope{kind: aBridge, bridge: p.realName(def.Bridge), network: n.Name}
@@ -191,17 +184,15 @@ func (p *pass) leftover(n *libvirtnet.Network, s scope, l *bridge.Link) {
 		Want:     "no link " + show(l.Name) + " while network " + show(n.Name) + " is inactive",
 		Have:     fmt.Sprintf("bridge %s with MAC %s and %d ports", show(l.Name), show(l.MAC), len(p.slaves[l.Name])),
 	}
-	if mac := n.Def().MAC; mac != "" && mac == l.MAC {
+	if p.ownLeftover(n) != nil {
 		f.Message = fmt.Sprintf("bridge %s is left over from network %s, which cannot start while it exists", show(l.Name), show(n.Name))
 		f.Fix = Fix{
 			Class: Guarded, Say: "delete the leftover bridge and start network " + show(n.Name),
-			Steps: append([]Step{{Do: LinkDown, On: l.Name}, {Do: LinkDel, On: l.Name}}, start...),
+			Steps: append(deleteBridge(l.Name), start...),
 		}
 		// Taps of its own guests are plugged in again; other ports are somebody's.
-		for _, port := range p.slaves[l.Name] {
-			if !slices.ContainsFunc(u.active, func(n *nic) bool { return n.iface.Target == port.Name }) {
-				f.Fix.Class = Manual
-			}
+		if !p.onlyGuestsOn(l, n) {
+			f.Fix.Class = Manual
 		}
 	} else {
 		free := p.freeBridgeName()

@@ -376,6 +376,12 @@ func hostFaults() map[string]func(*Snapshot) {
 				Networks: []string{"default"}, Guests: []string{},
 			}}
 		},
+		"change-half-done+failed": func(s *Snapshot) {
+			s.Unfinished = []Unfinished{{
+				Number: 13, Began: s.Taken.Add(-time.Minute), Change: "start network default", Left: []string{"stop network default"},
+				Networks: []string{"default"}, Guests: []string{},
+			}}
+		},
 		"ip-forward-off": func(s *Snapshot) {
 			s.Kernel.Sysctls["net.ipv4.ip_forward"] = "0"
 			for i := range s.Kernel.Forwarding {

@@ -26,7 +26,7 @@ type Snapshot struct {
 	// Services is what stands around libvirt and the kernel on the daemon's
 	// machine; nil where it was not read.
 	Services *services.State `json:"services,omitempty"`
-	// Unfinished are the changes by kvnet that were cut off half-way.
+	// Unfinished are the changes by kvnet that stand half-way.
 	Unfinished []Unfinished `json:"unfinished,omitempty"`
 }
 
@@ -40,6 +40,8 @@ type Unfinished struct {
 	Number int       `json:"number"` // as kvnet history and undo have it
 	Began  time.Time `json:"began"`
 	Change string    `json:"change"` // "start network default"
+	// Left are the steps that a change which failed could not take back.
+	Left []string `json:"left,omitempty"`
 	// Networks and Guests are what it touches.
 	Networks []string `json:"networks"`
 	Guests   []string `json:"guests"`

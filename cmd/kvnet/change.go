@@ -159,6 +159,12 @@ type change struct {
 	final []string
 	// start is called when the first step is about to be made; it may be nil.
 	start func()
+	// rescue makes good, behind a change that failed and was taken back, what
+	// taking back alone does not; it may be nil.
+	rescue func(context.Context) error
+	// inWay are bridges that are to be free of what libvirt left of them, beside
+	// those of the networks that the plan starts.
+	inWay []string
 	// backs is the number of the change that this one takes back.
 	backs int
 	// settle waits until libvirt and the kernel show the change; it may be nil.
@@ -175,22 +181,40 @@ func (e *env) carryOut(ctx context.Context, conn *libvirtnet.Conn, c change, o c
 	if err != nil {
 		return err
 	}
+	err = e.makeChange(ctx, conn, c, o)
+	if err != nil {
+		err = e.cameHome(ctx, record, err, o)
+	}
+	record.end(e, err)
+	for _, n := range conn.Notes() {
+		e.note("%s", n)
+	}
+	return changeError(c.op, c.object, err)
+}
+
+// makeChange clears the way, makes the change and looks at it. What fails is
+// taken back.
+func (e *env) makeChange(ctx context.Context, conn *libvirtnet.Conn, c change, o changeOptions) error {
 	before := c.findings(c.world.gathered)
 	if c.start != nil {
 		c.start()
 	}
-	err = conn.Apply(ctx, c.plan, func(ctx context.Context) error {
+	if err := e.deedsOf(c.leftovers(), o.timeout).take(ctx); err != nil {
+		return err
+	}
+	err := conn.Apply(ctx, c.plan, func(ctx context.Context) error {
 		err := e.finishChange(ctx, c, before, o)
 		if err != nil && c.takeBack != nil {
 			err = c.takeBack(err)
 		}
 		return err
 	})
-	record.end(e, err)
-	for _, n := range conn.Notes() {
-		e.note("%s", n)
+	if err != nil && c.rescue != nil {
+		if failed := c.rescue(context.WithoutCancel(ctx)); failed != nil {
+			return &libvirtnet.UndoneError{Cause: err, Left: []string{"plugging its guests back in"}, Errs: []error{failed}}
+		}
 	}
-	return changeError(c.op, c.object, err)
+	return err
 }
 
 // within bounds what act waits for.

@@ -139,9 +139,10 @@ func (r *restart) run(ctx context.Context) error {
 	}
 	c := change{
 		op: "restart", object: r.t.object(), plan: plan, world: r.t.world, subjects: []string{r.t.have.Name},
-		own:   networkOwn(r.t.have.Def()),
-		start: func() { r.began = time.Now() },
-		act:   within(r.o.timeout, r.plugBack),
+		own:    networkOwn(r.t.have.Def()),
+		start:  func() { r.began = time.Now() },
+		act:    within(r.o.timeout, r.plugBack),
+		rescue: r.rescue, // the network may be back, and its guests are not
 	}
 	for _, p := range r.ports {
 		if p.putBack != nil {
@@ -152,12 +153,7 @@ func (r *restart) run(ctx context.Context) error {
 		c.asked = []string{"bridge-foreign-port"} // it was one before, if under another name
 		c.links = append(c.links, p.name)
 	}
-	err := r.e.carryOut(ctx, r.t.conn, c, r.o.changeOptions)
-	if err == nil {
-		return nil
-	}
-	// The network may be back, and its guests are not.
-	return errors.Join(err, r.rescue(context.WithoutCancel(ctx)))
+	return r.e.carryOut(ctx, r.t.conn, c, r.o.changeOptions)
 }
 
 // plugBack puts the taps back first, which is what guests feel, and then makes

@@ -19,7 +19,8 @@ func netStartCommand(e *env) *cli.Command {
 		Description: describe(`
 Starts a network that is defined, and looks whether the kernel has what it
 declares: libvirt starts a network whose host bridge does not exist, or whose
-subnet is somebody else's, without a word. Both are refused here.`,
+subnet is somebody else's, without a word. Both are refused here. A bridge, a
+server and rules that libvirt left of it when it died are deleted before.`,
 			"kvnet net-start default", 0, 1, 2, 4, 5),
 		Flags: changeFlags(&o, "start it although it overlaps, or its bridge is taken or missing"),
 		Action: func(c *cli.Context) error {
@@ -42,13 +43,14 @@ func runNetStart(ctx context.Context, e *env, name string, o changeOptions) erro
 	}
 	defer t.conn.Close()
 	plan := libvirtnet.PlanStart(t.have)
+	leftovers := t.world.leftovers([]string{t.have.Def().Bridge})
 	if !plan.Empty() {
-		if err := e.refuseConflicts("start", t.object(), startConflicts(t.world, t.have), o); err != nil {
+		if err := e.refuseConflicts("start", t.object(), startConflicts(t.world.without(leftovers), t.have), o); err != nil {
 			return err
 		}
 	}
 	if o.stops() {
-		return e.printPlan(plan, o)
+		return e.printPlan(e.clearing(leftovers).With(plan), o)
 	}
 	if plan.Empty() {
 		return e.printNetChange(ctx, t.conn, netChange{Network: t.have.Name, Result: "already active"})

@@ -72,10 +72,18 @@ func (e *env) takeTurn(ctx context.Context, conn *libvirtnet.Conn, o changeOptio
 	if err != nil {
 		return e.unrecorded(err, o)
 	}
-	for _, cut := range journal.CutOff(entries) {
-		e.note("change %d (%s %s) was cut off half-way: kvnet undo %d takes it back", cut.ID, cut.Op, clean(cut.Object), cut.ID)
+	for _, half := range journal.HalfDone(entries) {
+		e.note("change %d (%s %s) %s: kvnet undo %d takes it back", half.ID, half.Op, clean(half.Object), halfWords(half), half.ID)
 	}
 	return nil
+}
+
+// halfWords say why a change stands half-way.
+func halfWords(n journal.Entry) string {
+	if n.Outcome == journal.Left {
+		return "failed half-way"
+	}
+	return "was cut off half-way"
 }
 
 // endTurn lets others in.
@@ -114,11 +122,12 @@ func (e *env) begin(ctx context.Context, conn *libvirtnet.Conn, c change, o chan
 		return nil, nil
 	}
 	t := c.touched()
-	t.links = append(t.links, c.newBridges()...)
+	t.links = append(t.links, c.bridges(libvirtnet.Start, libvirtnet.Create, libvirtnet.Stop)...)
 	if err := c.stopped(ctx, conn, &t); err != nil {
 		return nil, err
 	}
-	before, err := capture(ctx, conn, c.world.kernel(), t)
+	// What is left over comes back with nobody.
+	before, err := capture(ctx, conn, c.world.without(c.leftovers()).kernel(), t)
 	if err != nil {
 		return nil, err
 	}
@@ -153,15 +162,7 @@ func outcome(err error) (journal.Outcome, []string) {
 	if err == nil {
 		return journal.Done, nil
 	}
-	var left []string
-	for cause := err; ; {
-		u := (*libvirtnet.UndoneError)(nil)
-		if !errors.As(cause, &u) {
-			break
-		}
-		left = append(left, u.Left...)
-		cause = u.Cause
-	}
+	_, left, _ := unwound(err)
 	if len(left) > 0 {
 		return journal.Left, left
 	}
@@ -198,9 +199,9 @@ func (c change) touched() touched {
 	return t
 }
 
-// newBridges are the bridges that libvirt makes for the networks that the plan
-// starts.
-func (c change) newBridges() []string {
+// bridges are those that libvirt makes, or unmakes, for the networks to which the
+// plan does one of these.
+func (c change) bridges(does ...libvirtnet.Action) []string {
 	var names []string
 	for _, s := range c.plan.Steps {
 		def := xml.Network{}
@@ -210,7 +211,7 @@ func (c change) newBridges() []string {
 		if made, err := xml.Parse(s.Document); err == nil {
 			def = made
 		}
-		if c.plan.Does(libvirtnet.Start) && def.Managed() && def.Bridge != "" && !slices.Contains(names, def.Bridge) {
+		if slices.ContainsFunc(does, c.plan.Does) && def.Managed() && def.Bridge != "" && !slices.Contains(names, def.Bridge) {
 			names = append(names, def.Bridge)
 		}
 	}
@@ -285,7 +286,7 @@ func captureInterface(ctx context.Context, conn *libvirtnet.Conn, i *journal.Int
 	return err
 }
 
-// unfinished are the changes in the journal that were cut off; none while
+// unfinished are the changes in the journal that stand half-way; none while
 // another kvnet is at work.
 func unfinished() []verify.Unfinished {
 	dir, err := stateDir()
@@ -298,11 +299,11 @@ func unfinished() []verify.Unfinished {
 	}
 	entries, _ := journal.Entries(dir) // one that cannot be read stops the next change, not a look
 	var list []verify.Unfinished
-	for _, n := range journal.CutOff(entries) {
+	for _, n := range journal.HalfDone(entries) {
 		if held != nil && n.PID == held.PID {
 			continue // under way
 		}
-		u := verify.Unfinished{Number: n.ID, Began: n.Time, Change: n.Op + " " + n.Object, Networks: []string{}, Guests: []string{}}
+		u := verify.Unfinished{Number: n.ID, Began: n.Time, Change: n.Op + " " + n.Object, Left: n.Left, Networks: []string{}, Guests: []string{}}
 		for _, net := range n.Before.Networks {
 			u.Networks = append(u.Networks, net.Name)
 		}

@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/journal"
 	"github.com/kvnet/kvnet/libvirtnet"
-	"github.com/kvnet/kvnet/xml"
 )
 
 func undoCommand(e *env) *cli.Command {
@@ -89,14 +86,14 @@ func runUndo(ctx context.Context, e *env, number int, o undoOptions) error {
 	if entry.URI != w.URI && !o.force {
 		return refuse("undo", object, fmt.Errorf("it was made over %s, and this is %s", clean(entry.URI), clean(w.URI)), "-c "+clean(entry.URI))
 	}
-	back, now, err := wayBack(ctx, conn, w, entry)
+	u, err := wayBack(ctx, conn, w, entry)
 	if err != nil {
 		return err
 	}
-	if err := refuseCutOff(w, back, o.force); err != nil {
+	u.object = object
+	if err := refuseCutOff(w, u.back, o.force); err != nil {
 		return err
 	}
-	u := undoing{entry: entry, object: object, back: back, now: now}
 	if err := e.refuseLater(u, entries, o.force); err != nil {
 		return err
 	}
@@ -121,80 +118,6 @@ func findChange(entries []journal.Entry, number int) (journal.Entry, error) {
 	return journal.Entry{}, &failure{op: "undo", object: "the last change", err: errors.New("there is none to take back"), hint: "kvnet history lists what there is"}
 }
 
-// wayBack plans from how the things that the change touched are now.
-func wayBack(ctx context.Context, conn *libvirtnet.Conn, w world, entry journal.Entry) (journal.Back, journal.Image, error) {
-	t := touched{}
-	for _, n := range entry.Before.Networks {
-		t.networks = append(t.networks, n.Name)
-	}
-	for _, i := range entry.Before.Interfaces {
-		t.interfaces = append(t.interfaces, journal.Interface{Guest: i.Guest, MAC: i.MAC})
-	}
-	for _, l := range entry.Before.Links {
-		t.links = append(t.links, l.Name)
-	}
-	for name := range entry.Before.Sysctls {
-		t.sysctls = append(t.sysctls, name)
-	}
-	for _, name := range t.networks {
-		n := w.network(name)
-		if n == nil || len(entry.Before.Ports) == 0 {
-			continue
-		}
-		ports, err := claimedPorts(ctx, conn, w, *n)
-		if err != nil {
-			return journal.Back{}, journal.Image{}, err
-		}
-		t.ports = append(t.ports, ports...)
-	}
-	now, err := capture(ctx, conn, w.kernel(), t)
-	before := entry.Before
-	for _, l := range leftBehind(now.Networks, w.kernel()) {
-		if !slices.Contains(t.links, l.Name) {
-			now.Links, before.Links = append(now.Links, l), append(before.Links, journal.Link{Name: l.Name})
-		}
-	}
-	if err != nil {
-		return journal.Back{}, now, err
-	}
-	back, err := possible(ctx, conn, journal.Way(before, now))
-	return back, now, err
-}
-
-// possible leaves out of a way what this libvirt cannot do.
-func possible(ctx context.Context, conn *libvirtnet.Conn, back journal.Back) (journal.Back, error) {
-	for _, s := range back.Plan.Steps {
-		if s.Do != libvirtnet.SetMetadata {
-			continue
-		}
-		err := conn.TakesMetadata(ctx, s.Object)
-		if errors.Is(err, libvirtnet.ErrNotSupported) {
-			return back.WithoutMetadata(), nil
-		}
-		return back, err
-	}
-	return back, nil
-}
-
-// leftBehind are the bridges of networks that are not active: libvirtd died
-// while it started or stopped them. Their names may not have been known when
-// the change began, where libvirt chose them. A bridge with another MAC than
-// the definition's, or with ports, is somebody's own.
-func leftBehind(networks []journal.Network, kernel bridge.State) []journal.Link {
-	var list []journal.Link
-	for _, n := range networks {
-		def, err := xml.Parse(n.Config)
-		if err != nil || n.Active || !def.Managed() {
-			continue
-		}
-		used := slices.ContainsFunc(kernel.Ports, func(p bridge.Port) bool { return p.Bridge == def.Bridge })
-		if l := journal.LinkOf(kernel, def.Bridge); l.Exists && l.STP != nil && l.MAC == def.MAC && !used {
-			list = append(list, l)
-		}
-	}
-	return list
-}
-
 // refuseCutOff refuses to stop a network under running guests.
 func refuseCutOff(w world, back journal.Back, force bool) error {
 	if force {
@@ -212,18 +135,10 @@ func refuseCutOff(w world, back journal.Back, force bool) error {
 	return nil
 }
 
-// undoing is a change that is taken back.
-type undoing struct {
-	entry  journal.Entry
-	object string
-	back   journal.Back
-	now    journal.Image
-}
-
 func (e *env) takeChangeBack(ctx context.Context, conn *libvirtnet.Conn, w world, u undoing, o undoOptions) error {
 	r := undoResult{Undone: u.entry.ID, Change: u.entry.Op + " " + u.entry.Object, Result: "taken back", Steps: []string{}, Lost: list(u.back.Lost)}
 	kernel := e.deedsOf(u.back.Steps, o.timeout)
-	shown := u.back.Plan.With(libvirtnet.Plan{Steps: kernel.shown("kernel")})
+	shown := e.clearing(u.clear).With(u.back.Plan).With(libvirtnet.Plan{Steps: kernel.shown("kernel")})
 	var stale []string
 	for _, n := range u.back.Restarts {
 		stale = append(stale, "network "+n+" runs with another definition than it did: kvnet net-restart "+n+", or --restart, brings it into force")
@@ -244,7 +159,7 @@ func (e *env) takeChangeBack(ctx context.Context, conn *libvirtnet.Conn, w world
 			r.Result = "not taken back"
 		}
 	} else {
-		c := change{op: "undo", object: u.object, plan: u.back.Plan, world: w, act: kernel.take, takeBack: kernel.takeBack, backs: u.entry.ID}
+		c := change{op: "undo", object: u.object, plan: u.back.Plan, world: w, act: kernel.take, takeBack: kernel.takeBack, backs: u.entry.ID, inWay: u.inWay}
 		c.links, c.sysctls = kernelNames(u.entry.Before)
 		c.settle = func(ctx context.Context) error { return isBack(ctx, conn, u.entry) }
 		if err := e.carryOut(ctx, conn, c, o.changeOptions); err != nil {

@@ -1,9 +1,13 @@
 # cut.sh WHOM PREPARE CHANGE FINISH RESET [STRIDE]: makes a change again and again, each
-# time cut off some system calls later than the last: WHOM is kvnet, which is
-# killed, or libvirtd, which is killed and started again under a kvnet that
-# waits. After each time nothing may be lost: what is half done is named, and
-# FINISH makes the host what it was before or what the whole change makes it, to
-# the byte. RESET leads back to where it was before. FINISH and RESET are undo,
+# time cut off some system calls later than the last. WHOM is cut off:
+#   kvnet      is killed
+#   interrupt  kvnet gets SIGINT
+#   libvirtd   is killed and started again under a kvnet that waits
+#   inside     libvirtd is killed and started again, at a call of its own
+# After each time nothing may be lost: what is half done is named, and FINISH alone
+# makes the host what it was before or what the whole change makes it, to
+# the byte. What ended by itself is one of the two, as its entry and its exit code
+# say. RESET leads back to where it was before. FINISH and RESET are undo,
 # undo_all, or commands. Prints how often the change was cut off, and how often it was
 # half done then.
 set -u
@@ -11,6 +15,8 @@ whom=$1 prepare=$2 change=$3 finish=$4 reset=$5 stride=${6:-3}
 # What kvnet says to libvirt and the journal, and what it says to the kernel:
 # each counts for itself, as looking at the kernel takes hundreds of the latter.
 classes='write,writev,sendmsg,renameat,rename,fsync sendto'
+# What libvirtd says to its files, the kernel and the programs that it runs.
+[ $whom != inside ] || classes='write,sendto,sendmsg,rename,unlink,ioctl,clone,clone3,vfork,wait4,kill'
 
 fail() { echo "cut $n: $*"; echo "$said"; kvnet history; kvnet verify; exit 1; }
 
@@ -32,37 +38,95 @@ state() {
   bridge -d -o link show | sed 's/^[0-9]*: vnet[0-9]*//; s/<.*>//; s/state [a-z]*//' | sort
 }
 
-restart_libvirtd() {
-  kill -9 $(cat /run/libvirtd.pid)
-  while kill -0 $(cat /run/libvirtd.pid) 2>/dev/null; do sleep 0.05; done
+# raise_libvirtd waits for the end of a libvirtd that was killed, and starts it again.
+raise_libvirtd() {
+  while kill -0 $1 2>/dev/null; do sleep 0.05; done
   rm -f /run/libvirtd.pid
   libvirtd -d
   until virsh uri >/dev/null 2>&1; do sleep 0.1; done
 }
 
 # cut_off runs the change and cuts it off at the nth call of one of its
-# threads; hit says whether any made so many.
+# threads; hit says whether any made so many, and whole whether kvnet ended
+# by itself.
 cut_off() {
-  hit=no
-  if [ $whom = kvnet ]; then
-    strace -f -qq -o /dev/null -e trace=$calls -e inject=$calls:signal=KILL:when=$n $change >/run/said 2>&1
+  hit=no whole=no code=0
+  trace="strace -qq -e trace=$calls"
+  case $whom in
+  kvnet)
+    $trace -f -o /dev/null -e inject=$calls:signal=KILL:when=$n $change >/run/said 2>&1
     [ $? != 137 ] || hit=yes
-    return
-  fi
-  strace -f -qq -o /dev/null -e trace=$calls -e inject=$calls:signal=STOP:when=$n $change >/run/said 2>&1 &
-  tracer=$!
-  while kill -0 $tracer 2>/dev/null; do
-    pid=$(pgrep -x kvnet | head -n 1)
-    case $(sed -n 's/^State:.\(.\).*/\1/p' /proc/${pid:-0}/status 2>/dev/null) in T | t)
-      hit=yes
-      restart_libvirtd
-      # Each thread that gets so far stops once more.
-      while kill -CONT $pid 2>/dev/null && kill -0 $tracer 2>/dev/null; do sleep 0.05; done
-      ;;
+    ;;
+  interrupt)
+    $trace -f -o /run/trace -e inject=$calls:signal=INT:when=$n $change >/run/said 2>&1
+    code=$?
+    # A second signal, from another thread that gets so far, ends it at once.
+    case $(grep -c -e '--- SIGINT' /run/trace) in
+    0) ;;
+    1) hit=yes whole=yes ;;
+    *) hit=yes ;;
     esac
-    sleep 0.02
+    ;;
+  libvirtd)
+    $trace -f -o /dev/null -e inject=$calls:signal=STOP:when=$n $change >/run/said 2>&1 &
+    tracer=$! whole=yes
+    while kill -0 $tracer 2>/dev/null; do
+      pid=$(pgrep -x kvnet | head -n 1)
+      case $(sed -n 's/^State:.\(.\).*/\1/p' /proc/${pid:-0}/status 2>/dev/null) in T | t)
+        hit=yes
+        daemon=$(cat /run/libvirtd.pid)
+        kill -9 $daemon
+        raise_libvirtd $daemon
+        # Each thread that gets so far stops once more.
+        while kill -CONT $pid 2>/dev/null && kill -0 $tracer 2>/dev/null; do sleep 0.05; done
+        ;;
+      esac
+      sleep 0.02
+    done
+    wait $tracer
+    code=$?
+    ;;
+  inside)
+    whole=yes
+    daemon=$(cat /run/libvirtd.pid)
+    # Its threads, not its children.
+    $trace -o /dev/null -e inject=$calls:signal=KILL:when=$n $(ls /proc/$daemon/task | sed 's/^/-p /') &
+    tracer=$!
+    until grep -q 'TracerPid:.[1-9]' /proc/$daemon/task/*/status; do sleep 0.02; done
+    { $change >/run/said 2>&1; echo $? >/run/code; } &
+    waiting=$!
+    while kill -0 $waiting 2>/dev/null; do
+      if [ $hit = no ] && ! kill -0 $daemon 2>/dev/null; then
+        hit=yes
+        raise_libvirtd $daemon
+      fi
+      sleep 0.02
+    done
+    wait $waiting
+    code=$(cat /run/code)
+    if [ $hit = no ] && ! kill -0 $daemon 2>/dev/null; then # it had answered before
+      hit=yes
+      raise_libvirtd $daemon
+    fi
+    kill $tracer 2>/dev/null
+    wait $tracer
+    ;;
+  esac
+}
+
+# as says how things are: before, wish, or neither. libvirtd, just started,
+# may still put taps and rules back.
+as() {
+  tries=0
+  while :; do
+    state >/run/state
+    ! cmp -s /run/before /run/state || { echo before; return; }
+    ! cmp -s /run/wish /run/state || { echo wish; return; }
+    tries=$((tries + 1))
+    case $whom in libvirtd | inside) ;; *) tries=50 ;; esac
+    [ $tries -lt 50 ] || { echo neither; return; }
+    sleep 0.2
   done
-  wait $tracer
 }
 
 last() { kvnet history -q | tail -n 1 | awk '{ print $1 }'; }
@@ -117,49 +181,46 @@ for calls in $classes; do
     if [ "$(last)" = "$former" ]; then # it had only looked
       [ $hit = yes ] || break
       continue
-    else
-      if [ $whom = kvnet ] && [ $step -gt $stride ]; then # some were stepped over
+    fi
+    case $whom in
+    kvnet | interrupt)
+      if [ $step -gt $stride ]; then # some were stepped over
         n=$((n - step)) back=yes
       fi
-      [ $whom = kvnet ] && step=$stride || step=10 # now calls count; each thread counts its own
-      case $(outcomes) in
-      *begun*)
-        half=$((half + 1))
-        kvnet verify -o json | grep -q '"check": "change-half-done"' || fail "verify does not name what is half done"
-        ;;
-      *left*) half=$((half + 1)) ;;
-      esac
+      step=$stride
+      ;;
+    *) step=$stride ;; # each thread counts its own
+    esac
+    outcome=$(outcomes | awk '{ print $2 }' | sort -u | tr '\n' ' ')
+    case $outcome in
+    *begun* | *left*)
+      [ $whole = no ] || [ "${outcome#*begun}" = "$outcome" ] || fail "kvnet ended and its entry did not"
+      [ $whole = no ] || [ $code != 0 ] || fail "what is half done is said to be done"
+      half=$((half + 1))
+      kvnet verify -o json | grep -q '"check": "change-half-done"' || fail "verify does not name what is half done"
       said="$said
-  $($finish 2>&1)" || {
-        # A daemon that is killed while it starts a network leaves a bridge that
-        # is in its own way: that is repair's.
-        [ $whom = libvirtd ] || fail "$finish failed"
-        said="$said
-  $(kvnet repair --apply --guarded 2>&1)" || fail "neither $finish nor repair"
-      }
-    fi
-    state >/run/state
-    tries=0
-    until cmp -s /run/before /run/state || cmp -s /run/wish /run/state; do
-      tries=$((tries + 1))
-      [ $whom = libvirtd ] && [ $tries -lt 50 ] || { diff /run/before /run/state; fail "it is neither as before nor as wished"; }
-      # libvirtd, just started, may still put taps back; what it forgot is repair's.
-      [ $tries != 25 ] || kvnet repair --apply --guarded >/dev/null 2>&1
-      sleep 0.2
-      state >/run/state
-    done
+  $($finish 2>&1)" || fail "$finish failed"
+      is=$(as)
+      ;;
+    "undone ")
+      is=$(as)
+      [ $is = before ] || [ $whole = no ] || fail "it is $is, and the entry says undone"
+      [ $code != 0 ] || [ $whole = no ] || fail "exit code 0, and the entry says undone"
+      ;;
+    *)
+      [ $code = 0 ] || [ $whole = no ] || [ "$outcome" != "done " ] || fail "exit code $code, and the entry says done"
+      said="$said
+  $($finish 2>&1)" || fail "$finish failed"
+      is=$(as)
+      ;;
+    esac
+    [ $is != neither ] || { diff /run/before /run/state; fail "it is neither as before nor as wished"; }
     kvnet verify -o json >/run/report
     grep -q '"change-half-done"' /run/report && fail "$finish left it half done"
     case $finish in
     undo*) ;;
     *) cmp -s /run/wish /run/state || continue ;; # what was before is a fault
     esac
-    if [ $whom = libvirtd ] && ! grep -q '"findings": \[\]' /run/report; then
-      # Killed between two rules of a network that it did not start, it leaves
-      # those behind, and knows nothing of them when it starts again.
-      said=$(kvnet repair --apply --guarded 2>&1) || fail "repair"
-      kvnet verify -o json >/run/report || fail "verify"
-    fi
     grep -q '"findings": \[\]' /run/report || { cat /run/report; fail "verify is not clean"; }
     [ $hit = yes ] || [ $back = yes ] || break
     [ $n -lt 900 ] || fail "it never ended"

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/kvnet/kvnet/journal"
+	"github.com/kvnet/kvnet/libvirtnet"
+)
+
+// reconnectTime is how long a daemon that went away under a change may take to
+// come back.
+const reconnectTime = 5 * time.Second
+
+// cameHome looks, behind a change that was interrupted or lost its daemon,
+// whether all is as it was before: what was under way then may have happened
+// after all, and what was to be taken back may not. It goes the rest of the way
+// once, and says what is left.
+func (e *env) cameHome(ctx context.Context, r *record, failed error, o changeOptions) error {
+	lost := errors.Is(failed, libvirtnet.ErrDaemonDown)
+	if r == nil || !lost && ctx.Err() == nil {
+		return failed
+	}
+	ctx = context.WithoutCancel(ctx)
+	conn, err := e.reconnect(ctx)
+	if err != nil {
+		return notHome(failed, unknown, err)
+	}
+	defer conn.Close()
+	u, err := e.wayHome(ctx, conn, r.entry)
+	switch {
+	case err != nil:
+		return notHome(failed, unknown, err)
+	case u.arrived():
+		return home(failed)
+	}
+	kernel := e.deedsOf(u.back.Steps, o.timeout)
+	c := change{plan: u.back.Plan, world: u.world, inWay: u.inWay, act: kernel.take, takeBack: kernel.takeBack}
+	o.noVerify = true
+	if err := e.makeChange(ctx, conn, c, o); err != nil {
+		return notHome(failed, u.words(), err)
+	}
+	e.sweep(ctx, c, o)
+	if u, err = e.wayHome(ctx, conn, r.entry); err != nil {
+		return notHome(failed, unknown, err)
+	}
+	if u.arrived() {
+		return home(failed)
+	}
+	return notHome(failed, u.words(), errors.New("it was tried"))
+}
+
+// unknown is what is left where nobody can look.
+const unknown = "what libvirt was about to do"
+
+// home is the failure of a change that left nothing.
+func home(failed error) error {
+	undone, left, cause := unwound(failed)
+	if undone = append(undone, left...); len(undone) == 0 {
+		return cause
+	}
+	return &libvirtnet.UndoneError{Cause: cause, Undone: undone}
+}
+
+// notHome is the failure of a change that left something, and why.
+func notHome(failed error, left string, why error) error {
+	undone, _, cause := unwound(failed)
+	return &libvirtnet.UndoneError{Cause: cause, Undone: undone, Left: []string{left}, Errs: []error{why}}
+}
+
+// unwound are what of a failed change was undone, what was not, and its cause.
+func unwound(err error) (undone, left []string, cause error) {
+	for cause = err; ; {
+		u := (*libvirtnet.UndoneError)(nil)
+		if !errors.As(cause, &u) {
+			return undone, left, cause
+		}
+		undone, left, cause = append(undone, u.Undone...), append(left, u.Left...), u.Cause
+	}
+}
+
+// reconnect waits for a daemon that is being restarted.
+func (e *env) reconnect(ctx context.Context) (*libvirtnet.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, reconnectTime)
+	defer cancel()
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
+	for {
+		conn, err := e.connect(ctx)
+		if err == nil || !errors.Is(err, libvirtnet.ErrDaemonDown) {
+			return conn, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// wayHome looks around and plans the way back.
+func (e *env) wayHome(ctx context.Context, conn *libvirtnet.Conn, entry journal.Entry) (undoing, error) {
+	w, err := e.lookAround(ctx)
+	if err != nil {
+		return undoing{}, err
+	}
+	return wayBack(ctx, conn, w, entry)
+}

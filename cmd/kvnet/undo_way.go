@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/kvnet/kvnet/journal"
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/verify"
+	"github.com/kvnet/kvnet/xml"
+)
+
+// undoing is a change that is taken back.
+type undoing struct {
+	entry  journal.Entry
+	object string
+	world  world // that it was planned in
+	back   journal.Back
+	now    journal.Image
+	// inWay are the bridges that may be in the way, clear the steps that take
+	// those away that are.
+	inWay []string
+	clear []verify.Step
+}
+
+// arrived says that nothing is to be done.
+func (u undoing) arrived() bool { return u.back.Empty() && len(u.clear) == 0 }
+
+// words say what is to be done.
+func (u undoing) words() string {
+	var list []string
+	for _, s := range u.clear {
+		list = append(list, s.Command())
+	}
+	for _, s := range u.back.Plan.Steps {
+		list = append(list, s.Say)
+	}
+	for _, s := range u.back.Steps {
+		list = append(list, s.Command())
+	}
+	for _, n := range u.back.Restarts {
+		list = append(list, "restart network "+n)
+	}
+	return strings.Join(list, ", ")
+}
+
+// wayBack plans from how the things that the change touched are now.
+func wayBack(ctx context.Context, conn *libvirtnet.Conn, w world, entry journal.Entry) (undoing, error) {
+	u := undoing{entry: entry, world: w}
+	t := touched{}
+	for _, n := range entry.Before.Networks {
+		t.networks = append(t.networks, n.Name)
+	}
+	for _, i := range entry.Before.Interfaces {
+		t.interfaces = append(t.interfaces, journal.Interface{Guest: i.Guest, MAC: i.MAC})
+	}
+	for _, l := range entry.Before.Links {
+		t.links = append(t.links, l.Name)
+	}
+	for name := range entry.Before.Sysctls {
+		t.sysctls = append(t.sysctls, name)
+	}
+	for _, name := range t.networks {
+		n := w.network(name)
+		if n == nil || len(entry.Before.Ports) == 0 {
+			continue
+		}
+		ports, err := claimedPorts(ctx, conn, w, *n)
+		if err != nil {
+			return u, err
+		}
+		t.ports = append(t.ports, ports...)
+	}
+	// What libvirt left behind goes first: nothing starts beside it.
+	u.inWay = bridgesOf(w, entry.Before)
+	u.clear = w.leftovers(u.inWay)
+	var err error
+	if u.now, err = capture(ctx, conn, w.without(u.clear).kernel(), t); err != nil {
+		return u, err
+	}
+	u.back, err = possible(ctx, conn, journal.Way(entry.Before, u.now))
+	return u, err
+}
+
+// possible leaves out of a way what this libvirt cannot do.
+func possible(ctx context.Context, conn *libvirtnet.Conn, back journal.Back) (journal.Back, error) {
+	for _, s := range back.Plan.Steps {
+		if s.Do != libvirtnet.SetMetadata {
+			continue
+		}
+		err := conn.TakesMetadata(ctx, s.Object)
+		if errors.Is(err, libvirtnet.ErrNotSupported) {
+			return back.WithoutMetadata(), nil
+		}
+		return back, err
+	}
+	return back, nil
+}
+
+// bridgesOf are the bridges that the networks of an image had or have now, and
+// those that were to be made.
+func bridgesOf(w world, i journal.Image) []string {
+	var names []string
+	add := func(def *xml.Network) {
+		if def != nil && def.Managed() && def.Bridge != "" {
+			names = append(names, def.Bridge)
+		}
+	}
+	for _, n := range i.Networks {
+		for _, document := range []string{n.Config, n.Live} {
+			if def, err := xml.Parse(document); err == nil {
+				add(&def)
+			}
+		}
+		if now := w.network(n.Name); now != nil {
+			add(now.Config)
+			add(now.Live)
+		}
+	}
+	for _, l := range i.Links {
+		if !l.Exists {
+			names = append(names, l.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
