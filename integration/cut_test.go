@@ -62,7 +62,9 @@ func TestCutOff(t *testing.T) {
 			case "libvirtd":
 				stride = "10"
 			case "inside":
-				stride = "7"
+				stride = "12"
+			case "interrupt":
+				stride = "5"
 			}
 			switch c.name {
 			case "stop", "undefine", "update", "detach", "undo": // they say little

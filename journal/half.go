@@ -22,7 +22,7 @@ func ended(e Entry, later []Entry) bool {
 		if l.Outcome != Done {
 			return false
 		}
-		again := l.URI == e.URI && slices.Equal(l.Command, e.Command)
+		again := l.URI == e.URI && l.Op == e.Op && l.Object == e.Object && slices.Equal(l.Command, e.Command)
 		return again || e.Outcome == Left && !l.Before.sharedWith(e.Before).Empty()
 	})
 }

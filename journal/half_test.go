@@ -20,6 +20,10 @@ func TestHalfDone(t *testing.T) {
 		{"cut off, something else after it", []journal.Entry{entry(journal.Begun, "a", "net-start", "a"), entry(journal.Done, "a", "net-autostart", "a")}, []int{1}},
 		{"cut off, made again", []journal.Entry{entry(journal.Begun, "a", "net-start", "a"), entry(journal.Done, "a", "net-start", "a")}, nil},
 		{"cut off, made again in vain", []journal.Entry{entry(journal.Begun, "a", "net-start", "a"), entry(journal.Undone, "a", "net-start", "a")}, []int{1}},
+		{"cut off, something else by the same command", []journal.Entry{
+			{Outcome: journal.Begun, Op: "repair", Object: "ip-forward-off", Command: []string{"repair"}},
+			{Outcome: journal.Done, Op: "repair", Object: "bridge-admin-down virbr0", Command: []string{"repair"}},
+		}, []int{1}},
 		{"failed", []journal.Entry{entry(journal.Done, "a"), entry(journal.Left, "a")}, []int{2}},
 		{"failed, changed later", []journal.Entry{entry(journal.Left, "a", "net-start", "a"), entry(journal.Done, "a", "net-destroy", "a")}, nil},
 		{"failed, another network changed", []journal.Entry{entry(journal.Left, "a", "net-start", "a"), entry(journal.Done, "b", "net-start", "b")}, []int{1}},

@@ -104,12 +104,12 @@ cut_off() {
     done
     wait $waiting
     code=$(cat /run/code)
-    if [ $hit = no ] && ! kill -0 $daemon 2>/dev/null; then # it had answered before
+    kill $tracer 2>/dev/null
+    wait $tracer
+    if [ $hit = no ] && ! virsh uri >/dev/null 2>&1; then # kvnet was faster to hear of it
       hit=yes
       raise_libvirtd $daemon
     fi
-    kill $tracer 2>/dev/null
-    wait $tracer
     ;;
   esac
 }
@@ -179,7 +179,7 @@ for calls in $classes; do
     back=no said=$(cat /run/said)
     [ $hit = no ] || cut=$((cut + 1))
     if [ "$(last)" = "$former" ]; then # it had only looked
-      [ $hit = yes ] || break
+      [ $hit = yes ] || fail "nothing cut it off, and it changed nothing"
       continue
     fi
     case $whom in
