@@ -34,7 +34,7 @@ type macOwner struct {
 }
 
 func bridgeFDBCommand(e *env) *cli.Command {
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "bridge-fdb",
 		Category:  bridges,
 		Usage:     "the forwarding table of a bridge with the owner of each address",
@@ -52,7 +52,7 @@ Entries of the devices' own filters (NTF_SELF) are left out.`,
 			}
 			return runBridgeFDB(c.Context, e, args[0])
 		},
-	})
+	}
 }
 
 func runBridgeFDB(ctx context.Context, e *env, name string) error {

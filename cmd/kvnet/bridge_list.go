@@ -33,7 +33,7 @@ type portRow struct {
 }
 
 func bridgeListCommand(e *env) *cli.Command {
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "bridge-list",
 		Aliases:   []string{"brctl show"},
 		Category:  bridges,
@@ -52,7 +52,7 @@ same when it does not answer.`,
 			}
 			return runBridgeList(c.Context, e, names)
 		},
-	})
+	}
 }
 
 func runBridgeList(ctx context.Context, e *env, names []string) error {

@@ -41,7 +41,7 @@ type portView struct {
 }
 
 func bridgeShowCommand(e *env) *cli.Command {
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "bridge-show",
 		Category:  bridges,
 		Usage:     "all of one bridge",
@@ -57,7 +57,7 @@ routes and ports, with the guest behind each port where libvirt tells.`,
 			}
 			return runBridgeShow(c.Context, e, args[0])
 		},
-	})
+	}
 }
 
 func runBridgeShow(ctx context.Context, e *env, name string) error {

@@ -22,7 +22,7 @@ const completePatience = 2 * time.Second
 // so far behind "--", the last one unfinished. It prints candidates, one a
 // line, each with a remark behind a tab.
 func completeCommand(e *env) *cli.Command {
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "__complete",
 		Hidden:    true,
 		Usage:     "candidates for the last word of a command line",
@@ -39,7 +39,7 @@ func completeCommand(e *env) *cli.Command {
 			}
 			return e.write([]byte(b.String()))
 		},
-	})
+	}
 }
 
 // completion is a command line under way.

@@ -14,7 +14,7 @@ var completions embed.FS
 var shells = []string{"bash", "zsh", "fish"}
 
 func completionCommand(e *env) *cli.Command {
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "completion",
 		Category:  program,
 		Usage:     "a script that completes kvnet's commands in a shell",
@@ -35,5 +35,5 @@ guests, interfaces, bridges and checks by asking kvnet.`,
 			}
 			return e.write(script)
 		},
-	})
+	}
 }

@@ -29,7 +29,7 @@ type addressRow struct {
 }
 
 func domifAddrCommand(e *env) *cli.Command {
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "domif-addr",
 		Aliases:   []string{"domifaddr"},
 		Category:  guests,
@@ -49,7 +49,7 @@ error says what was tried.`,
 			}
 			return runDomifAddr(c.Context, e, args[0])
 		},
-	})
+	}
 }
 
 func runDomifAddr(ctx context.Context, e *env, name string) error {

@@ -48,7 +48,7 @@ func domifAttachCommand(e *env) *cli.Command {
 		&cli.StringFlag{Name: "mac", Usage: "`MAC` of the guest (default: a free one below 52:54:00)", Destination: &o.want.MAC},
 		&cli.StringFlag{Name: "target", Usage: "`NAME` of the tap (default: libvirt's choice)", Destination: &o.want.Target},
 		&cli.IntFlag{Name: "mtu", Usage: "MTU in `BYTES`"},
-		&cli.IntSliceFlag{Name: "vlan", Usage: "VLAN `ID`; repeated, a trunk"},
+		listFlag("vlan", "VLAN `ID`; repeated, a trunk"),
 		&cli.StringFlag{Name: "link", Usage: "plug the guest's cable in or not, `STATE`: up or down", Destination: &link},
 		&cli.StringFlag{Name: "filter", Usage: "`NAME` of a libvirt network filter", Destination: &o.want.Filter},
 		&cli.StringFlag{Name: "alias", Usage: "`NAME` of the device, ua-...", Destination: &o.want.Alias},
@@ -59,7 +59,7 @@ func domifAttachCommand(e *env) *cli.Command {
 		&cli.BoolFlag{Name: "live", Usage: "the running guest only", Destination: &o.live},
 		&cli.BoolFlag{Name: "config", Usage: "the configuration only", Destination: &o.config},
 	}
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "domif-attach",
 		Category:  guests,
 		Usage:     "plugs a network interface into a guest",
@@ -83,7 +83,7 @@ detached again. With --mac, an interface that is there already is success.`,
 			}
 			return runDomifAttach(c.Context, e, o)
 		},
-	})
+	}
 }
 
 // readInterface reads the flags that describe an interface, and refuses
@@ -96,7 +96,7 @@ func readInterface(c *cli.Context, o *domifAttachOptions) error {
 		return usage("domif-attach", "flag --type: no type "+quote(o.kind), "one of network, bridge, direct")
 	}
 	r := &wishReader{c: c}
-	o.want.VLANs, o.want.MTU = c.IntSlice("vlan"), c.Int("mtu")
+	o.want.VLANs, o.want.MTU = repeated(r, "vlan", parseVLAN), c.Int("mtu")
 	if c.IsSet("mtu") {
 		r.fail("mtu", xml.CheckMTU(o.want.MTU))
 	}

@@ -22,7 +22,7 @@ type domifDetachOptions struct {
 
 func domifDetachCommand(e *env) *cli.Command {
 	var o domifDetachOptions
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "domif-detach",
 		Category:  guests,
 		Usage:     "unplugs a network interface from a guest",
@@ -48,7 +48,7 @@ until then the configuration stays as it is.`,
 			o.guest, o.name = args[0], args[1]
 			return runDomifDetach(c.Context, e, o)
 		},
-	})
+	}
 }
 
 func runDomifDetach(ctx context.Context, e *env, o domifDetachOptions) error {

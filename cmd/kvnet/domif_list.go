@@ -39,7 +39,7 @@ type interfaceRow struct {
 
 func domifListCommand(e *env) *cli.Command {
 	var o domifListOptions
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "domif-list",
 		Aliases:   []string{"domiflist"},
 		Category:  guests,
@@ -72,7 +72,7 @@ YAML always have them.`,
 			o.withGuest, o.withFacts = o.all, o.wide || e.format != "table"
 			return runDomifList(c.Context, e, o)
 		},
-	})
+	}
 }
 
 func runDomifList(ctx context.Context, e *env, o domifListOptions) error {

@@ -16,7 +16,7 @@ import (
 
 func domifReplugCommand(e *env) *cli.Command {
 	var o changeOptions
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "domif-replug",
 		Category:  guests,
 		Usage:     "plugs the tap of a running guest back into its bridge",
@@ -39,7 +39,7 @@ INTERFACE is a tap, a MAC or an alias.`,
 			}
 			return runDomifReplug(c.Context, e, args[0], args[1], o)
 		},
-	})
+	}
 }
 
 func runDomifReplug(ctx context.Context, e *env, guest, name string, o changeOptions) error {

@@ -73,10 +73,10 @@ func refuse(op, object string, cause error, hint string) error {
 // wrong: exit code 3 and no further word.
 func found() error { return &failure{code: exitFinding} }
 
-// onUsageError takes what urfave/cli says of a bad value.
-func onUsageError(c *cli.Context, err error, _ bool) error {
+// wrongValue takes what package flag says of a bad value.
+func wrongValue(c *cli.Context, err error) error {
 	name := ""
-	if c.Command != nil && c.Command.Name != c.App.Name {
+	if c.Command.Name != c.App.Name {
 		name = c.Command.Name
 	}
 	what := strings.NewReplacer(" for flag -", " for flag --", " for -", " for --").Replace(err.Error())

@@ -14,7 +14,7 @@ import (
 )
 
 func historyCommand(e *env) *cli.Command {
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:     "history",
 		Category: truth,
 		Usage:    "the changes that were made, each with its number for undo",
@@ -31,7 +31,7 @@ root; it holds the last 200.`,
 			}
 			return runHistory(e)
 		},
-	})
+	}
 }
 
 // historyRow is one entry; what it keeps is left to the journal's files.

@@ -24,7 +24,7 @@ func (o lintOptions) onHost() bool { return o.host || o.snapshot != "" }
 func lintCommand(e *env) *cli.Command {
 	var o lintOptions
 	var listRules bool
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "lint",
 		Category:  truth,
 		Usage:     "judges network and guest documents before libvirt sees them",
@@ -75,7 +75,7 @@ or guest that the host has is held against the others only.`,
 			}
 			return runLint(c.Context, e, o)
 		},
-	})
+	}
 }
 
 // lintReport is what lint prints as JSON.

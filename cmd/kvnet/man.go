@@ -8,7 +8,7 @@ import (
 )
 
 func manCommand(e *env) *cli.Command {
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:     "man",
 		Category: program,
 		Usage:    "the manual page, in roff",
@@ -20,7 +20,7 @@ func manCommand(e *env) *cli.Command {
 			}
 			return e.write([]byte(manPage(newApp(e), readVersion().Version)))
 		},
-	})
+	}
 }
 
 // manPage writes all commands, flags and exit codes with the macros of man(7).

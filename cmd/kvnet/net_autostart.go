@@ -12,7 +12,7 @@ import (
 func netAutostartCommand(e *env) *cli.Command {
 	var o changeOptions
 	var disable bool
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-autostart",
 		Category:  networks,
 		Usage:     "has a network start with the daemon, or not",
@@ -34,7 +34,7 @@ the mark away. What is active now stays as it is.`,
 			}
 			return runNetAutostart(c.Context, e, args[0], !disable, o)
 		},
-	})
+	}
 }
 
 func runNetAutostart(ctx context.Context, e *env, name string, on bool, o changeOptions) error {

@@ -17,7 +17,7 @@ func netCreateCommand(e *env) *cli.Command {
 	}, networkFlags()...)
 	flags = append(flags,
 		&cli.BoolFlag{Name: "no-validate", Usage: "leave libvirt's schema out: it then drops what it does not know", Destination: &o.noValidate})
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-create",
 		Category:  networks,
 		Usage:     "starts a transient network",
@@ -39,7 +39,7 @@ describe it, and stores no definition: when it stops, it is gone.`,
 			o.start = true
 			return runNetCreate(c.Context, e, o)
 		},
-	})
+	}
 }
 
 func runNetCreate(ctx context.Context, e *env, o netDefineOptions) error {

@@ -35,7 +35,7 @@ func netDefineCommand(e *env) *cli.Command {
 		&cli.BoolFlag{Name: "restart", Usage: "restart a running network whose definition changed, its guests kept plugged in", Destination: &o.restart},
 		&cli.BoolFlag{Name: "config", Usage: "the definition only: leave the running network as it is", Destination: &o.config},
 		&cli.BoolFlag{Name: "no-validate", Usage: "leave libvirt's schema out: it then drops what it does not know", Destination: &o.noValidate})
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-define",
 		Category:  networks,
 		Usage:     "makes a network's definition so",
@@ -65,7 +65,7 @@ too. --subnet auto finds a free subnet.`,
 			}
 			return runNetDefine(c.Context, e, o)
 		},
-	})
+	}
 }
 
 // checkNewName refuses names that work here and hurt elsewhere: in libvirt's

@@ -16,7 +16,7 @@ import (
 func netDescCommand(e *env) *cli.Command {
 	var o metadataOptions
 	var title, none, edit bool
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-desc",
 		Category:  networks,
 		Usage:     "a network's description or title; with TEXT sets it",
@@ -63,7 +63,7 @@ keeps neither.`,
 			}
 			return runSetMetadata(c.Context, e, o)
 		},
-	})
+	}
 }
 
 // lineFeeds has lines end as XML has them.

@@ -12,7 +12,7 @@ import (
 
 func netDestroyCommand(e *env) *cli.Command {
 	var o changeOptions
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-destroy",
 		Category:  networks,
 		Usage:     "stops a network",
@@ -33,7 +33,7 @@ the next start.`,
 			}
 			return runNetDestroy(c.Context, e, args[0], o)
 		},
-	})
+	}
 }
 
 func runNetDestroy(ctx context.Context, e *env, name string, o changeOptions) error {

@@ -28,7 +28,7 @@ type leaseRow struct {
 
 func netDHCPLeasesCommand(e *env) *cli.Command {
 	var mac string
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-dhcp-leases",
 		Category:  networks,
 		Usage:     "the addresses that a network's DHCP server has given away",
@@ -52,7 +52,7 @@ address. JSON and YAML add the guest that has the MAC address.`,
 			}
 			return runNetDHCPLeases(c.Context, e, args[0], mac)
 		},
-	})
+	}
 }
 
 func runNetDHCPLeases(ctx context.Context, e *env, name, mac string) error {

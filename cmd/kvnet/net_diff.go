@@ -14,7 +14,7 @@ import (
 
 func netDiffCommand(e *env) *cli.Command {
 	var file string
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-diff",
 		Category:  networks,
 		Usage:     "a network's configuration, live document and kernel, side by side",
@@ -36,7 +36,7 @@ side that cannot tell is a "?". Differences make the exit code 3.`,
 			}
 			return runNetDiff(c.Context, e, args[0], file)
 		},
-	})
+	}
 }
 
 // netDiff is what net-diff prints.

@@ -10,7 +10,7 @@ import (
 
 func netDumpXMLCommand(e *env) *cli.Command {
 	var inactive bool
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-dumpxml",
 		Category:  networks,
 		Usage:     "the document of a network",
@@ -30,7 +30,7 @@ the document into name, uuid and xml.`,
 			}
 			return runNetDumpXML(c.Context, e, args[0], inactive)
 		},
-	})
+	}
 }
 
 type netDocument struct {

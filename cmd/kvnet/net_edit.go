@@ -12,7 +12,7 @@ import (
 
 func netEditCommand(e *env) *cli.Command {
 	var o netDefineOptions
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-edit",
 		Category:  networks,
 		Usage:     "edits a network's definition",
@@ -35,7 +35,7 @@ is printed. --restart brings it into force at once, guests kept plugged in.`,
 			}
 			return runNetEdit(c.Context, e, args[0], o)
 		},
-	})
+	}
 }
 
 func runNetEdit(ctx context.Context, e *env, name string, o netDefineOptions) error {

@@ -24,7 +24,7 @@ func netEventCommand(e *env) *cli.Command {
 	var o netEventOptions
 	var loop bool
 	var kind string
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-event",
 		Category:  networks,
 		Usage:     "waits for events of networks and prints them",
@@ -67,7 +67,7 @@ code is 5. -o json prints one document a line, as the events come.`,
 			}
 			return runNetEvent(c.Context, e, o)
 		},
-	})
+	}
 }
 
 func runNetEvent(ctx context.Context, e *env, o netEventOptions) error {

@@ -41,7 +41,7 @@ type guestPort struct {
 }
 
 func netInfoCommand(e *env) *cli.Command {
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-info",
 		Category:  networks,
 		Usage:     "one network in short",
@@ -58,7 +58,7 @@ leased. NETWORK is a name or a UUID.`,
 			}
 			return runNetInfo(c.Context, e, args[0])
 		},
-	})
+	}
 }
 
 func runNetInfo(ctx context.Context, e *env, name string) error {

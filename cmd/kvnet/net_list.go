@@ -41,7 +41,7 @@ type netWide struct {
 
 func netListCommand(e *env) *cli.Command {
 	var o netListOptions
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:     "net-list",
 		Category: networks,
 		Usage:    "libvirt's networks",
@@ -65,7 +65,7 @@ and the running guests on each network; JSON and YAML always have them.`,
 			}
 			return runNetList(c.Context, e, o)
 		},
-	})
+	}
 }
 
 func runNetList(ctx context.Context, e *env, o netListOptions) error {

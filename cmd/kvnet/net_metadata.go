@@ -15,7 +15,7 @@ func netMetadataCommand(e *env) *cli.Command {
 	var o metadataOptions
 	var set, key string
 	var remove bool
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-metadata",
 		Category:  networks,
 		Usage:     "what a program keeps in a network's document, by its namespace",
@@ -67,7 +67,7 @@ libvirt 9.7 or newer.`,
 			o.text = element.Text
 			return runSetMetadata(c.Context, e, o)
 		},
-	})
+	}
 }
 
 type netMetadata struct {

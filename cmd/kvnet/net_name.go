@@ -9,7 +9,7 @@ import (
 )
 
 func netNameCommand(e *env) *cli.Command {
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-name",
 		Category:  networks,
 		Usage:     "the name of a network",
@@ -17,18 +17,18 @@ func netNameCommand(e *env) *cli.Command {
 		Description: describe(`Prints the name of the network with the UUID (or name) NETWORK.`,
 			"kvnet net-name 5dc8ae5b-a6fe-4750-bdbe-bac6a6c603d2", 0, 1, 2),
 		Action: func(c *cli.Context) error { return runNetName(c, e, false) },
-	})
+	}
 }
 
 func netUUIDCommand(e *env) *cli.Command {
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:        "net-uuid",
 		Category:    networks,
 		Usage:       "the UUID of a network",
 		ArgsUsage:   "NETWORK",
 		Description: describe(`Prints the UUID of the network with the name (or UUID) NETWORK.`, "kvnet net-uuid default", 0, 1, 2),
 		Action:      func(c *cli.Context) error { return runNetName(c, e, true) },
-	})
+	}
 }
 
 // netIdentity is what net-name and net-uuid print.

@@ -12,7 +12,7 @@ import (
 
 func netPortListCommand(e *env) *cli.Command {
 	var uuids bool
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-port-list",
 		Category:  networks,
 		Usage:     "the ports of a network, as libvirt counts them",
@@ -32,7 +32,7 @@ interface without a port is found by kvnet verify.`,
 			}
 			return runNetPortList(c.Context, e, args[0], uuids)
 		},
-	})
+	}
 }
 
 // netPort is a port with the interface that has it; without one the rest is

@@ -20,7 +20,7 @@ type restartOptions struct {
 
 func netRestartCommand(e *env) *cli.Command {
 	var o restartOptions
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-restart",
 		Category:  networks,
 		Usage:     "stops and starts a network, and keeps its guests plugged in",
@@ -45,7 +45,7 @@ twice the forward delay; --fast has STP off until the taps are back.`,
 			}
 			return runNetRestart(c.Context, e, args[0], o)
 		},
-	})
+	}
 }
 
 // restarted is what net-restart prints.

@@ -11,7 +11,7 @@ import (
 
 func netStartCommand(e *env) *cli.Command {
 	var o changeOptions
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-start",
 		Category:  networks,
 		Usage:     "starts a network",
@@ -33,7 +33,7 @@ server and rules that libvirt left of it when it died are deleted before.`,
 			}
 			return runNetStart(c.Context, e, args[0], o)
 		},
-	})
+	}
 }
 
 func runNetStart(ctx context.Context, e *env, name string, o changeOptions) error {

@@ -12,7 +12,7 @@ import (
 func netUndefineCommand(e *env) *cli.Command {
 	var o changeOptions
 	var stop bool
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-undefine",
 		Category:  networks,
 		Usage:     "takes a network's definition away",
@@ -35,7 +35,7 @@ attached both is refused.`,
 			}
 			return runNetUndefine(c.Context, e, args[0], stop, o)
 		},
-	})
+	}
 }
 
 func runNetUndefine(ctx context.Context, e *env, name string, stop bool, o changeOptions) error {

@@ -34,7 +34,7 @@ func netUpdateCommand(e *env) *cli.Command {
 		&cli.BoolFlag{Name: "live", Usage: "the running network only", Destination: &o.live},
 		&cli.BoolFlag{Name: "config", Usage: "the definition only", Destination: &o.config},
 		&cli.BoolFlag{Name: "restart", Usage: "bridge, domain, ip, forward: restart the network, its guests kept plugged in", Destination: &o.restart})
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "net-update",
 		Category:  networks,
 		Usage:     "changes one entry of a network in place",
@@ -83,7 +83,7 @@ and the network restarted under its guests.`,
 			}
 			return runNetUpdate(c.Context, e, o)
 		},
-	})
+	}
 }
 
 // sections are the sections by kvnet's names and virsh's.

@@ -19,7 +19,7 @@ func entryFlags() []cli.Flag {
 		&cli.StringFlag{Name: "mac", Usage: "dhcp-host: `MAC` of the guest"},
 		&cli.StringFlag{Name: "id", Usage: "dhcp-host: DHCPv6 `ID` of the guest"},
 		&cli.StringFlag{Name: "ip", Usage: "dhcp-host, dns-host: the `ADDRESS`"},
-		&cli.StringSliceFlag{Name: "name", Usage: "`NAME` of a host (dns-host: repeatable), of a TXT record or of a port group"},
+		listFlag("name", "`NAME` of a host (dns-host: repeatable), of a TXT record or of a port group"),
 		&cli.StringFlag{Name: "range", Usage: "dhcp-range: `A-B`"},
 		&cli.StringFlag{Name: "value", Usage: "dns-txt: the `TEXT`"},
 		&cli.StringFlag{Name: "service", Usage: "dns-srv: `SERVICE`, such as ldap"},
@@ -112,7 +112,7 @@ func entryFromFlags(c *cli.Context, s xml.Section, names []string) (xml.Entry, e
 		value := c.String(name)
 		switch {
 		case name == "name":
-			list := c.StringSlice(name)
+			list := listOf(c, name)
 			for _, n := range list {
 				if n == "" || strings.ContainsFunc(n, func(r rune) bool { return r < ' ' }) {
 					return xml.Entry{}, fmt.Errorf("flag --name: %s is no name", quote(n))

@@ -32,15 +32,15 @@ func networkFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "mode", Usage: "`MODE`: nat, route, open, isolated, bridge, private, vepa or passthrough (default for a new network: nat)"},
 		&cli.StringFlag{Name: "bridge", Usage: "`NAME` of the bridge: libvirt's own, or with --mode bridge one of the host"},
-		&cli.StringSliceFlag{Name: "subnet", Usage: "`CIDR` of guests and host, auto for a free one, or none; repeatable"},
-		&cli.StringSliceFlag{Name: "gateway", Usage: "`IP` of the host in its subnet (default: the first); repeatable"},
-		&cli.StringSliceFlag{Name: "dhcp-range", Usage: "addresses to lease, `A-B` (default: all of the subnet); repeatable"},
+		listFlag("subnet", "`CIDR` of guests and host, auto for a free one, or none; repeatable"),
+		listFlag("gateway", "`IP` of the host in its subnet (default: the first); repeatable"),
+		listFlag("dhcp-range", "addresses to lease, `A-B` (default: all of the subnet); repeatable"),
 		&cli.BoolFlag{Name: "no-dhcp", Usage: "lease no addresses"},
-		&cli.StringSliceFlag{Name: "dhcp-host", Usage: "reservation, `mac=..,ip=..,name=..`; repeatable"},
+		listFlag("dhcp-host", "reservation, `mac=..,ip=..,name=..`; repeatable"),
 		&cli.StringFlag{Name: "domain", Usage: "DNS domain `NAME` of the guests"},
-		&cli.StringSliceFlag{Name: "dns-forwarder", Usage: "`IP` of the DNS server to ask; repeatable"},
-		&cli.StringSliceFlag{Name: "dns-host", Usage: "DNS entry, `ip=..,name=..`; repeatable"},
-		&cli.StringSliceFlag{Name: "forward-dev", Usage: "NIC `DEV` to forward to, or of a macvtap pool (repeatable)"},
+		listFlag("dns-forwarder", "`IP` of the DNS server to ask; repeatable"),
+		listFlag("dns-host", "DNS entry, `ip=..,name=..`; repeatable"),
+		listFlag("forward-dev", "NIC `DEV` to forward to, or of a macvtap pool (repeatable)"),
 		&cli.StringFlag{Name: "nat-port", Usage: "ports for NAT, `A-B`"},
 		&cli.BoolFlag{Name: "nat-ipv6", Usage: "NAT for IPv6, too"},
 		&cli.IntFlag{Name: "mtu", Usage: "MTU in `BYTES`"},
@@ -70,7 +70,7 @@ func (r *wishReader) fail(flag string, err error) {
 // repeated reads the values of a flag that may be repeated.
 func repeated[T any](r *wishReader, flag string, parse func(string) (T, error)) []T {
 	var list []T
-	for _, text := range r.c.StringSlice(flag) {
+	for _, text := range listOf(r.c, flag) {
 		v, err := parse(text)
 		r.fail(flag, err)
 		list = append(list, v)
@@ -135,7 +135,7 @@ func readWish(c *cli.Context) (networkWish, error) {
 }
 
 func (w *networkWish) readSubnets(r *wishReader) {
-	for _, s := range r.c.StringSlice("subnet") {
+	for _, s := range listOf(r.c, "subnet") {
 		switch s {
 		case "auto":
 			w.auto++
@@ -183,14 +183,16 @@ func (w *networkWish) readNAT(r *wishReader) {
 }
 
 // modes that the flags can make up in full; a hostdev pool takes a document.
-var modes = slices.DeleteFunc(slices.Clone(xml.Modes), func(m xml.Mode) bool { return m == xml.HostDev })
+func modes() []xml.Mode {
+	return slices.DeleteFunc(slices.Clone(xml.Modes), func(m xml.Mode) bool { return m == xml.HostDev })
+}
 
 func parseMode(s string) (xml.Mode, error) {
-	if m := xml.Mode(s); slices.Contains(modes, m) {
+	if m := xml.Mode(s); slices.Contains(modes(), m) {
 		return m, nil
 	}
 	var names []string
-	for _, m := range modes {
+	for _, m := range modes() {
 		names = append(names, string(m))
 	}
 	return "", fmt.Errorf("no mode %s: one of %s%s", quote(s), strings.Join(names, ", "), suggestion(s, names))

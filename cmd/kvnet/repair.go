@@ -23,7 +23,7 @@ type repairOptions struct {
 
 func repairCommand(e *env) *cli.Command {
 	var o repairOptions
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "repair",
 		Category:  truth,
 		Usage:     "cures what verify finds",
@@ -50,7 +50,7 @@ is restarted.`,
 			o.dryRun = o.dryRun || !o.apply
 			return runRepair(c.Context, e, o)
 		},
-	})
+	}
 }
 
 // What became of a finding.

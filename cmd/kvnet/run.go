@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"io"
 	"os"
 
@@ -47,29 +48,55 @@ func (e *env) run(ctx context.Context, args []string) int {
 	case line.help:
 		err = printHelp(e.out, app, line.cmd)
 	default:
-		err = app.RunContext(ctx, line.args)
+		err = e.act(ctx, app, line)
 	}
 	return e.finish(err)
 }
 
+// act runs the command of a line. urfave/cli's own Run may print help, by
+// text/template, which calls methods by name: the linker then keeps every
+// method of every type, a sixth of the program.
+func (e *env) act(ctx context.Context, app *cli.App, line commandLine) error {
+	root := &cli.Command{Name: app.Name, Flags: app.Flags}
+	c, err := readFlags(app, root, &cli.Context{Context: ctx}, line.args)
+	if err != nil {
+		return err
+	}
+	if err := e.configure(c); err != nil {
+		return err
+	}
+	if line.cmd == nil {
+		return usage("", "missing command", "kvnet --help lists the commands")
+	}
+	if c, err = readFlags(app, line.cmd, c, c.Args().Slice()); err != nil {
+		return err
+	}
+	return line.cmd.Action(c)
+}
+
+// readFlags reads the flags of cmd behind words[0].
+func readFlags(app *cli.App, cmd *cli.Command, parent *cli.Context, words []string) (*cli.Context, error) {
+	set := flag.NewFlagSet(cmd.Name, flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	c := cli.NewContext(app, set, parent)
+	c.Command = cmd
+	for _, f := range cmd.Flags {
+		if err := f.Apply(set); err != nil {
+			return c, err
+		}
+	}
+	if err := set.Parse(words[1:]); err != nil {
+		return c, wrongValue(c, err)
+	}
+	return c, nil
+}
+
 func newApp(e *env) *cli.App {
 	return &cli.App{
-		Name:                      "kvnet",
-		Usage:                     "networks of a KVM host, as libvirt declares them and as the kernel has them",
-		Reader:                    e.in,
-		Writer:                    e.out,
-		ErrWriter:                 e.err,
-		HideVersion:               true,
-		HideHelp:                  true,
-		DisableSliceFlagSeparator: true, // a value may hold commas: --dhcp-host mac=..,ip=..
-		Flags:                     globalFlags(),
-		Commands:                  commands(e),
-		Before:                    e.configure,
-		OnUsageError:              onUsageError,
-		ExitErrHandler:            func(*cli.Context, error) {}, // run decides, after all defers
-		Action: func(c *cli.Context) error {
-			return usage("", "missing command", "kvnet --help lists the commands")
-		},
+		Name:     "kvnet",
+		Usage:    "networks of a KVM host, as libvirt declares them and as the kernel has them",
+		Flags:    globalFlags(),
+		Commands: commands(e),
 	}
 }
 
@@ -99,14 +126,6 @@ func (e *env) configure(c *cli.Context) error {
 			suggestion(e.format, []string{"table", "json", "yaml", "junit", "sarif"}))
 	}
 	return nil
-}
-
-// command finishes a declaration: what urfave/cli does by itself and must not
-// (print usage on stdout, take a guest named "help" for a subcommand).
-func command(c *cli.Command) *cli.Command {
-	c.HideHelp = true
-	c.OnUsageError = onUsageError
-	return c
 }
 
 // arguments returns the positional arguments, or a usage error unless there

@@ -16,7 +16,7 @@ import (
 
 func snapshotCommand(e *env) *cli.Command {
 	var timeout time.Duration
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "snapshot",
 		Category:  truth,
 		Usage:     "everything that verify judges, as one JSON document",
@@ -42,7 +42,7 @@ not be read stands in the document as a gap.`,
 			}
 			return runSnapshot(c.Context, e, append(args, "-")[0], timeout)
 		},
-	})
+	}
 }
 
 func runSnapshot(ctx context.Context, e *env, path string, timeout time.Duration) error {

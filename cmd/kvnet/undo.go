@@ -16,7 +16,7 @@ import (
 
 func undoCommand(e *env) *cli.Command {
 	var o undoOptions
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "undo",
 		Category:  truth,
 		Usage:     "takes a change back",
@@ -46,7 +46,7 @@ Taking back is a change, too, and can be taken back.`,
 			}
 			return runUndo(c.Context, e, number, o)
 		},
-	})
+	}
 }
 
 // undoOptions are the flags of undo.

@@ -44,6 +44,15 @@ func parseRange(text string) (xml.Range, error) {
 	return xml.Range{Start: a, End: b}, nil
 }
 
+// parseVLAN reads the id of a VLAN.
+func parseVLAN(text string) (int, error) {
+	id, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s is no id of a VLAN", quote(text))
+	}
+	return id, nil
+}
+
 // parsePorts reads A-B as TCP and UDP ports.
 func parsePorts(text string) (first, last int, err error) {
 	from, to, _ := strings.Cut(text, "-")

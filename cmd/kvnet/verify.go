@@ -27,7 +27,7 @@ func verifyCommand(e *env) *cli.Command {
 	var check, severity, explain string
 	var listChecks bool
 	o := verifyOptions{}
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:      "verify",
 		Category:  truth,
 		Usage:     "holds what libvirt declares against what the kernel has",
@@ -76,7 +76,7 @@ exit code is 1.`,
 			}
 			return runVerify(c.Context, e, o)
 		},
-	})
+	}
 }
 
 // checkIDs splits --check and knows every id.

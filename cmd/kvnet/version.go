@@ -22,7 +22,7 @@ type versionInfo struct {
 }
 
 func versionCommand(e *env) *cli.Command {
-	return command(&cli.Command{
+	return &cli.Command{
 		Name:     "version",
 		Category: program,
 		Usage:    "the program's version",
@@ -34,7 +34,7 @@ func versionCommand(e *env) *cli.Command {
 			}
 			return runVersion(e)
 		},
-	})
+	}
 }
 
 func runVersion(e *env) error {
