@@ -82,7 +82,7 @@ func FuzzCheck(f *testing.F) {
 	f.Fuzz(func(t *testing.T, doc string) {
 		lines := strings.Count(doc, "\n") + 1
 		for _, found := range Check([]File{{"a.xml", doc}, {"b.xml", doc}}) {
-			if found.Line < 1 || found.Line > lines || found.Column < 1 || found.Message == "" || byID[found.Rule].ID == "" {
+			if found.Line < 1 || found.Line > lines || found.Column < 1 || found.Message == "" || byID()[found.Rule].ID == "" {
 				t.Errorf("%+v", found)
 			}
 		}

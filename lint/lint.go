@@ -101,7 +101,7 @@ func (p *pass) at(rule string, place xml.Place, format string, args ...any) {
 }
 
 func (p *pass) note(rule string, spot Spot, object string, other *Spot, message string) {
-	r := byID[rule]
+	r := byID()[rule]
 	p.findings = append(p.findings, Finding{Rule: rule, Severity: r.Severity, Refused: r.Refused,
 		File: spot.File, Place: spot.Place, Object: object, Message: message, Other: other})
 }

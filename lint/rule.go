@@ -1,6 +1,9 @@
 package lint
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // Refusal is what libvirt 9.0 does with a document that breaks a rule.
 type Refusal string
@@ -31,13 +34,13 @@ func Rules() []Rule {
 // HostRules are those of [Rules] that say nothing without a host.
 func HostRules() []Rule { return slices.Clone(hostRules) }
 
-var byID = func() map[string]Rule {
+var byID = sync.OnceValue(func() map[string]Rule {
 	m := map[string]Rule{}
 	for _, r := range Rules() {
 		m[r.ID] = r
 	}
 	return m
-}()
+})
 
 var documentRules = []Rule{
 	{"document-malformed", "The document is not well-formed XML", Error, AtDefine,

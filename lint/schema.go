@@ -3,6 +3,7 @@ package lint
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kvnet/kvnet/xml"
 )
@@ -12,7 +13,8 @@ import (
 // may stand more than once. From src/conf/schemas/network.rng and
 // networkcommon.rng; title and description are of 9.7, register of 10.1, port
 // of a forwarder of 12.0.
-var known = schema(`
+var known = sync.OnceValue(func() map[string]element {
+	return schema(`
 network @connections @ipv6 @trustGuestRxFilters name title description metadata uuid bridge mtu mac forward virtualport portgroup+ domain dns bandwidth vlan port ip+ route+
 network/bridge @name @zone @stp @delay @macTableManager
 network/mtu @size
@@ -50,6 +52,7 @@ bandwidth/outbound @average @peak @burst @floor
 vlan @trunk tag+
 vlan/tag @id @nativeMode
 `)
+})
 
 // shared are elements that stand at several places, described once.
 var shared = []string{"virtualport", "bandwidth", "vlan"}
@@ -98,7 +101,7 @@ func (p *pass) schema(root *xml.Node) {
 
 // within judges an element that is known by its path.
 func (p *pass) within(n *xml.Node, path, options string) {
-	e := known[path]
+	e := known()[path]
 	for _, a := range n.Attrs {
 		if a.Prefix == "xmlns" || a.Prefix == "" && (a.Name == "xmlns" || slices.Contains(e.attrs, a.Name)) {
 			continue

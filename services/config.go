@@ -108,11 +108,7 @@ type netplanDevice struct {
 	Interfaces []string       `yaml:"interfaces"`
 }
 
-// alias is a reference to another part of a document.
-var (
-	alias    = regexp.MustCompile(`(^|[\s\[{,])\*\w`)
-	errAlias = errors.New("aliases are not read: they can grow without bound")
-)
+var errAlias = errors.New("aliases are not read: they can grow without bound")
 
 // yaml reads a document. Its error is one line, without the drawing that the
 // parser adds.
@@ -121,6 +117,7 @@ func (r *reader) yaml(file string, into any) error {
 	if err != nil {
 		return err
 	}
+	alias := regexp.MustCompile(`(^|[\s\[{,])\*\w`) // a reference to another part of the document
 	if alias.Match(data) {
 		return errAlias
 	}

@@ -1,8 +1,8 @@
 package verify
 
 import (
+	"encoding/binary"
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
 
@@ -44,18 +44,18 @@ func wantConfig(def xml.Network) []string {
 	if def.Mode == xml.Isolated {
 		add("dhcp-option=3")
 	}
-	leases := new(big.Int)
+	var leases uint64
 	for _, ip := range servedIPs(def) {
 		for _, r := range ip.Ranges {
 			add("dhcp-range=%s,%s", r.Start, r.End)
-			leases.Add(leases, size(r))
+			leases += size(r)
 		}
 		if len(ip.Ranges) == 0 {
 			add("dhcp-range=%s,static", ip.Address.Addr())
 		}
 	}
-	if leases.Sign() > 0 {
-		add("dhcp-lease-max=%s", leases)
+	if leases > 0 {
+		add("dhcp-lease-max=%d", leases)
 	}
 	if def.MTU > 0 {
 		add("dhcp-option=option:mtu,%d", def.MTU)
@@ -83,10 +83,11 @@ func servedIPs(def xml.Network) []xml.IP {
 	return list
 }
 
-// size is how many addresses a range has.
-func size(r xml.Range) *big.Int {
-	start, end := new(big.Int).SetBytes(r.Start.AsSlice()), new(big.Int).SetBytes(r.End.AsSlice())
-	return end.Sub(end, start).Add(end, big.NewInt(1))
+// size is how many addresses a range has. Those that libvirt takes begin and end
+// alike but for 32 bits (virSocketAddrGetRange, src/util/virsocketaddr.c).
+func size(r xml.Range) uint64 {
+	start, end := r.Start.As16(), r.End.As16()
+	return binary.BigEndian.Uint64(end[8:]) - binary.BigEndian.Uint64(start[8:]) + 1
 }
 
 // haveConfig are a file's lines of the judged keys, without what the document's

@@ -3,7 +3,6 @@ package xml
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -139,10 +138,10 @@ func CheckMetadataURI(uri string) error {
 	return nil
 }
 
-var metadataKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,99}$`)
-
 func checkMetadataKey(key string) error {
-	if !metadataKey.MatchString(key) || len(key) > 2 && strings.EqualFold(key[:3], "xml") {
+	const most, first = 100, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+	odd := key == "" || strings.IndexByte(first, key[0]) < 0 || strings.Trim(key, first+"0123456789.-") != ""
+	if odd || len(key) > most || len(key) > 2 && strings.EqualFold(key[:3], "xml") {
 		return fmt.Errorf("%s is no prefix of a namespace", Show(key))
 	}
 	return nil

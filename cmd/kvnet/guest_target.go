@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/kvnet/kvnet/libvirtnet"
@@ -157,11 +157,8 @@ func (w world) freeMAC() (string, error) {
 		}
 	}
 	for range 100 {
-		var b [3]byte
-		if _, err := rand.Read(b[:]); err != nil {
-			return "", fmt.Errorf("make up MAC: %w", err)
-		}
-		if mac := xml.GuestMAC(b); !used[mac] {
+		n := rand.Uint32()
+		if mac := xml.GuestMAC([3]byte{byte(n), byte(n >> 8), byte(n >> 16)}); !used[mac] {
 			return mac, nil
 		}
 	}

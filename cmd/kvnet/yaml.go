@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"regexp"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -155,16 +155,23 @@ func (w *yamlWriter) spaces(n int) {
 // anything but a string: words that begin with a letter, and IPv4 addresses and
 // prefixes. strconv's escapes are all YAML's, too.
 func quoteYAML(s string) string {
-	if plainWords(s) && !reserved[strings.ToLower(s)] || s != "" && s[0] <= '9' && plainIP.MatchString(s) {
+	if plainWords(s) && !reserved[strings.ToLower(s)] || s != "" && s[0] <= '9' && isIPv4(s) {
 		return s
 	}
 	return strconv.Quote(s)
 }
 
-var (
-	plainIP  = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+(/[0-9]+)?$`)
-	reserved = map[string]bool{"y": true, "n": true, "yes": true, "no": true, "on": true, "off": true, "true": true, "false": true, "null": true}
-)
+// isIPv4 says whether s is an address or a prefix of IPv4.
+func isIPv4(s string) bool {
+	address, _, _ := strings.Cut(s, "/")
+	a, err := netip.ParseAddr(address)
+	if err == nil && address != s {
+		_, err = netip.ParsePrefix(s)
+	}
+	return err == nil && a.Is4()
+}
+
+var reserved = map[string]bool{"y": true, "n": true, "yes": true, "no": true, "on": true, "off": true, "true": true, "false": true, "null": true}
 
 // plainWords begin with a letter or a slash and end with no comma, quote,
 // equals sign or blank.
