@@ -6,7 +6,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -14,7 +13,7 @@ func TestRetryAsksAgainWhenInterrupted(t *testing.T) {
 	calls := 0
 	err := retry(t.Context(), func() error {
 		if calls++; calls < 5 {
-			return nl.ErrDumpInterrupted
+			return errInterrupted
 		}
 		return nil
 	})
@@ -25,9 +24,9 @@ func TestRetryAsksAgainWhenInterrupted(t *testing.T) {
 
 func TestRetryGivesUp(t *testing.T) {
 	calls := 0
-	err := retry(t.Context(), func() error { calls++; return nl.ErrDumpInterrupted })
-	if !errors.Is(err, nl.ErrDumpInterrupted) || calls != dumpTries {
-		t.Errorf("have %d calls and %v, want %d and %v", calls, err, dumpTries, nl.ErrDumpInterrupted)
+	err := retry(t.Context(), func() error { calls++; return errInterrupted })
+	if !errors.Is(err, errInterrupted) || calls != dumpTries {
+		t.Errorf("have %d calls and %v, want %d and %v", calls, err, dumpTries, errInterrupted)
 	}
 }
 

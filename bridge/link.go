@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 
 	"github.com/vishvananda/netlink/nl"
@@ -119,11 +120,11 @@ func (l *linkMsg) parseInfo(b []byte) error {
 		case nl.IFLA_INFO_KIND:
 			l.Kind = cString(v)
 		case nl.IFLA_INFO_DATA:
-			data = v
+			data = slices.Clone(v)
 		case nl.IFLA_INFO_SLAVE_KIND:
 			portKind = cString(v)
 		case nl.IFLA_INFO_SLAVE_DATA:
-			portData = v
+			portData = slices.Clone(v)
 		}
 		return nil
 	})
