@@ -119,6 +119,7 @@ func namespaceOf(path string) (uint64, error) {
 
 func (r *reader) addresses() error {
 	list, err := r.conn.addresses(r.ctx)
+	r.state.Addresses = slices.Grow(r.state.Addresses, len(list))
 	for _, a := range list {
 		a.Link = r.names.of(a.index)
 		r.state.Addresses = append(r.state.Addresses, a.Address)
@@ -128,6 +129,7 @@ func (r *reader) addresses() error {
 
 func (r *reader) routes() error {
 	list, err := r.conn.routes(r.ctx)
+	r.state.Routes = slices.Grow(r.state.Routes, len(list))
 	for _, one := range list {
 		r.state.Routes = append(r.state.Routes, one.expand(r.names)...)
 	}
@@ -143,6 +145,7 @@ func (r *reader) rules() error {
 
 func (r *reader) neighbours() error {
 	list, err := r.conn.neighbours(r.ctx)
+	r.state.Neighbours = slices.Grow(r.state.Neighbours, len(list))
 	for _, n := range list {
 		n.Link = r.names.of(n.index)
 		r.state.Neighbours = append(r.state.Neighbours, n.Neighbour)
@@ -157,6 +160,7 @@ func (r *reader) neighbourTables() (err error) {
 
 func (r *reader) fdb() error {
 	list, err := r.conn.fdb(r.ctx)
+	r.state.FDB = slices.Grow(r.state.FDB, len(list))
 	for _, e := range list {
 		e.Port, e.Bridge = r.names.of(e.index), r.names.of(e.bridge)
 		r.state.FDB = append(r.state.FDB, e.FDBEntry)
@@ -178,6 +182,7 @@ func (r *reader) counters() (err error) {
 
 func (r *reader) forwarding() error {
 	list, err := r.conn.forwarding(r.ctx)
+	r.state.Forwarding = slices.Grow(r.state.Forwarding, len(list))
 	for _, f := range list {
 		r.state.Forwarding = append(r.state.Forwarding, f.resolve(r.names))
 	}

@@ -46,7 +46,7 @@ func (r *reader) start(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data := make([]byte, 64<<10)
+	data := make([]byte, 16<<10)
 	n, err := f.Read(data)
 	return data[:n], err
 }

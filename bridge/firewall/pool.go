@@ -6,11 +6,12 @@ import (
 	"hash/maphash"
 )
 
-// Sizes of an exprPool: a power of two of expressions remembered, and how many
-// places in rules are made at once.
+// Sizes of an exprPool: powers of two of expressions remembered, at most and at
+// first, and how many places in rules are made at once.
 const (
-	poolSlots = 1 << 12
-	poolBlock = 1 << 10
+	poolSlots  = 1 << 12
+	firstSlots = 1 << 8
+	poolBlock  = 1 << 10
 )
 
 // exprPool makes expressions out of netlink attributes and gives equal ones
@@ -19,6 +20,7 @@ const (
 type exprPool struct {
 	seed  maphash.Seed
 	slots []poolSlot
+	made  int     // expressions that came into slots
 	block []*Expr // places not given out yet
 	key   []byte  // of share, used again
 }
@@ -31,7 +33,7 @@ type poolSlot struct {
 }
 
 func newExprPool() *exprPool {
-	return &exprPool{seed: maphash.MakeSeed(), slots: make([]poolSlot, poolSlots)}
+	return &exprPool{seed: maphash.MakeSeed(), slots: make([]poolSlot, firstSlots)}
 }
 
 // statistics are expressions whose attributes change with the packets and
@@ -68,6 +70,15 @@ func (p *exprPool) room(n int) []*Expr {
 	return out
 }
 
+// slot is where an expression is remembered. When half of the slots may be
+// taken there are more of them, and what they held is forgotten.
+func (p *exprPool) slot(key []byte) *poolSlot {
+	if n := len(p.slots); n < poolSlots && p.made > n/2 {
+		p.slots, p.made = make([]poolSlot, 4*n), 0
+	}
+	return &p.slots[maphash.Bytes(p.seed, key)%uint64(len(p.slots))]
+}
+
 // get is one expression, read or remembered.
 func (p *exprPool) get(b []byte, v6 bool) (*Expr, error) {
 	name, raw, err := splitExpr(b)
@@ -77,7 +88,7 @@ func (p *exprPool) get(b []byte, v6 bool) (*Expr, error) {
 	if s := statistics[string(bytes.TrimRight(name, "\x00"))]; s != nil && known(raw, s.Kind) {
 		return s, nil
 	}
-	slot := &p.slots[maphash.Bytes(p.seed, b)%poolSlots]
+	slot := p.slot(b)
 	if slot.expr != nil && slot.v6 == v6 && bytes.Equal(slot.raw, b) {
 		return slot.expr, nil
 	}
@@ -85,6 +96,7 @@ func (p *exprPool) get(b []byte, v6 bool) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.made++
 	*slot = poolSlot{append(slot.raw[:0], b...), v6, &e}
 	return slot.expr, nil
 }
@@ -112,8 +124,9 @@ func (p *exprPool) shareAll(list []Expr) []*Expr {
 // share gives an expression a place that equal ones have in common.
 func (p *exprPool) share(e Expr) *Expr {
 	p.key = e.appendKey(p.key[:0])
-	slot := &p.slots[maphash.Bytes(p.seed, p.key)%poolSlots]
+	slot := p.slot(p.key)
 	if slot.expr == nil || !bytes.Equal(slot.raw, p.key) {
+		p.made++
 		*slot = poolSlot{append(slot.raw[:0], p.key...), false, &e}
 	}
 	return slot.expr
