@@ -35,7 +35,6 @@ type macOwner struct {
 
 func bridgeFDBCommand(e *env) *cli.Command {
 	return &cli.Command{
-		Name:      "bridge-fdb",
 		Category:  bridges,
 		Usage:     "the forwarding table of a bridge with the owner of each address",
 		ArgsUsage: "BRIDGE",

@@ -34,8 +34,6 @@ type portRow struct {
 
 func bridgeListCommand(e *env) *cli.Command {
 	return &cli.Command{
-		Name:      "bridge-list",
-		Aliases:   []string{"brctl show"},
 		Category:  bridges,
 		Usage:     "the host's bridges and their ports, as brctl show prints them",
 		ArgsUsage: "[BRIDGE ...]",

@@ -42,7 +42,6 @@ type portView struct {
 
 func bridgeShowCommand(e *env) *cli.Command {
 	return &cli.Command{
-		Name:      "bridge-show",
 		Category:  bridges,
 		Usage:     "all of one bridge",
 		ArgsUsage: "BRIDGE",

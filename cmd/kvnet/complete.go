@@ -23,7 +23,6 @@ const completePatience = 2 * time.Second
 // line, each with a remark behind a tab.
 func completeCommand(e *env) *cli.Command {
 	return &cli.Command{
-		Name:      "__complete",
 		Hidden:    true,
 		Usage:     "candidates for the last word of a command line",
 		ArgsUsage: "[WORD ...]",

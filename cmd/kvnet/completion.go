@@ -15,7 +15,6 @@ var shells = []string{"bash", "zsh", "fish"}
 
 func completionCommand(e *env) *cli.Command {
 	return &cli.Command{
-		Name:      "completion",
 		Category:  program,
 		Usage:     "a script that completes kvnet's commands in a shell",
 		ArgsUsage: "bash|zsh|fish",

@@ -30,8 +30,6 @@ type addressRow struct {
 
 func domifAddrCommand(e *env) *cli.Command {
 	return &cli.Command{
-		Name:      "domif-addr",
-		Aliases:   []string{"domifaddr"},
 		Category:  guests,
 		Usage:     "the addresses of a guest, each with who says so",
 		ArgsUsage: "GUEST",

@@ -60,7 +60,6 @@ func domifAttachCommand(e *env) *cli.Command {
 		&cli.BoolFlag{Name: "config", Usage: "the configuration only", Destination: &o.config},
 	}
 	return &cli.Command{
-		Name:      "domif-attach",
 		Category:  guests,
 		Usage:     "plugs a network interface into a guest",
 		ArgsUsage: "GUEST SOURCE",

@@ -23,7 +23,6 @@ type domifDetachOptions struct {
 func domifDetachCommand(e *env) *cli.Command {
 	var o domifDetachOptions
 	return &cli.Command{
-		Name:      "domif-detach",
 		Category:  guests,
 		Usage:     "unplugs a network interface from a guest",
 		ArgsUsage: "GUEST INTERFACE",

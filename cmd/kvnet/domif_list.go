@@ -40,8 +40,6 @@ type interfaceRow struct {
 func domifListCommand(e *env) *cli.Command {
 	var o domifListOptions
 	return &cli.Command{
-		Name:      "domif-list",
-		Aliases:   []string{"domiflist"},
 		Category:  guests,
 		Usage:     "the interfaces of a guest",
 		ArgsUsage: "GUEST | --all",

@@ -17,7 +17,6 @@ import (
 func domifReplugCommand(e *env) *cli.Command {
 	var o changeOptions
 	return &cli.Command{
-		Name:      "domif-replug",
 		Category:  guests,
 		Usage:     "plugs the tap of a running guest back into its bridge",
 		ArgsUsage: "GUEST INTERFACE",

@@ -15,7 +15,6 @@ import (
 
 func historyCommand(e *env) *cli.Command {
 	return &cli.Command{
-		Name:     "history",
 		Category: truth,
 		Usage:    "the changes that were made, each with its number for undo",
 		Description: describe(`

@@ -25,7 +25,6 @@ func lintCommand(e *env) *cli.Command {
 	var o lintOptions
 	var listRules bool
 	return &cli.Command{
-		Name:      "lint",
 		Category:  truth,
 		Usage:     "judges network and guest documents before libvirt sees them",
 		ArgsUsage: "[FILE ...]",

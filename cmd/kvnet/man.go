@@ -9,7 +9,6 @@ import (
 
 func manCommand(e *env) *cli.Command {
 	return &cli.Command{
-		Name:     "man",
 		Category: program,
 		Usage:    "the manual page, in roff",
 		Description: describe(`Prints the manual page kvnet(8) for man(1), made from the same texts as --help.`,

@@ -13,7 +13,6 @@ func netAutostartCommand(e *env) *cli.Command {
 	var o changeOptions
 	var disable bool
 	return &cli.Command{
-		Name:      "net-autostart",
 		Category:  networks,
 		Usage:     "has a network start with the daemon, or not",
 		ArgsUsage: "NETWORK",

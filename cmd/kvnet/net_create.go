@@ -18,7 +18,6 @@ func netCreateCommand(e *env) *cli.Command {
 	flags = append(flags,
 		&cli.BoolFlag{Name: "no-validate", Usage: "leave libvirt's schema out: it then drops what it does not know", Destination: &o.noValidate})
 	return &cli.Command{
-		Name:      "net-create",
 		Category:  networks,
 		Usage:     "starts a transient network",
 		ArgsUsage: "[NETWORK]",

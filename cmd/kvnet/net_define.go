@@ -36,7 +36,6 @@ func netDefineCommand(e *env) *cli.Command {
 		&cli.BoolFlag{Name: "config", Usage: "the definition only: leave the running network as it is", Destination: &o.config},
 		&cli.BoolFlag{Name: "no-validate", Usage: "leave libvirt's schema out: it then drops what it does not know", Destination: &o.noValidate})
 	return &cli.Command{
-		Name:      "net-define",
 		Category:  networks,
 		Usage:     "makes a network's definition so",
 		ArgsUsage: "[NETWORK]",

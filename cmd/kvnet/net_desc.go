@@ -17,7 +17,6 @@ func netDescCommand(e *env) *cli.Command {
 	var o metadataOptions
 	var title, none, edit bool
 	return &cli.Command{
-		Name:      "net-desc",
 		Category:  networks,
 		Usage:     "a network's description or title; with TEXT sets it",
 		ArgsUsage: "NETWORK [TEXT ...]",

@@ -13,7 +13,6 @@ import (
 func netDestroyCommand(e *env) *cli.Command {
 	var o changeOptions
 	return &cli.Command{
-		Name:      "net-destroy",
 		Category:  networks,
 		Usage:     "stops a network",
 		ArgsUsage: "NETWORK",

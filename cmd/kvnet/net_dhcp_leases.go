@@ -29,7 +29,6 @@ type leaseRow struct {
 func netDHCPLeasesCommand(e *env) *cli.Command {
 	var mac string
 	return &cli.Command{
-		Name:      "net-dhcp-leases",
 		Category:  networks,
 		Usage:     "the addresses that a network's DHCP server has given away",
 		ArgsUsage: "NETWORK",

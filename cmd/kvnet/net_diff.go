@@ -15,7 +15,6 @@ import (
 func netDiffCommand(e *env) *cli.Command {
 	var file string
 	return &cli.Command{
-		Name:      "net-diff",
 		Category:  networks,
 		Usage:     "a network's configuration, live document and kernel, side by side",
 		ArgsUsage: "NETWORK",

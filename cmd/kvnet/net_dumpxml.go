@@ -11,7 +11,6 @@ import (
 func netDumpXMLCommand(e *env) *cli.Command {
 	var inactive bool
 	return &cli.Command{
-		Name:      "net-dumpxml",
 		Category:  networks,
 		Usage:     "the document of a network",
 		ArgsUsage: "NETWORK",

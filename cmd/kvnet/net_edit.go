@@ -13,7 +13,6 @@ import (
 func netEditCommand(e *env) *cli.Command {
 	var o netDefineOptions
 	return &cli.Command{
-		Name:      "net-edit",
 		Category:  networks,
 		Usage:     "edits a network's definition",
 		ArgsUsage: "NETWORK",

@@ -25,7 +25,6 @@ func netEventCommand(e *env) *cli.Command {
 	var loop bool
 	var kind string
 	return &cli.Command{
-		Name:      "net-event",
 		Category:  networks,
 		Usage:     "waits for events of networks and prints them",
 		ArgsUsage: "[NETWORK]",

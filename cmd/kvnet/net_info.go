@@ -42,7 +42,6 @@ type guestPort struct {
 
 func netInfoCommand(e *env) *cli.Command {
 	return &cli.Command{
-		Name:      "net-info",
 		Category:  networks,
 		Usage:     "one network in short",
 		ArgsUsage: "NETWORK",

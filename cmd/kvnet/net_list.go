@@ -42,7 +42,6 @@ type netWide struct {
 func netListCommand(e *env) *cli.Command {
 	var o netListOptions
 	return &cli.Command{
-		Name:     "net-list",
 		Category: networks,
 		Usage:    "libvirt's networks",
 		Description: describe(`

@@ -16,7 +16,6 @@ func netMetadataCommand(e *env) *cli.Command {
 	var set, key string
 	var remove bool
 	return &cli.Command{
-		Name:      "net-metadata",
 		Category:  networks,
 		Usage:     "what a program keeps in a network's document, by its namespace",
 		ArgsUsage: "NETWORK URI",

@@ -10,7 +10,6 @@ import (
 
 func netNameCommand(e *env) *cli.Command {
 	return &cli.Command{
-		Name:      "net-name",
 		Category:  networks,
 		Usage:     "the name of a network",
 		ArgsUsage: "NETWORK",
@@ -22,7 +21,6 @@ func netNameCommand(e *env) *cli.Command {
 
 func netUUIDCommand(e *env) *cli.Command {
 	return &cli.Command{
-		Name:        "net-uuid",
 		Category:    networks,
 		Usage:       "the UUID of a network",
 		ArgsUsage:   "NETWORK",

@@ -13,7 +13,6 @@ import (
 func netPortListCommand(e *env) *cli.Command {
 	var uuids bool
 	return &cli.Command{
-		Name:      "net-port-list",
 		Category:  networks,
 		Usage:     "the ports of a network, as libvirt counts them",
 		ArgsUsage: "NETWORK",

@@ -21,7 +21,6 @@ type restartOptions struct {
 func netRestartCommand(e *env) *cli.Command {
 	var o restartOptions
 	return &cli.Command{
-		Name:      "net-restart",
 		Category:  networks,
 		Usage:     "stops and starts a network, and keeps its guests plugged in",
 		ArgsUsage: "NETWORK",

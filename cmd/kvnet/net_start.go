@@ -12,7 +12,6 @@ import (
 func netStartCommand(e *env) *cli.Command {
 	var o changeOptions
 	return &cli.Command{
-		Name:      "net-start",
 		Category:  networks,
 		Usage:     "starts a network",
 		ArgsUsage: "NETWORK",

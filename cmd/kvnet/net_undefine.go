@@ -13,7 +13,6 @@ func netUndefineCommand(e *env) *cli.Command {
 	var o changeOptions
 	var stop bool
 	return &cli.Command{
-		Name:      "net-undefine",
 		Category:  networks,
 		Usage:     "takes a network's definition away",
 		ArgsUsage: "NETWORK",

@@ -35,7 +35,6 @@ func netUpdateCommand(e *env) *cli.Command {
 		&cli.BoolFlag{Name: "config", Usage: "the definition only", Destination: &o.config},
 		&cli.BoolFlag{Name: "restart", Usage: "bridge, domain, ip, forward: restart the network, its guests kept plugged in", Destination: &o.restart})
 	return &cli.Command{
-		Name:      "net-update",
 		Category:  networks,
 		Usage:     "changes one entry of a network in place",
 		ArgsUsage: "NETWORK SECTION add|delete|modify",

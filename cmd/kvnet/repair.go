@@ -24,7 +24,6 @@ type repairOptions struct {
 func repairCommand(e *env) *cli.Command {
 	var o repairOptions
 	return &cli.Command{
-		Name:      "repair",
 		Category:  truth,
 		Usage:     "cures what verify finds",
 		ArgsUsage: "[NETWORK|BRIDGE|GUEST ...]",

@@ -40,8 +40,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func (e *env) run(ctx context.Context, args []string) int {
-	app := newApp(e)
+	app := newApp(e, args...)
 	line, err := parseLine(app, args)
+	if err != nil || line.help || line.cmd == nil { // others may be meant
+		app = newApp(e)
+		line, err = parseLine(app, args)
+	}
 	e.format = line.output
 	switch {
 	case err != nil:
@@ -91,12 +95,13 @@ func readFlags(app *cli.App, cmd *cli.Command, parent *cli.Context, words []stri
 	return c, nil
 }
 
-func newApp(e *env) *cli.App {
+// newApp has the commands that the words name, or all without words.
+func newApp(e *env, words ...string) *cli.App {
 	return &cli.App{
 		Name:     "kvnet",
 		Usage:    "networks of a KVM host, as libvirt declares them and as the kernel has them",
 		Flags:    globalFlags(),
-		Commands: commands(e),
+		Commands: commands(e, words),
 	}
 }
 

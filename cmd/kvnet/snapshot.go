@@ -17,7 +17,6 @@ import (
 func snapshotCommand(e *env) *cli.Command {
 	var timeout time.Duration
 	return &cli.Command{
-		Name:      "snapshot",
 		Category:  truth,
 		Usage:     "everything that verify judges, as one JSON document",
 		ArgsUsage: "[FILE]",

@@ -17,7 +17,6 @@ import (
 func undoCommand(e *env) *cli.Command {
 	var o undoOptions
 	return &cli.Command{
-		Name:      "undo",
 		Category:  truth,
 		Usage:     "takes a change back",
 		ArgsUsage: "[NUMBER]",

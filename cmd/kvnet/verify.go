@@ -28,7 +28,6 @@ func verifyCommand(e *env) *cli.Command {
 	var listChecks bool
 	o := verifyOptions{}
 	return &cli.Command{
-		Name:      "verify",
 		Category:  truth,
 		Usage:     "holds what libvirt declares against what the kernel has",
 		ArgsUsage: "[NETWORK|BRIDGE|GUEST ...]",

@@ -23,7 +23,6 @@ type versionInfo struct {
 
 func versionCommand(e *env) *cli.Command {
 	return &cli.Command{
-		Name:     "version",
 		Category: program,
 		Usage:    "the program's version",
 		Description: describe(`Prints the version and what the program was built with. Connects to nothing.`,
