@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -55,7 +54,7 @@ func FindHolders(links []string) ([]Holder, error) {
 			break
 		}
 	}
-	slices.SortFunc(found, func(a, b Holder) int { return strings.Compare(a.Link, b.Link) })
+	sortBy(found, func(a, b Holder) int { return strings.Compare(a.Link, b.Link) })
 	if denied == nil {
 		return found, nil
 	}

@@ -146,7 +146,7 @@ func (c *conn) classes(ctx context.Context, q *tcMsg) ([]Class, error) {
 		class.Handle, class.Parent = tcHandle(m.handle), tcParent(m)
 		list = append(list, class)
 	}
-	slices.SortStableFunc(list, func(a, b Class) int { return cmp.Compare(a.Handle, b.Handle) })
+	sortBy(list, func(a, b Class) int { return cmp.Compare(a.Handle, b.Handle) })
 	return list, nil
 }
 
@@ -165,7 +165,7 @@ func (c *conn) police(ctx context.Context, index int, parent uint32) ([]Police, 
 			list = append(list, Police{Rate: rate})
 		}
 	}
-	slices.SortFunc(list, func(a, b Police) int { return cmp.Compare(a.Rate, b.Rate) })
+	sortBy(list, func(a, b Police) int { return cmp.Compare(a.Rate, b.Rate) })
 	return list, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sort"
 
 	"golang.org/x/sys/unix"
 )
@@ -215,47 +216,53 @@ func (r *reader) sockets() error {
 
 // sort gives every list an order that does not depend on the kernel's.
 func (s *State) sort() {
-	slices.SortStableFunc(s.Links, func(a, b Link) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortStableFunc(s.Bridges, func(a, b Bridge) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortStableFunc(s.Ports, func(a, b Port) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortStableFunc(s.Addresses, func(a, b Address) int {
+	sortBy(s.Links, func(a, b Link) int { return cmp.Compare(a.Name, b.Name) })
+	sortBy(s.Bridges, func(a, b Bridge) int { return cmp.Compare(a.Name, b.Name) })
+	sortBy(s.Ports, func(a, b Port) int { return cmp.Compare(a.Name, b.Name) })
+	sortBy(s.Addresses, func(a, b Address) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), a.Prefix.Compare(b.Prefix))
 	})
-	slices.SortStableFunc(s.Routes, func(a, b Route) int {
+	sortBy(s.Routes, func(a, b Route) int {
 		return cmp.Or(cmp.Compare(a.Table, b.Table), a.Dst.Compare(b.Dst), cmp.Compare(a.Metric, b.Metric),
 			cmp.Compare(a.Link, b.Link), a.Gateway.Compare(b.Gateway), cmp.Compare(a.Type, b.Type))
 	})
 	// Rules of one priority apply in the kernel's order: the sort is stable.
-	slices.SortStableFunc(s.Rules, func(a, b Rule) int {
+	sortBy(s.Rules, func(a, b Rule) int {
 		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Priority, b.Priority))
 	})
-	slices.SortStableFunc(s.Neighbours, func(a, b Neighbour) int {
+	sortBy(s.Neighbours, func(a, b Neighbour) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), a.IP.Compare(b.IP))
 	})
-	slices.SortStableFunc(s.NeighbourTables, func(a, b NeighbourTable) int {
+	sortBy(s.NeighbourTables, func(a, b NeighbourTable) int {
 		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Name, b.Name))
 	})
-	slices.SortStableFunc(s.Qdiscs, func(a, b Qdisc) int {
+	sortBy(s.Qdiscs, func(a, b Qdisc) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.Handle, b.Handle))
 	})
-	slices.SortStableFunc(s.FDB, func(a, b FDBEntry) int {
+	sortBy(s.FDB, func(a, b FDBEntry) int {
 		return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Port, b.Port), cmp.Compare(a.MAC, b.MAC),
 			cmp.Compare(a.VLAN, b.VLAN), cmp.Compare(a.State, b.State))
 	})
-	slices.SortStableFunc(s.Counters, func(a, b Counter) int { return cmp.Compare(a.Link, b.Link) })
+	sortBy(s.Counters, func(a, b Counter) int { return cmp.Compare(a.Link, b.Link) })
 	// The VLANs of a port stay in the kernel's order, that of their ids.
-	slices.SortStableFunc(s.VLANs, func(a, b VLAN) int { return cmp.Compare(a.Port, b.Port) })
-	slices.SortStableFunc(s.Groups, func(a, b Groups) int {
+	sortBy(s.VLANs, func(a, b VLAN) int { return cmp.Compare(a.Port, b.Port) })
+	sortBy(s.Groups, func(a, b Groups) int {
 		return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Port, b.Port))
 	})
-	slices.SortStableFunc(s.Forwarding, func(a, b Forwarding) int {
+	sortBy(s.Forwarding, func(a, b Forwarding) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), cmp.Compare(a.Family, b.Family))
 	})
-	slices.SortStableFunc(s.Sockets, func(a, b Socket) int {
+	sortBy(s.Sockets, func(a, b Socket) int {
 		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Port, b.Port), a.Address.Compare(b.Address),
 			cmp.Compare(a.Device, b.Device), cmp.Compare(a.PID, b.PID))
 	})
-	slices.SortStableFunc(s.Holders, func(a, b Holder) int {
+	sortBy(s.Holders, func(a, b Holder) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), cmp.Compare(a.PID, b.PID))
 	})
+}
+
+// sortBy sorts a list; equals keep their order. The functions of package slices
+// are compiled anew for each type, 12 KiB of them.
+func sortBy[T any](list []T, compare func(a, b T) int) {
+	sort.SliceStable(list, func(i, j int) bool { return compare(list[i], list[j]) < 0 })
 }

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 
 	"github.com/vishvananda/netlink/nl"
@@ -32,7 +31,7 @@ func parseVFs(b []byte) ([]VF, error) {
 		list = append(list, vf)
 		return err
 	})
-	slices.SortStableFunc(list, func(a, b VF) int { return cmp.Compare(a.Index, b.Index) })
+	sortBy(list, func(a, b VF) int { return cmp.Compare(a.Index, b.Index) })
 	return list, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink/nl"
@@ -212,8 +211,8 @@ func (o *observer) tell(w *Watch) {
 			w.Moves = append(w.Moves, Move{Bridge: at.bridge, MAC: at.mac, VLAN: at.vlan, Ports: ports})
 		}
 	}
-	slices.SortFunc(w.Counters, func(a, b Counter) int { return cmp.Compare(a.Link, b.Link) })
-	slices.SortFunc(w.Moves, func(a, b Move) int {
+	sortBy(w.Counters, func(a, b Counter) int { return cmp.Compare(a.Link, b.Link) })
+	sortBy(w.Moves, func(a, b Move) int {
 		return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.MAC, b.MAC), cmp.Compare(a.VLAN, b.VLAN))
 	})
 }

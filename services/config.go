@@ -33,7 +33,7 @@ func (r *reader) configuredPorts() []ConfiguredPort {
 	list = append(list, r.keyfiles()...)
 	list = append(list, r.networkScripts()...)
 	list = slices.DeleteFunc(list, func(p ConfiguredPort) bool { return !linkName(p.Link) || !linkName(p.Bridge) })
-	slices.SortStableFunc(list, func(a, b ConfiguredPort) int {
+	sortBy(list, func(a, b ConfiguredPort) int {
 		return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Link, b.Link))
 	})
 	return slices.CompactFunc(list, func(a, b ConfiguredPort) bool { return a.Bridge == b.Bridge && a.Link == b.Link })

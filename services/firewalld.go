@@ -53,7 +53,7 @@ func (r *reader) firewalld(ctx context.Context, conn *dbus.Conn) (*Firewalld, er
 			f.Zones[i].fill(c)
 		}
 	}
-	slices.SortFunc(f.Zones, func(a, b Zone) int { return cmp.Compare(a.Name, b.Name) })
+	sortBy(f.Zones, func(a, b Zone) int { return cmp.Compare(a.Name, b.Name) })
 	f.Policies = append([]string{}, f.Policies...)
 	slices.Sort(f.Policies)
 	return f, nil

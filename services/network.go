@@ -167,5 +167,5 @@ func (r *reader) backend() string {
 }
 
 func sortNetworks(list []Network) {
-	slices.SortFunc(list, func(a, b Network) int { return strings.Compare(a.Name, b.Name) })
+	sortBy(list, func(a, b Network) int { return strings.Compare(a.Name, b.Name) })
 }

@@ -1,7 +1,6 @@
 package services
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -43,7 +42,7 @@ func (r *reader) networkd() *Networkd {
 		}
 		n.Links = append(n.Links, l)
 	}
-	slices.SortFunc(n.Links, func(a, b NetworkdLink) int { return a.Index - b.Index })
+	sortBy(n.Links, func(a, b NetworkdLink) int { return a.Index - b.Index })
 	return n
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -35,7 +34,7 @@ func (r *reader) networkManager(ctx context.Context, conn *dbus.Conn) (*NetworkM
 		}
 		nm.Devices = append(nm.Devices, d)
 	}
-	slices.SortFunc(nm.Devices, func(a, b NMDevice) int {
+	sortBy(nm.Devices, func(a, b NMDevice) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), cmp.Compare(a.State, b.State), cmp.Compare(a.Connection, b.Connection))
 	})
 	return nm, nil

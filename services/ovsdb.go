@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 )
 
 // maxAnswer bounds what ovsdb-server may answer: some 100,000 ports.
@@ -151,7 +150,7 @@ func assemble(bridges []bridgeRow, ports []portRow, interfaces []interfaceRow) *
 				p.Interfaces = append(p.Interfaces, i)
 			}
 		}
-		slices.SortFunc(p.Interfaces, func(a, b OVSInterface) int { return cmp.Compare(a.Name, b.Name) })
+		sortBy(p.Interfaces, func(a, b OVSInterface) int { return cmp.Compare(a.Name, b.Name) })
 		portByID[string(row.UUID)] = p
 	}
 	s := &OpenVSwitch{Bridges: []OVSBridge{}}
@@ -162,9 +161,9 @@ func assemble(bridges []bridgeRow, ports []portRow, interfaces []interfaceRow) *
 				b.Ports = append(b.Ports, p)
 			}
 		}
-		slices.SortFunc(b.Ports, func(a, b OVSPort) int { return cmp.Compare(a.Name, b.Name) })
+		sortBy(b.Ports, func(a, b OVSPort) int { return cmp.Compare(a.Name, b.Name) })
 		s.Bridges = append(s.Bridges, b)
 	}
-	slices.SortFunc(s.Bridges, func(a, b OVSBridge) int { return cmp.Compare(a.Name, b.Name) })
+	sortBy(s.Bridges, func(a, b OVSBridge) int { return cmp.Compare(a.Name, b.Name) })
 	return s
 }

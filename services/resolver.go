@@ -1,7 +1,6 @@
 package services
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,7 +31,7 @@ func (r *reader) resolver() Resolver {
 		}
 		s.Links = append(s.Links, link)
 	}
-	slices.SortFunc(s.Links, func(a, b LinkDNS) int { return a.Index - b.Index })
+	sortBy(s.Links, func(a, b LinkDNS) int { return a.Index - b.Index })
 	s.Forwards = r.forwards()
 	return s
 }
