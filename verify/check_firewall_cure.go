@@ -18,8 +18,7 @@ func (h *host) restartDaemon() []Step {
 	case d.Systemd:
 		return []Step{{Do: Restart, On: "libvirtd"}}
 	case d.PID > 0 && (d.Name == "libvirtd" || d.Name == "virtnetworkd"):
-		pid := strconv.Itoa(d.PID)
-		return []Step{{Do: Kill, On: pid}, {Do: AwaitEnd, On: pid}, {Do: Daemon, On: d.Name}}
+		return []Step{{Do: Daemon, On: d.Name, With: strconv.Itoa(d.PID)}}
 	}
 	return nil
 }
@@ -128,8 +127,9 @@ func addStep(steps []Step, s Step) []Step {
 func (f *packetFilter) letThrough(b breach) Fix {
 	fix := Fix{Class: Guarded}
 	whose := map[string]bool{}
+	ours := func(s seen) bool { return f.blameDrop(b.net, s) == b.check }
 	for _, s := range b.flows {
-		for _, by := range f.droppers(s.declared) {
+		for _, by := range f.droppers(s.declared, ours) {
 			whose[f.owner(by)] = true
 			for _, step := range f.accept(b.net, s, by) {
 				fix.Steps = addStep(fix.Steps, step)
@@ -155,19 +155,22 @@ func (f *packetFilter) letThrough(b breach) Fix {
 	return fix
 }
 
-// droppers are all base chains that drop a flow, each as if those before it
-// did not.
-func (f *packetFilter) droppers(w declared) []firewall.Step {
+// droppers are those of the base chains that drop a flow which are wanted, each
+// as if those before it did not.
+func (f *packetFilter) droppers(w declared, want func(seen) bool) []firewall.Step {
 	const most = 8
-	var list []firewall.Step
+	var list, passed []firewall.Step
 	filter := f.filter
 	for range most {
 		s := seeIn(filter, w)
 		if s.Answer != firewall.Drop || f.libvirts(s.By) {
 			break
 		}
-		list = append(list, s.last())
-		filter = f.without(list)
+		if want(s) {
+			list = append(list, s.last())
+		}
+		passed = append(passed, s.last())
+		filter = f.without(passed)
 	}
 	return list
 }

@@ -156,7 +156,7 @@ func (f *packetFilter) dropsBridged(p *pass, s scope, v6 bool) bool {
 // chain that drops it.
 func (f *packetFilter) letBridged(name string, s seen) Fix {
 	fix := Fix{Class: Guarded, Say: "accept what is bridged by " + show(name) + " in the chain that drops, and keep that where the owner of the chain keeps its rules"}
-	for _, by := range f.droppers(s.declared) {
+	for _, by := range f.droppers(s.declared, func(seen) bool { return true }) {
 		table := by.By.Table
 		switch {
 		case !plainName(name) || !plainName(table) || !plainName(by.Chain):

@@ -8,7 +8,9 @@ const (
 	Filter Action = "filter"
 	// Restart restarts a systemd unit.
 	Restart Action = "restart"
-	// Daemon starts a daemon of libvirt's where no service manager does.
+	// Daemon restarts a daemon of libvirt's where no service manager does: On is
+	// its program, With the process to end. One that is gone was restarted before,
+	// for another network.
 	Daemon Action = "daemon"
 )
 
@@ -20,7 +22,7 @@ func (s Step) filterCommand() []string {
 	case Restart:
 		return []string{"systemctl", "restart", s.On}
 	case Daemon:
-		return []string{s.On, "-d"}
+		return []string{"sh", "-c", `kill "$1" 2>/dev/null || exit 0; timeout 45 tail -s 0.1 --pid="$1" -f /dev/null; exec "$2" -d`, "sh", s.With, s.On}
 	}
 	return nil
 }

@@ -20,9 +20,12 @@ func (f *packetFilter) blameDrop(n flowNet, s seen) string {
 		return rulesMissing // a reject of libvirt's stands there, the accept before it does not
 	}
 	accept := f.alone(s.declared)
-	reached := accept.Answer == firewall.Accept && accept.By.Table != "" && !accept.By.Policy() || !f.separable()
+	reached := accept.Answer == firewall.Accept && accept.By.Table != "" && !accept.By.Policy() || !f.separable() ||
+		accept.Answer == firewall.Depends && f.backend(n, s.v6) != "" && len(f.lostChains(n, s.v6)) == 0
 	switch {
-	case !reached && (s.say == flowOut || s.say == flowBack):
+	case !reached && s.say != flowND && f.before(by):
+		return jumpOrder // libvirt would leave its jumps where they are
+	case !reached && (s.say == flowOut || s.say == flowBack) && f.home(n, by.By):
 		return f.gone(n, s.v6)
 	case !reached && iptablesTable(by.By) && (by.Hook == "input" || by.Hook == "output") && f.backend(n, s.v6) != "nftables" && s.say != flowND:
 		// Only the iptables backend has rules for the host's services, and none for
@@ -34,6 +37,23 @@ func (f *packetFilter) blameDrop(n flowNet, s seen) string {
 		return jumpOrder
 	}
 	return f.blameForeign(by, accept)
+}
+
+// home says whether a rule stands in a table in which libvirt's own would save
+// the network's packets. No rule of another table's can.
+func (f *packetFilter) home(n flowNet, by firewall.Reference) bool {
+	return nftTable(by.Table) || iptablesTable(by) && f.mayHold(by.Legacy) && f.backend(n, by.Family == "ip6") != "nftables"
+}
+
+// before says whether a rule that drops stands in front of a jump to libvirt's
+// chains, in the same base chain.
+func (f *packetFilter) before(by firewall.Step) bool {
+	c := f.chain(by.By, by.Chain)
+	if c == nil || by.By.Policy() || by.By.Chain != by.Chain || by.By.Number > len(c.Rules) {
+		return false
+	}
+	t := &firewall.Table{Name: by.By.Table}
+	return len(libvirtRules(t, c.Rules[:by.By.Number])) == 0 && len(libvirtRules(t, c.Rules[by.By.Number:])) > 0
 }
 
 // separable says whether libvirt's rules stand in chains of their own.
@@ -156,7 +176,7 @@ func (h *host) subnetOf(p netip.Prefix) bool {
 func (f *packetFilter) blameForeign(by firewall.Step, accept seen) string {
 	ours := accept.last().By
 	switch {
-	case by.By.Legacy && (!ours.Legacy || !f.libvirtsLegacy()):
+	case by.By.Legacy && (!ours.Legacy || !f.holds(true)):
 		return legacyShadow
 	case f.vpn(by.By) != "":
 		return killSwitch
@@ -168,13 +188,16 @@ func (f *packetFilter) blameForeign(by firewall.Step, accept seen) string {
 	return dropInput
 }
 
-// libvirtsLegacy says whether libvirt's own chains are in tables of
-// iptables-legacy, as everything is on some hosts.
-func (f *packetFilter) libvirtsLegacy() bool {
+// holds says whether libvirt's own chains are in tables of iptables-legacy, as
+// everything is on some hosts, or in others.
+func (f *packetFilter) holds(legacy bool) bool {
 	return slices.ContainsFunc(f.rules.Tables, func(t firewall.Table) bool {
-		return t.Legacy && slices.ContainsFunc(t.Chains, func(c firewall.Chain) bool { return networkChain(&t, &c) })
+		return t.Legacy == legacy && slices.ContainsFunc(t.Chains, func(c firewall.Chain) bool { return networkChain(&t, &c) })
 	})
 }
+
+// mayHold says whether libvirt's chains are in tables of that kind, or in none.
+func (f *packetFilter) mayHold(legacy bool) bool { return f.holds(legacy) || !f.holds(!legacy) }
 
 // sameBase says whether two base chains are one.
 func sameBase(a, b firewall.Step) bool {

@@ -34,13 +34,31 @@ func (h *host) waysOut(n flowNet, dst, src netip.Prefix) []firewall.Interface {
 		}
 	}
 	if len(ways) == 0 {
-		ways = append(ways, firewall.Interface{})
+		ways = h.likelyWays(v6)
 	}
 	if h.exitsOf == nil {
 		h.exitsOf = map[bool][]firewall.Interface{}
 	}
 	if !slices.ContainsFunc(h.snap.Kernel.Rules, func(r bridge.Rule) bool { return conditional(&r) }) {
 		h.exitsOf[v6] = ways // the same for every network
+	}
+	return ways
+}
+
+// likelyWays are the links that packets would leave by if the host had a way
+// out: those with an IPv4 address that are no network's and no containers'.
+// That there is no route hides no other fault; without IPv6 there is none.
+func (h *host) likelyWays(v6 bool) []firewall.Interface {
+	var ways []firewall.Interface
+	for i := range h.snap.Kernel.Links {
+		l := &h.snap.Kernel.Links[i]
+		inner := l.Loopback || h.owners[l.Name] != nil || l.Kind == "bridge" && h.containers(h.uplinks(l.Name))
+		if !v6 && !inner && h.hasIPv4(l.Name) {
+			ways = append(ways, h.device(l.Name))
+		}
+	}
+	if len(ways) == 0 {
+		ways = append(ways, firewall.Interface{})
 	}
 	return ways
 }

@@ -100,6 +100,28 @@ func TestOneCause(t *testing.T) {
 		{"a closed host of another table", func(s *Snapshot) {
 			addTable(s.Firewall, workstation(), filterTable("inet", "fence", baseChain("passing", "forward", "drop")))
 		}, []string{"error fw-foreign-drop-forward " + way, "error fw-foreign-drop-input " + way}},
+		{"nothing translated, and everything dropped in front", func(s *Snapshot) {
+			s.Firewall = edited(s, both(noNAT, oneTable("filter", atFront("-A FORWARD -j DROP"))), nil)
+		}, []string{"error nat-missing " + way, "error fw-jump-order " + way}},
+		{"rules gone from a closed host, and a closed table", func(s *Snapshot) {
+			filter(dropLines("-A LIBVIRT_FW"), forwardDrop)(s)
+			addTable(s.Firewall, filterTable("inet", "fence", baseChain("passing", "forward", "drop")))
+		}, []string{"error fw-rules-missing " + way, "error fw-foreign-drop-forward " + way}},
+		{"rules gone from a closed host, and a drop in front", filter(dropLines("-A LIBVIRT_FW"), forwardDrop, atFront("-A FORWARD -j DROP")),
+			[]string{"error fw-rules-missing " + way, "error fw-jump-order " + way}},
+		{"a drop in front, and a closed table", func(s *Snapshot) {
+			filter(atFront("-A FORWARD -j DROP"))(s)
+			addTable(s.Firewall, filterTable("inet", "fence", baseChain("passing", "forward", "drop")))
+		}, []string{"error fw-jump-order " + way, "error fw-foreign-drop-forward " + way}},
+		{"a closed table, and empty legacy ones, on a host without a way out", func(s *Snapshot) {
+			addTable(s.Firewall, filterTable("inet", "fence", baseChain("passing", "forward", "drop")))
+			addTable(s.Firewall, legacy(&firewall.Ruleset{Tables: nftTables("ip", "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n")}).Tables...)
+			s.Kernel.Routes = slices.DeleteFunc(s.Kernel.Routes, func(r bridge.Route) bool { return r.Dst.Bits() == 0 })
+		}, []string{"error fw-foreign-drop-forward " + way}},
+		{"nothing translated on a host without a way out", func(s *Snapshot) {
+			s.Firewall = edited(s, noNAT, nil)
+			s.Kernel.Routes = slices.DeleteFunc(s.Kernel.Routes, func(r bridge.Route) bool { return r.Dst.Bits() == 0 })
+		}, []string{"error nat-missing " + way}},
 		{"a network without a server", func(s *Snapshot) {
 			addTable(s.Firewall, workstation())
 			for _, def := range []*xml.Network{s.network("default").Live, s.network("default").Config} {
