@@ -61,7 +61,7 @@ func bridgeChecks() []Check {
 			Doc: Doc{
 				Symptom:  "A second DHCP server answers on the LAN, or guests take addresses of the LAN.",
 				Cause:    "Somebody wanted bridged guests and put the NIC into libvirt's NAT bridge.",
-				Evidence: "Ports that are neither a guest's nor a tap. The dummy virbr0-nic of old libvirt versions is no fault.",
+				Evidence: "Ports that are neither a guest's nor a tap. The dummy virbr0-nic of old libvirt versions is no fault, nor are containers: veths to another namespace with a name that a container runtime made up.",
 				Cure:     "Take the port out, and use a host bridge for bridged guests.",
 			},
 			run: bridgeForeignPort,
@@ -259,7 +259,7 @@ func bridgeForeignPort(p *pass) {
 		var ports, names []string
 		var steps []Step
 		for _, l := range p.slaves[name] {
-			if p.byTap[l.Name] == nil && l.Kind != "tun" && !placeholder(l, name) {
+			if p.byTap[l.Name] == nil && l.Kind != "tun" && !placeholder(l, name) && !p.containers([]*bridge.Link{l}) {
 				ports = append(ports, show(l.Name)+" ("+kindName(l)+")")
 				names = append(names, l.Name)
 				steps = append(steps, Step{Do: NoMaster, On: l.Name})

@@ -269,9 +269,12 @@ func (p *pass) unanswered(t *firewall.Translation, link string) (netip.Addr, boo
 	return netip.Addr{}, false
 }
 
-// proxied says whether the host answers ARP for an address of somebody else.
+// proxied says whether the host answers for an address of somebody else, by ARP
+// or neighbour discovery.
 func (p *pass) proxied(addr netip.Addr, link string) bool {
-	return slices.ContainsFunc(p.snap.Kernel.Forwarding, func(n bridge.Forwarding) bool { return n.Family == 4 && n.Proxy && (n.Link == link || n.Link == "all") }) ||
+	return slices.ContainsFunc(p.snap.Kernel.Forwarding, func(n bridge.Forwarding) bool {
+		return n.Family == familyOf(addr) && n.Proxy && (n.Link == link || n.Link == "all")
+	}) ||
 		slices.ContainsFunc(p.neighboursOn(link), func(at *bridge.Neighbour) bool { return at.State == "proxy" && at.IP == addr })
 }
 

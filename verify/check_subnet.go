@@ -29,7 +29,7 @@ func subnetChecks() []Check {
 			Doc: Doc{
 				Symptom:  "The network does not start because it is in use, or guests do not reach the office, the VPN or the host.",
 				Cause:    "The host itself stands in that subnet (a guest that hosts guests), or a VPN or container network took it.",
-				Evidence: "Routes that lead to the subnet over another link, in the main table; while the network is not active, in every table that packets of guests go through. Default routes do not count, nor the routes of libvirt's own bridges, nor a subnet around an active network on a link where the host answers ARP for it (proxy_arp). An error when the route is as narrow as the subnet, a warning when it is wider or the network is not active. A narrower route through an active network is route-shadow, unless the host itself stands in it.",
+				Evidence: "Routes that lead to the subnet over another link, in the main table; while the network is not active, in every table that packets of guests go through. Default routes do not count, nor the routes of libvirt's own bridges, nor a subnet around an active network on a link where the host answers for it (proxy_arp, proxy_ndp). An error when the route is as narrow as the subnet, a warning when it is wider or the network is not active. A narrower route through an active network is route-shadow, unless the host itself stands in it.",
 				Cure:     "Move the network to a free subnet.",
 			},
 			run: netSubnetCollision,
@@ -238,7 +238,7 @@ func collides(r *bridge.Route, subnet span) bool {
 }
 
 // cutOut says whether an active network's subnet is a part of one that the host
-// stands in and answers ARP for: it was given to the guests, and who else is on
+// stands in and answers for: it was given to the guests, and who else is on
 // that link reaches them through the host.
 func (p *pass) cutOut(subnet span, r *bridge.Route) bool {
 	return subnet.net.Active && r.Protocol == "kernel" && !r.Gateway.IsValid() &&

@@ -230,6 +230,12 @@ func insideHealthy() map[string]func() Snapshot {
 			s.link("eth0").Kind, s.link("eth1").Kind = "", ""
 			s.port("eth1").State = bridge.PortBlocking
 		}),
+		"ok-containers-on-the-network": with(func(s *Snapshot) {
+			for _, name := range []string{"veth1a2B3c", "veth1000_K8fz"} {
+				addLink(s, bridge.Link{Name: name, Kind: "veth", MAC: "fe:00:00:00:00:01", MTU: 1500, Up: true, Carrier: true, Oper: "up", ParentElsewhere: true})
+				addPort(s, name, "virbr0")
+			}
+		}),
 		"ok-containers-on-the-bridge": with(func(s *Snapshot) {
 			twin(s)
 			learned(s, "eth1", "02:00:00:00:00:99")

@@ -341,6 +341,11 @@ func healthyRoutes() map[string]func() Snapshot {
 			setRPFilter(s, "all", 1)
 		}),
 		// The network is a part of the LAN's subnet, for which the host answers ARP.
+		"ok-cut-out-ipv6": with(func(s *Snapshot) {
+			dualStack(s)
+			addAddress(s, "br0", "fd00:6:1::2/32")
+			s.Kernel.Forwarding = append(s.Kernel.Forwarding, bridge.Forwarding{Link: "br0", Family: 6, On: true, Proxy: true})
+		}),
 		"ok-cut-out-of-the-lan": with(func(s *Snapshot) { cutOut(s, "br0") }),
 		"ok-dual-stack":         with(dualStack),
 		"ok-advertised":         with(func(s *Snapshot) { dualStack(s); advertised(s, "br0", "2") }),

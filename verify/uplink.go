@@ -76,8 +76,8 @@ func (h *host) containers(links []*bridge.Link) bool {
 }
 
 // madeUp says whether a veth's name is of the form that Docker, podman, CNI, LXC
-// and Incus give (veth and six or more letters and digits, not a word), or
-// systemd-nspawn (ve-, vb-).
+// and Incus give (veth and six or more letters and digits, not a word; LXC's for
+// users have an underscore), or systemd-nspawn (ve-, vb-).
 func madeUp(name string) bool {
 	if strings.HasPrefix(name, "ve-") || strings.HasPrefix(name, "vb-") {
 		return true
@@ -86,7 +86,7 @@ func madeUp(name string) bool {
 	word := true
 	for _, c := range random {
 		switch {
-		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z':
+		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z', c == '_':
 			word = false
 		case c < 'a' || c > 'z':
 			return false
