@@ -9,8 +9,8 @@
 // from /sys, which belongs to a mount and not to the namespace of the thread.
 //
 // Contract: Read needs no privilege; what needs one (the processes of other
-// users behind sockets and taps: CAP_SYS_PTRACE) is a gap without it. Changes
-// need CAP_NET_ADMIN.
+// users behind sockets and taps: CAP_SYS_PTRACE; IPsec: CAP_NET_ADMIN) is a gap
+// without it. Changes need CAP_NET_ADMIN.
 //
 // Everything happens on the calling thread. A goroutine that wants another
 // namespace locks itself to its thread, moves it (setns, unshare) and never

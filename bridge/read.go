@@ -40,6 +40,7 @@ func Read(ctx context.Context) (State, error) {
 	r.part("addresses", r.addresses)
 	r.part("routes", r.routes)
 	r.part("rules", r.rules)
+	r.part("xfrm", r.xfrm)
 	r.part("neighbours", r.neighbours)
 	r.part("neighbour tables", r.neighbourTables)
 	r.part("fdb", r.fdb)
@@ -191,7 +192,7 @@ func (r *reader) forwarding() error {
 }
 
 func (r *reader) sysctls() error {
-	values, err := readSysctls(r.state.Bridges, r.state.Routes)
+	values, err := readSysctls(r.state)
 	r.state.Sysctls = values
 	return err
 }
@@ -230,6 +231,9 @@ func (s *State) sort() {
 	sortBy(s.Rules, func(a, b Rule) int {
 		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Priority, b.Priority))
 	})
+	if s.XFRM != nil {
+		s.XFRM.sort()
+	}
 	sortBy(s.Neighbours, func(a, b Neighbour) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), a.IP.Compare(b.IP))
 	})

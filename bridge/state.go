@@ -18,6 +18,8 @@ type State struct {
 	Neighbours []Neighbour `json:"neighbours"`
 	// Qdiscs are those that somebody put on links; nil when they were not read.
 	Qdiscs []Qdisc `json:"qdiscs,omitzero"`
+	// XFRM is what IPsec has the kernel do with packets; nil when it was not read.
+	XFRM *XFRM `json:"xfrm,omitempty"`
 	// NeighbourTables are the limits of the tables behind Neighbours.
 	NeighbourTables []NeighbourTable  `json:"neighbour_tables,omitempty"`
 	FDB             []FDBEntry        `json:"fdb"`
@@ -190,6 +192,60 @@ type Rule struct {
 	// ipproto, sport, dport, uidrange, l3mdev, tun_id. A rule with any of them
 	// applies to some packets only.
 	Selectors []string `json:"selectors,omitempty"`
+}
+
+// XFRM is the kernel's part of IPsec: which packets must be transformed, and
+// which must not pass.
+type XFRM struct {
+	Policies []XFRMPolicy `json:"policies,omitempty"`
+	// Block are the directions in which packets that no policy matches are
+	// dropped (XFRM_MSG_GETDEFAULT).
+	Block []string `json:"block,omitempty"`
+	// States are the security associations, without their keys; read only
+	// where a policy has templates.
+	States []XFRMState `json:"states,omitempty"`
+	// Keyed: a program, such as an IKE daemon, hears when a state is wanted.
+	Keyed bool `json:"keyed,omitempty"`
+}
+
+// XFRMPolicy is one policy (XFRM_MSG_GETPOLICY). The first one that matches a
+// packet decides, by priority.
+type XFRMPolicy struct {
+	Dir      string       `json:"dir"`    // in, out, fwd
+	Action   string       `json:"action"` // allow, block
+	Priority uint32       `json:"priority,omitempty"`
+	Src      netip.Prefix `json:"src"`
+	Dst      netip.Prefix `json:"dst"`
+	Proto    int          `json:"proto,omitempty"` // IP protocol number
+	Link     string       `json:"link,omitempty"`  // by which packets leave
+	Mark     uint32       `json:"mark,omitempty"`
+	Mask     uint32       `json:"mask,omitempty"`
+	IfID     uint32       `json:"if_id,omitempty"` // of XFRM interfaces
+	// Sub: of the type sub, which is asked besides the main one.
+	Sub bool `json:"sub,omitempty"`
+	// Selectors names further conditions whose values are not here: ports,
+	// context.
+	Selectors []string `json:"selectors,omitempty"`
+	// Templates are the transformations that a packet must have, or gets.
+	Templates []XFRMTemplate `json:"templates,omitempty"`
+}
+
+// XFRMTemplate is one transformation that a policy asks for. Addresses are not
+// valid where any will do.
+type XFRMTemplate struct {
+	Src      netip.Addr `json:"src,omitzero"`
+	Dst      netip.Addr `json:"dst,omitzero"`
+	Proto    int        `json:"proto"` // 50 ESP, 51 AH, 108 IPComp
+	ReqID    uint32     `json:"reqid,omitempty"`
+	Optional bool       `json:"optional,omitempty"`
+}
+
+// XFRMState is one security association (XFRM_MSG_GETSA).
+type XFRMState struct {
+	Src   netip.Addr `json:"src,omitzero"`
+	Dst   netip.Addr `json:"dst,omitzero"`
+	Proto int        `json:"proto"`
+	ReqID uint32     `json:"reqid,omitempty"`
 }
 
 // Neighbour is an ARP or ND entry (RTM_GETNEIGH).

@@ -49,13 +49,34 @@ func linkSysctlNames(routes []Route) []string {
 	return names
 }
 
+// xfrmSysctlNames are those that keep packets of a link, or of all, from being
+// held against IPsec's policies.
+func xfrmSysctlNames(routes []Route) []string {
+	var names []string
+	seen := map[string]bool{"": true}
+	add := func(link string) {
+		if !seen[link] {
+			seen[link] = true
+			names = append(names, "net.ipv4.conf."+link+".disable_policy", "net.ipv4.conf."+link+".disable_xfrm", "net.ipv6.conf."+link+".disable_policy")
+		}
+	}
+	add("all")
+	for i := range routes {
+		add(routes[i].Link)
+	}
+	return names
+}
+
 // readSysctls reads the sysctls that matter. One that does not exist (no IPv6,
 // br_netfilter not loaded) is left out; one that cannot be read is an error,
 // and so is a /proc/sys that has nothing.
-func readSysctls(bridges []Bridge, routes []Route) (map[string]string, error) {
-	names := append(sysctlNames(), linkSysctlNames(routes)...)
-	for _, b := range bridges {
-		names = append(names, bridgeSysctlNames(b.Name)...)
+func readSysctls(s *State) (map[string]string, error) {
+	names := append(sysctlNames(), linkSysctlNames(s.Routes)...)
+	for i := range s.Bridges {
+		names = append(names, bridgeSysctlNames(s.Bridges[i].Name)...)
+	}
+	if x := s.XFRM; x != nil && len(x.Policies)+len(x.Block) > 0 {
+		names = append(names, xfrmSysctlNames(s.Routes)...)
 	}
 	var errs []error
 	values := make(map[string]string, len(names))

@@ -71,6 +71,7 @@ func Checks() []Check {
 		firewallChecks(),
 		firewallGuestChecks(),
 		structureChecks(),
+		xfrmChecks(),
 		dhcpChecks(),
 		dnsmasqFileChecks(),
 		dnsChecks(),

@@ -16,7 +16,7 @@ func goldenHosts() map[string]Snapshot {
 	for _, family := range []map[string]func(*Snapshot){
 		uplinkKindFaults(), mtuFaults(), mtuPathFaults(), qosFaults(), macvtapFaults(), machineFaults(),
 		networkFaults(), insideFaults(), bridgeFaults(), tapFaults(), guestFaults(), uplinkFaults(), hostFaults(), movedFaults(), serviceFaults(),
-		routeFaults(), markFaults(), structureFaults(), leaseFaults(), guestFilterFaults(),
+		routeFaults(), markFaults(), xfrmFaults(), structureFaults(), leaseFaults(), guestFilterFaults(),
 	} {
 		for name, inject := range family {
 			s := healthyHost()
@@ -28,7 +28,7 @@ func goldenHosts() map[string]Snapshot {
 		structureHealthy(),
 		deviceHealthy(),
 		healthyHosts(), serviceHealthy(), insideHealthy(), movedHealthy(),
-		healthyRoutes(), markHealthy(), healthyLeases(), firewallHosts(), guestFilterHealthy(),
+		healthyRoutes(), markHealthy(), xfrmHealthy(), healthyLeases(), firewallHosts(), guestFilterHealthy(),
 	} {
 		for name, build := range family {
 			hosts[name] = build()

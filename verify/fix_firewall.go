@@ -1,6 +1,6 @@
 package verify
 
-// Actions on the packet filter and on libvirt's daemon.
+// Actions on the packet filter, on IPsec's policies and on libvirt's daemon.
 const (
 	// Filter runs a tool of the packet filter: On is iptables, ip6tables,
 	// iptables-legacy, ip6tables-legacy, nft, ufw or firewall-cmd, Args are its
@@ -12,6 +12,11 @@ const (
 	// its program, With the process to end. One that is gone was restarted before,
 	// for another network.
 	Daemon Action = "daemon"
+	// XFRMDelete deletes a policy of IPsec: Args are its selector and direction.
+	XFRMDelete Action = "xfrm-delete"
+	// XFRMDefault sets what becomes of packets without a policy: On is the
+	// direction, With block or accept.
+	XFRMDefault Action = "xfrm-default"
 )
 
 // filterCommand is the command of one of these actions.
@@ -23,6 +28,10 @@ func (s Step) filterCommand() []string {
 		return []string{"systemctl", "restart", s.On}
 	case Daemon:
 		return []string{"sh", "-c", `kill "$1" 2>/dev/null || exit 0; timeout 45 tail -s 0.1 --pid="$1" -f /dev/null; exec "$2" -d`, "sh", s.With, s.On}
+	case XFRMDelete:
+		return append([]string{"ip", "xfrm", "policy", "delete"}, s.Args...)
+	case XFRMDefault:
+		return []string{"ip", "xfrm", "policy", "setdefault", s.On, s.With}
 	}
 	return nil
 }

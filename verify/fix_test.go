@@ -59,6 +59,8 @@ func TestStepCommand(t *testing.T) {
 		{Step{Do: Filter, On: "iptables", Args: []string{"-I", "FORWARD", "-i", "virbr0", "-j", "ACCEPT"}}, "iptables -I FORWARD -i virbr0 -j ACCEPT"},
 		{Step{Do: Restart, On: "virtnetworkd"}, "systemctl restart virtnetworkd"},
 		{Step{Do: Daemon, On: "libvirtd", With: "42"}, `sh -c 'kill "$1" 2>/dev/null || exit 0; timeout 45 tail -s 0.1 --pid="$1" -f /dev/null; exec "$2" -d' sh 42 libvirtd`},
+		{Step{Do: XFRMDelete, On: "fwd", Args: []string{"src", "10.0.0.0/8", "dst", "0.0.0.0/0", "dir", "fwd"}}, "ip xfrm policy delete src 10.0.0.0/8 dst 0.0.0.0/0 dir fwd"},
+		{Step{Do: XFRMDefault, On: "fwd", With: "accept"}, "ip xfrm policy setdefault fwd accept"},
 		{Step{Do: "unheard of", On: "x"}, ""},
 
 		{Step{Do: NetStart, On: "my net"}, "kvnet net-start 'my net'"},

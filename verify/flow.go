@@ -90,18 +90,23 @@ func (n flowNet) scope() scope {
 	return scope{kind: aNetwork, network: n.net.Name, bridge: n.bridge.Name}
 }
 
-// flowNets are the networks that libvirt makes rules for.
-func (h *host) flowNets() []flowNet {
+// bridgeNets are the networks whose bridge is there and libvirt's.
+func (h *host) bridgeNets() []flowNet {
 	var list []flowNet
 	for i := range h.snap.Libvirt.Networks {
 		n := &h.snap.Libvirt.Networks[i]
 		def := definition(n)
-		if !n.Active || !def.Managed() || def.Mode == xml.Open || h.owners[def.Bridge] != n || !h.isBridge(def.Bridge) {
+		if !n.Active || !def.Managed() || h.owners[def.Bridge] != n || !h.isBridge(def.Bridge) {
 			continue
 		}
 		list = append(list, flowNet{net: n, def: def, bridge: h.device(def.Bridge)})
 	}
 	return list
+}
+
+// flowNets are those of them that libvirt makes rules for.
+func (h *host) flowNets() []flowNet {
+	return slices.DeleteFunc(h.bridgeNets(), func(n flowNet) bool { return n.def.Mode == xml.Open })
 }
 
 // prefixes are the network's subnets of one family.

@@ -30,6 +30,7 @@ const (
 	Forwarding Need = "kernel forwarding"
 	Sysctls    Need = "kernel sysctls"
 	Sockets    Need = "kernel sockets"
+	IPsec      Need = "kernel xfrm" // a document of before it was read has neither it nor a gap
 )
 
 // PacketFilter is the whole ruleset: a part of it decides nothing.
@@ -63,7 +64,7 @@ func findGaps(s *Snapshot) gaps {
 	why := notTheKernel(s)
 	if why != "" {
 		g.add("kernel", why)
-		for _, n := range []Need{Links, Addresses, Routes, Rules, Forwarding, Sysctls, Sockets, PacketFilter} {
+		for _, n := range []Need{Links, Addresses, Routes, Rules, Forwarding, Sysctls, Sockets, IPsec, PacketFilter} {
 			g.lacks[n] = append(g.lacks[n], lack{source: "kernel", why: why})
 		}
 	}
@@ -162,6 +163,8 @@ func (g *gaps) kernel(source, message string) {
 		g.lacks[PacketFilter] = append(g.lacks[PacketFilter], missing)
 	case "socket":
 		g.lacks[Sockets] = append(g.lacks[Sockets], missing)
+	case "xfrm":
+		g.lacks[IPsec] = append(g.lacks[IPsec], missing)
 	case "device", "wireles", "offload", "qdisc":
 		g.devices(strings.ToLower(word), missing)
 	}
