@@ -16,7 +16,7 @@ func dhcpChecks() []Check {
 		{
 			ID: "dnsmasq-dead", Title: "a network's DHCP and DNS server does not run", Severity: Error, Class: Safe,
 			Needs: []Need{Networks, Links, Addresses, Sockets},
-			After: []string{"dnsmasq-port-conflict", "bridge-missing", "bridge-ip-missing"},
+			After: []string{"dnsmasq-port-conflict", "bridge-missing"},
 			Doc: Doc{
 				Symptom:  "Guests get no lease and resolve no name; virsh still lists the network as active.",
 				Cause:    "The process was killed, stopped (SIGSTOP) or crashed; libvirt does not watch it.",
