@@ -67,6 +67,7 @@ func Checks() []Check {
 		nestedChecks(),
 		routingChecks(),
 		routeChecks(),
+		gatewayChecks(),
 		returnChecks(),
 		firewallChecks(),
 		firewallGuestChecks(),

@@ -69,9 +69,17 @@ func wgQuick(s *Snapshot) {
 	addTableRoute(s, 51820, "0.0.0.0/0", "", "wg0")
 }
 
+// gateway gives the host's gateway a state in the neighbour table, since some
+// milliseconds.
+func gateway(s *Snapshot, state string, since int64) {
+	s.Kernel.Neighbours = append(s.Kernel.Neighbours, bridge.Neighbour{Link: "br0", IP: netip.MustParseAddr("203.0.113.1"), State: state, Updated: since})
+}
+
 func routeFaults() map[string]func(*Snapshot) {
 	return map[string]func(*Snapshot){
-		"route-shadow": func(s *Snapshot) { addRoute(s, "192.168.122.0/25", "203.0.113.7", "br0") },
+		"gateway-unreachable":       func(s *Snapshot) { gateway(s, "failed", 4000) },
+		"gateway-unreachable+asked": func(s *Snapshot) { gateway(s, "incomplete", 2100) },
+		"route-shadow":              func(s *Snapshot) { addRoute(s, "192.168.122.0/25", "203.0.113.7", "br0") },
 		"route-shadow+vpn": func(s *Snapshot) {
 			tailscale(s, "192.168.122.0/25")
 		},
@@ -341,6 +349,12 @@ func healthyRoutes() map[string]func() Snapshot {
 			setRPFilter(s, "all", 1)
 		}),
 		// The network is a part of the LAN's subnet, for which the host answers ARP.
+		"ok-gateway-failed-once": with(func(s *Snapshot) { gateway(s, "failed", 90_000) }),
+		"ok-gateway-asked":       with(func(s *Snapshot) { gateway(s, "incomplete", 900) }),
+		"ok-gateway-one-of-two": with(func(s *Snapshot) {
+			gateway(s, "failed", 4000)
+			addRoute(s, "0.0.0.0/0", "203.0.113.7", "br0")
+		}),
 		"ok-cut-out-ipv6": with(func(s *Snapshot) {
 			dualStack(s)
 			addAddress(s, "br0", "fd00:6:1::2/32")
