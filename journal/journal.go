@@ -35,15 +35,14 @@ type Journal struct {
 
 // Open opens the journal in a folder, which is made when it is not there.
 func Open(dir string) (*Journal, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("open journal: %w", err)
+	err := checkFolder(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(dir, 0o700); err == nil {
+			err = checkFolder(dir)
+		}
 	}
-	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
-	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return nil, fmt.Errorf("open journal: %s may be written to by others (mode %04o, want 0700)", dir, info.Mode().Perm())
 	}
 	return &Journal{dir: dir}, nil
 }
@@ -72,7 +71,8 @@ func Entries(dir string) ([]Entry, error) {
 // Entries are all entries, oldest first.
 func (j *Journal) Entries() ([]Entry, error) { return Entries(j.dir) }
 
-// Begin writes a change that is about to be made, under the next number.
+// Begin writes a change that is about to be made, under the next number, and
+// keeps room for its end.
 func (j *Journal) Begin(e Entry) (Entry, error) {
 	ids, err := numbers(j.dir)
 	if err != nil {
@@ -82,23 +82,68 @@ func (j *Journal) Begin(e Entry) (Entry, error) {
 	if len(ids) > 0 {
 		e.ID = ids[len(ids)-1] + 1
 	}
-	if err := j.write(e); err != nil {
+	data, err := encode(e)
+	if err == nil {
+		err = j.prune(ids)
+	}
+	if err == nil {
+		err = j.reserve(e.ID, len(data))
+	}
+	if err != nil {
 		return e, err
 	}
-	return e, j.prune(ids)
+	if err = j.reserveBacked(e.Backs); err == nil {
+		err = j.begin(e.ID, data)
+	}
+	if err != nil {
+		return e, errors.Join(err, os.Remove(j.reserved(e.ID)))
+	}
+	return e, nil
+}
+
+func (j *Journal) begin(id int, data []byte) error {
+	f, err := os.CreateTemp(j.dir, "new-*") // 0600
+	if err != nil {
+		return fmt.Errorf("write journal: %w", err)
+	}
+	return j.put(f, id, data)
+}
+
+// reserveBacked keeps room in the entry of a change that is about to be taken
+// back, for the note of that. One that was cut off has kept it.
+func (j *Journal) reserveBacked(id int) error {
+	info, err := os.Stat(filepath.Join(j.dir, name(id)))
+	if _, kept := os.Stat(j.reserved(id)); err != nil || kept == nil {
+		return nil
+	}
+	return j.reserve(id, int(info.Size()))
 }
 
 // End writes how the change ended.
-func (j *Journal) End(e Entry) error { return j.write(e) }
+func (j *Journal) End(e Entry) error {
+	data, err := encode(e)
+	if err != nil {
+		return err
+	}
+	f, err := openFile(j.reserved(e.ID), os.O_WRONLY)
+	if err != nil { // there was nothing to do when it was taken back
+		return j.begin(e.ID, data)
+	}
+	return j.put(f, e.ID, data)
+}
 
 // Entry is one entry.
 func (j *Journal) Entry(id int) (Entry, error) { return read(j.dir, id) }
 
 // numbers are the numbers of the entries in a folder, in order.
 func numbers(dir string) ([]int, error) {
-	files, err := os.ReadDir(dir)
+	err := checkFolder(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
+	}
+	var files []os.DirEntry
+	if err == nil {
+		files, err = os.ReadDir(dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w", err)
@@ -118,7 +163,7 @@ func name(id int) string { return fmt.Sprintf("%06d.json", id) }
 
 func read(dir string, id int) (Entry, error) {
 	path := filepath.Join(dir, name(id))
-	f, err := os.Open(path)
+	f, err := openFile(path, os.O_RDONLY)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Entry{}, fmt.Errorf("read entry %d: %w", id, ErrNoEntry)
@@ -143,47 +188,6 @@ func read(dir string, id int) (Entry, error) {
 	return e, nil
 }
 
-// write puts the entry's file in place, whole and on the disk.
-func (j *Journal) write(e Entry) (err error) {
-	data, err := json.MarshalIndent(e, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write journal: %w", err)
-	}
-	if len(data) > maxEntry {
-		return fmt.Errorf("write journal: entry %d is larger than %d MiB", e.ID, maxEntry>>20)
-	}
-	f, err := os.CreateTemp(j.dir, "new-*") // 0600
-	if err != nil {
-		return fmt.Errorf("write journal: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(append(data, '\n'))
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(j.dir, name(e.ID)))
-	}
-	if err == nil {
-		err = syncFolder(j.dir)
-	}
-	if err != nil {
-		return fmt.Errorf("write journal: %w", err)
-	}
-	return nil
-}
-
-// syncFolder makes a rename in a folder last.
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
 // prune drops the oldest of the entries that ended. What was cut off stays
 // until it is taken back.
 func (j *Journal) prune(ids []int) error {
@@ -193,8 +197,10 @@ func (j *Journal) prune(ids []int) error {
 	for _, id := range ids[:len(ids)-keep] {
 		e, err := read(j.dir, id)
 		if err == nil && e.Outcome != Begun || errors.Is(err, ErrNoEntry) {
-			if err := os.Remove(filepath.Join(j.dir, name(id))); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("write journal: %w", err)
+			for _, path := range []string{filepath.Join(j.dir, name(id)), j.reserved(id)} {
+				if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return fmt.Errorf("write journal: %w", err)
+				}
 			}
 		}
 	}

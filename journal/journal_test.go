@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/kvnet/kvnet/journal"
 )
@@ -139,6 +140,106 @@ func TestOthersMayNotWrite(t *testing.T) {
 	}
 	if have, err := journal.Entries(filepath.Join(dir, "none")); err != nil || len(have) != 0 {
 		t.Errorf("a journal that is not there has %v, %v", have, err)
+	}
+}
+
+// TestOddThings: what is no file or folder where one is wanted is told, and
+// nobody waits for the other end of a pipe.
+func TestOddThings(t *testing.T) {
+	odd := map[string]func(path string) error{
+		"a folder":        func(path string) error { return os.Mkdir(path, 0o700) },
+		"a symbolic link": func(path string) error { return os.Symlink("elsewhere", path) },
+		"a named pipe":    func(path string) error { return unix.Mkfifo(path, 0o600) },
+		"a device":        func(path string) error { return unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))) },
+	}
+	for kind, make := range odd {
+		for _, name := range []string{"000002.json", "lock"} {
+			t.Run(kind+" as "+name, func(t *testing.T) {
+				j, dir := open(t)
+				begin(t, j, "network a")
+				path := filepath.Join(dir, name)
+				if err := make(path); err != nil {
+					t.Fatal(err)
+				}
+				have, err := j.Entries()
+				if name == "lock" {
+					err = errors.Join(journal.Held(dir), j.Lock(t.Context(), "net-start"))
+				}
+				if err == nil || !strings.Contains(err.Error(), path+" is "+kind) {
+					t.Errorf("error %v, want one that says what %s is", err, path)
+				}
+				if len(have) != 1 {
+					t.Errorf("%d entries can be read, want 1", len(have))
+				}
+			})
+		}
+		t.Run(kind+" as journal", func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "kvnet")
+			if err := make(path); err != nil {
+				t.Fatal(err)
+			}
+			_, err := journal.Open(path)
+			_, unread := journal.Entries(path)
+			if wanted := kind == "a folder"; wanted != (err == nil) || wanted != (unread == nil) {
+				t.Errorf("open: %v, read: %v", err, unread)
+			}
+		})
+	}
+	dir := t.TempDir()
+	if err := os.Chown(dir, 77, 77); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := journal.Open(dir); err == nil || !strings.Contains(err.Error(), "belongs to user 77") {
+		t.Errorf("error %v, want one that says whose the folder is", err)
+	}
+}
+
+// TestFullDisk: a change begins only where its end can be written, too, and
+// what takes it back only where that can be noted.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("full", dir, "tmpfs", 0, "size=1m,mode=700"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	j, err := journal.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill := func() { // to the last byte
+		_ = os.WriteFile(filepath.Join(dir, "ballast"), make([]byte, 2<<20), 0o600)
+	}
+	e := begin(t, j, "network a")
+	fill()
+	if _, err := j.Begin(journal.Entry{Op: "start", Object: "network b"}); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("error %v, want that the disk is full", err)
+	}
+	e.Outcome, e.Left = journal.Left, []string{strings.Repeat("x", 30<<10)}
+	if err := j.End(e); err != nil {
+		t.Errorf("the end of what began: %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "ballast")); err != nil {
+		t.Fatal(err)
+	}
+	back, err := j.Begin(journal.Entry{Op: "undo", Object: "change 1", Backs: e.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill()
+	back.Outcome, e.BackedBy = journal.Done, back.ID
+	if err := errors.Join(j.End(back), j.End(e)); err != nil {
+		t.Errorf("the end of what takes back: %v", err)
+	}
+	have, err := j.Entries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]journal.Entry{e, back}, have); diff != "" {
+		t.Errorf("entries (-want +have):\n%s", diff)
 	}
 }
 

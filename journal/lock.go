@@ -34,7 +34,7 @@ func (e *HeldError) Error() string {
 // it until Unlock or the end of the process. The error is a *HeldError when
 // ctx ends first. The command is shown to who waits.
 func (j *Journal) Lock(ctx context.Context, command string) error {
-	f, err := os.OpenFile(filepath.Join(j.dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	f, err := openFile(filepath.Join(j.dir, "lock"), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return fmt.Errorf("lock journal: %w", err)
 	}
@@ -80,7 +80,11 @@ func (j *Journal) Unlock() error {
 // Held says whether a process is changing the host now: a *HeldError then, nil
 // when none is.
 func Held(dir string) error {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	err := checkFolder(dir)
+	var f *os.File
+	if err == nil {
+		f, err = openFile(filepath.Join(dir, "lock"), os.O_RDONLY)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

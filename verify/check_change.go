@@ -11,7 +11,7 @@ func changeChecks() []Check {
 	return []Check{
 		{
 			ID: "change-half-done", Title: "a change by kvnet stands half-way", Severity: Warning, Class: Guarded,
-			Needs: []Need{Networks},
+			Needs: []Need{Networks, Journal},
 			Doc: Doc{
 				Symptom:  "Something is neither as it was nor as it was to be.",
 				Cause:    "kvnet was killed, or the host stopped, between two steps of a change; or libvirt ended under it, and what was done could not be taken back.",

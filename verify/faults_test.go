@@ -382,6 +382,13 @@ func hostFaults() map[string]func(*Snapshot) {
 				Networks: []string{"default"}, Guests: []string{},
 			}}
 		},
+		"change-half-done+unreadable": func(s *Snapshot) {
+			s.JournalGaps = []string{"read journal: /var/lib/kvnet/000011.json: not readable as an entry"}
+			s.Unfinished = []Unfinished{{
+				Number: 12, Began: s.Taken.Add(-time.Minute), Change: "define network default",
+				Networks: []string{"default"}, Guests: []string{},
+			}}
+		},
 		"ip-forward-off": func(s *Snapshot) {
 			s.Kernel.Sysctls["net.ipv4.ip_forward"] = "0"
 			for i := range s.Kernel.Forwarding {

@@ -36,6 +36,10 @@ const (
 // PacketFilter is the whole ruleset: a part of it decides nothing.
 const PacketFilter Need = "kernel firewall"
 
+// Journal is kvnet's own: what of it cannot be read may be a change that was cut
+// off.
+const Journal Need = "journal"
+
 // lack is a need that is not met, or not fully.
 type lack struct {
 	source string // as in Report.Gaps
@@ -75,6 +79,10 @@ func findGaps(s *Snapshot) gaps {
 		g.kernel(FirewallGap, "firewall was not read")
 	}
 	g.services(s)
+	for _, message := range s.JournalGaps {
+		g.add(string(Journal), oneLine(message))
+		g.lacks[Journal] = append(g.lacks[Journal], lack{source: string(Journal), why: oneLine(message), partial: true})
+	}
 	return g
 }
 

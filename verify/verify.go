@@ -28,6 +28,8 @@ type Snapshot struct {
 	Services *services.State `json:"services,omitempty"`
 	// Unfinished are the changes by kvnet that stand half-way.
 	Unfinished []Unfinished `json:"unfinished,omitempty"`
+	// JournalGaps say what of kvnet's journal could not be read.
+	JournalGaps []string `json:"journal_gaps,omitempty"`
 }
 
 // FirewallGap is the source of a gap of the kernel half that is one of the

@@ -73,11 +73,26 @@ func gather(ctx context.Context, uri string) gathered {
 	kernel.Gaps = append(kernel.Gaps, filter.gaps...)
 	g.Kernel, g.Firewall = completeKernel(kernel), filter.rules
 	g.Services = <-around
-	g.Unfinished = unfinished()
+	g.readJournal()
 	g.proveNamespace(ctx)
 	g.proveFiles()
 	g.findHolders()
 	return g
+}
+
+// readJournal looks for changes that were cut off.
+func (g *gathered) readJournal() {
+	var err error
+	if g.Unfinished, err = unfinished(); err == nil {
+		return
+	}
+	each := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		each = joined.Unwrap()
+	}
+	for _, err := range each {
+		g.JournalGaps = append(g.JournalGaps, err.Error())
+	}
 }
 
 // readServices reads what stands around libvirt and the kernel. Who answers

@@ -287,17 +287,20 @@ func captureInterface(ctx context.Context, conn *libvirtnet.Conn, i *journal.Int
 }
 
 // unfinished are the changes in the journal that stand half-way; none while
-// another kvnet is at work.
-func unfinished() []verify.Unfinished {
+// another kvnet is at work. An error says what of it cannot be read.
+func unfinished() ([]verify.Unfinished, error) {
 	dir, err := stateDir()
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	held := (*journal.HeldError)(nil)
-	if err := journal.Held(dir); err != nil && !(errors.As(err, &held) && held.PID == os.Getpid()) {
-		return nil
+	if err := journal.Held(dir); err != nil && !errors.As(err, &held) {
+		return nil, err
 	}
-	entries, _ := journal.Entries(dir) // one that cannot be read stops the next change, not a look
+	if held != nil && held.PID != os.Getpid() {
+		return nil, nil
+	}
+	entries, err := journal.Entries(dir)
 	var list []verify.Unfinished
 	for _, n := range journal.HalfDone(entries) {
 		if held != nil && n.PID == held.PID {
@@ -312,5 +315,5 @@ func unfinished() []verify.Unfinished {
 		}
 		list = append(list, u)
 	}
-	return list
+	return list, err
 }
