@@ -27,7 +27,7 @@ func NewPlan(have *Network, want string, more ...xml.Change) (Plan, error) {
 	if want, err = xml.KeepIdentity(want, "", ""); err != nil {
 		return Plan{}, &Error{Op: opDefine, Object: "network " + show(w.Name), Message: err.Error(), Kind: ErrInvalid}
 	}
-	p := Plan{Network: w.Name}.clone()
+	p := Plan{Network: w.Name, Changes: xml.Statements(w)}.clone()
 	step := PlanStep{Do: Define, Object: w.Name, Document: want,
 		Say: "define network " + show(w.Name), Why: "it is not defined"}
 	if have == nil {
@@ -48,6 +48,7 @@ func NewPlan(have *Network, want string, more ...xml.Change) (Plan, error) {
 		p.Steps = append(p.Steps, step)
 		return p, nil
 	}
+	p.Changes = []Change{}
 	step.Do, step.Say, step.Why = Redefine, "redefine network "+show(w.Name), "its definition could not be read"
 	if have.Config != nil {
 		if w, err = xml.Parse(step.Document); err != nil {

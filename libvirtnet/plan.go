@@ -48,7 +48,7 @@ type Plan struct {
 	Guest   string     `json:"guest,omitempty"`
 	Steps   []PlanStep `json:"steps"`
 	// Changes are the differences between the definition that is and the one
-	// that is wanted.
+	// that is wanted: all that this one says where there is none yet.
 	Changes []Change `json:"changes"`
 	// Later are the differences that a running network keeps until it is
 	// restarted: Have is what it runs with.

@@ -76,6 +76,18 @@ func Drift(live, config Network) []Change {
 	return append(changes, otherDrift(live.Other, config.Other)...)
 }
 
+// Statements are all that a definition says, as changes of one that says
+// nothing. What libvirt does by default is none, nor is the name.
+func Statements(n Network) []Change {
+	changes := []Change{}
+	for _, f := range list(n).facts {
+		if f.wished && f.value != "" && f.path != "name" {
+			changes = append(changes, Change{Path: f.path, Want: f.value})
+		}
+	}
+	return append(changes, otherDrift(nil, n.Other)...)
+}
+
 // otherDrift compares what neither side has a field for, by path.
 func otherDrift(live, config []Setting) []Change {
 	values := func(settings []Setting) map[string]string {

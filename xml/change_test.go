@@ -192,3 +192,27 @@ func ExampleChanges() {
 	// stp: on, want off
 	// mtu: none, want 1400
 }
+
+// TestStatements: what a definition says is told, and what libvirt does by
+// default is not.
+func TestStatements(t *testing.T) {
+	n := parsed(t, `<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>
+  <name>lab</name>
+  <forward mode='nat'/>
+  <bridge name='virbr7' stp='off'/>
+  <ip address='10.7.0.1' prefix='24'><dhcp><range start='10.7.0.2' end='10.7.0.99'/></dhcp><tftp root='/srv'/></ip>
+  <dnsmasq:options><dnsmasq:option value='log-queries'/></dnsmasq:options>
+</network>`)
+	want := []Change{
+		{Path: "mode", Want: "nat"},
+		{Path: "bridge", Want: "virbr7"},
+		{Path: "stp", Want: "off"},
+		{Path: "ip[10.7.0.1/24]", Want: "present"},
+		{Path: "ip[10.7.0.1/24].ranges", Want: "10.7.0.2-10.7.0.99"},
+		{Path: "ip[10.7.0.1/24].tftp", Want: "/srv"},
+		{Path: "dnsmasq:options/dnsmasq:option@value", Want: "log-queries"},
+	}
+	if diff := cmp.Diff(want, Statements(n)); diff != "" {
+		t.Errorf("statements (-want +have):\n%s", diff)
+	}
+}

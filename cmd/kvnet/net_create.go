@@ -78,7 +78,7 @@ func runNetCreate(ctx context.Context, e *env, o netDefineOptions) error {
 	plan := libvirtnet.Plan{Network: o.name}
 	switch {
 	case have == nil:
-		plan = libvirtnet.Plan{Network: o.name, NoValidate: o.noValidate, Steps: []libvirtnet.PlanStep{{
+		plan = libvirtnet.Plan{Network: o.name, NoValidate: o.noValidate, Changes: xml.Statements(def), Steps: []libvirtnet.PlanStep{{
 			Do: libvirtnet.Create, Object: o.name, Document: document, Say: "create " + object, Why: "it is not active",
 		}}}
 	case have.Live != nil && len(xml.Changes(*have.Live, def)) > 0 && (o.file != "" || o.wish.anything):
