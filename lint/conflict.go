@@ -98,6 +98,45 @@ func (h Host) MissingDevice(name string) []Conflict {
 	return []Conflict{{"device-not-on-host", "the host has no device " + show(name) + " (" + h.look().has + ")"}}
 }
 
+// mostSources is how many addresses of a range for NAT are looked at.
+const mostSources = 256
+
+// NATConflicts says that guests would leave under an address of the uplink's
+// subnet that the host does not have: nobody would answer for it. One of
+// another subnet may be routed to the host, and is left alone.
+func (h Host) NATConflicts(def xml.Network) []Conflict {
+	if def.Mode != xml.NAT || def.NAT == nil {
+		return nil
+	}
+	uplinks := h.uplinks(def)
+	for addr, n := def.NAT.Start, 0; addr.IsValid() && !def.NAT.End.Less(addr) && n < mostSources; addr, n = addr.Next(), n+1 {
+		i := slices.IndexFunc(h.Addresses, func(a HostAddress) bool { return slices.Contains(uplinks, a.Device) && a.Prefix.Contains(addr) })
+		answered := slices.ContainsFunc(h.Addresses, func(a HostAddress) bool {
+			return a.Prefix.Addr() == addr || a.Proxy && a.Device == h.Addresses[max(i, 0)].Device
+		})
+		if i >= 0 && !answered {
+			return []Conflict{{"nat-address-not-on-host", "NAT to " + addr.String() + ", which is of " + show(h.Addresses[i].Device) +
+				"'s subnet " + h.Addresses[i].Prefix.Masked().String() + " and no address of the host: nobody would answer for it"}}
+		}
+	}
+	return nil
+}
+
+// uplinks are the devices that guests of a network leave by: its own, or those
+// of the default routes.
+func (h Host) uplinks(def xml.Network) []string {
+	var names []string
+	for _, dev := range def.ForwardDevs {
+		names = append(names, h.kernelName(dev))
+	}
+	for _, r := range h.Routes {
+		if len(def.ForwardDevs) == 0 && r.To.Bits() == 0 {
+			names = append(names, r.Device)
+		}
+	}
+	return names
+}
+
 // Claim is a range of addresses that somebody on the host uses already.
 type Claim struct {
 	Prefix  netip.Prefix

@@ -21,6 +21,8 @@ type Host struct {
 	// known, and nothing is said of them.
 	Devices []Device    `json:"devices"`
 	Routes  []HostRoute `json:"routes"`
+	// Addresses are those that the kernel answers for.
+	Addresses []HostAddress `json:"addresses,omitempty"`
 
 	index *index
 }
@@ -48,6 +50,14 @@ type HostRoute struct {
 	To     netip.Prefix `json:"to"`
 	Device string       `json:"device,omitempty"`
 	Words  string       `json:"words"` // as a person knows it: "route 10.0.0.0/24 dev eth0"
+}
+
+// HostAddress is an address of a link with its subnet.
+type HostAddress struct {
+	Prefix netip.Prefix `json:"prefix"`
+	Device string       `json:"device"`
+	// Proxy: the device answers for others, too.
+	Proxy bool `json:"proxy,omitempty"`
 }
 
 // inForce is the definition that counts now.

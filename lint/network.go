@@ -64,6 +64,17 @@ type network struct {
 	groups                        []string
 	virtualPort                   string
 	devs                          []device
+	nat                           *xml.NATSpec // its addresses; nil where there are none
+	natAt                         xml.Place
+}
+
+// names are the links that it names.
+func (n *network) names() []string {
+	var names []string
+	for _, d := range n.devs {
+		names = append(names, d.name)
+	}
+	return names
 }
 
 // device is a link that a document names.

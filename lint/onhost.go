@@ -15,6 +15,8 @@ var hostRules = []Rule{
 		"libvirt makes no bridge where a device has its name or alternative name (virNetDevBridgeCreate); 11.3 then removes the bridge that has it as an alternative one."},
 	{"device-not-on-host", "A device that the host does not have", Error, Never,
 		"libvirt starts the network all the same: rules for a NIC that is not there match nothing, and no guest starts in a pool or by macvtap without its device."},
+	{"nat-address-not-on-host", "NAT to an address of the uplink's subnet that the host does not have", Error, Never,
+		"Guests' packets leave under it, and nobody answers the ARP requests of those who reply. One of another subnet may be routed to the host."},
 	{"network-not-on-host", "A guest is on a network that neither a document nor the host defines", Error, AtStart,
 		"The guest does not start (virDomainNetCreatePort)."},
 	{"subnet-on-route", "A subnet overlaps a route of the host", Error, Never,
@@ -45,6 +47,7 @@ func (p *pass) onHost(w *world, nets, guests []named) {
 		for _, d := range n.devs {
 			p.conflicts(Spot{n.File, d.at}, n.object, h.MissingDevice(d.name))
 		}
+		p.conflicts(Spot{n.File, n.natAt}, n.object, h.NATConflicts(xml.Network{Mode: n.mode, NAT: n.nat, ForwardDevs: n.names()}))
 		take(Spot{n.File, n.mAt}, n.object, n.mac)
 	}
 	for _, g := range w.guests {

@@ -123,6 +123,8 @@ func (p *pass) nat(f *xml.Node, n *network) {
 			p.at("nat-range", a.Place, "NAT addresses %s-%s: the range ends before it starts", start, end)
 		case netip.PrefixFrom(start, 16).Masked() != netip.PrefixFrom(end, 16).Masked():
 			p.at("nat-range", a.Place, "NAT addresses %s-%s: libvirt wants the first two bytes alike", start, end)
+		default:
+			n.nat, n.natAt = &xml.NATSpec{Start: start, End: end}, a.Place
 		}
 	}
 	if e := nat.Child("port"); e != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/kvnet/kvnet/bridge"
@@ -29,7 +30,27 @@ func (w world) host() lint.Host {
 	for _, r := range w.Kernel.Routes {
 		h.Routes = append(h.Routes, lint.HostRoute{To: r.Dst, Device: r.Link, Words: routeWords(r)})
 	}
+	h.Addresses = answeredFor(w.Kernel)
 	return h
+}
+
+// answeredFor are the addresses of the kernel, and those of others that it
+// answers ARP for.
+func answeredFor(kernel bridge.State) []lint.HostAddress {
+	proxies := map[string]bool{}
+	for _, f := range kernel.Forwarding {
+		proxies[f.Link] = proxies[f.Link] || f.Family == 4 && f.Proxy
+	}
+	var list []lint.HostAddress
+	for _, a := range kernel.Addresses {
+		list = append(list, lint.HostAddress{Prefix: a.Prefix, Device: a.Link, Proxy: proxies[a.Link] || proxies["all"]})
+	}
+	for _, n := range kernel.Neighbours {
+		if n.State == "proxy" {
+			list = append(list, lint.HostAddress{Prefix: netip.PrefixFrom(n.IP, n.IP.BitLen()), Device: n.Link})
+		}
+	}
+	return list
 }
 
 // partial says that libvirt did not tell of every network.

@@ -41,6 +41,9 @@ func networkConflicts(w world, def xml.Network, have *xml.Network) []string {
 			conflicts = append(conflicts, h.MissingDevice(dev)...)
 		}
 	}
+	if had.NAT == nil || def.NAT != nil && (def.NAT.Start != had.NAT.Start || def.NAT.End != had.NAT.End) {
+		conflicts = append(conflicts, h.NATConflicts(def)...)
+	}
 	for _, c := range conflicts {
 		found = append(found, c.Message)
 	}
