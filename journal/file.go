@@ -62,6 +62,15 @@ func openFile(path string, flags int) (*os.File, error) {
 	return os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 }
 
+// fileSize is the size of a file; false when there is none.
+func fileSize(path string) (int, bool) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return 0, false
+	}
+	return int(info.Size()), true
+}
+
 // reserved is the file in which room is kept for the end of an entry.
 func (j *Journal) reserved(id int) string {
 	return filepath.Join(j.dir, fmt.Sprintf("%06d.end", id))

@@ -112,11 +112,11 @@ func (j *Journal) begin(id int, data []byte) error {
 // reserveBacked keeps room in the entry of a change that is about to be taken
 // back, for the note of that. One that was cut off has kept it.
 func (j *Journal) reserveBacked(id int) error {
-	info, err := os.Stat(filepath.Join(j.dir, name(id)))
-	if _, kept := os.Stat(j.reserved(id)); err != nil || kept == nil {
+	size, there := fileSize(filepath.Join(j.dir, name(id)))
+	if _, kept := fileSize(j.reserved(id)); kept || !there {
 		return nil
 	}
-	return j.reserve(id, int(info.Size()))
+	return j.reserve(id, size)
 }
 
 // End writes how the change ended.
