@@ -46,7 +46,6 @@ const mostCompared = 1000
 func (p *pass) ips(root *xml.Node, n *network) {
 	served := map[bool]bool{}
 	for _, e := range root.All("ip") {
-		p.yes(e, "localPtr")
 		if e.Attr("address") == "" {
 			p.at("ip-invalid", e.Place, "<ip> has no address")
 			continue
@@ -126,7 +125,7 @@ func (p *pass) prefix(e *xml.Node) (netip.Prefix, bool) {
 		return bad("prefix", "prefix %d is longer than the %d bits of %s", bits, address.BitLen(), address)
 	case netmask != "":
 		length, ok := xml.MaskLength(netmask)
-		if !ok {
+		if !ok && isIPv4(netmask) {
 			p.at("netmask-invalid", e.At("netmask"), "netmask %s: want one such as 255.255.255.0", show(netmask))
 		}
 		return netip.PrefixFrom(address, length), ok
@@ -159,21 +158,8 @@ func last(p netip.Prefix) netip.Addr {
 }
 
 func (p *pass) route(e *xml.Node, n *network) {
-	if e.Attr("address") == "" || e.Attr("gateway") == "" {
-		p.at("route-invalid", e.Place, "a route needs an address and a gateway")
-		return
-	}
-	p.number(e, "metric", math.MaxUint32)
-	to, ok := p.prefix(e)
-	via := p.address(e, "gateway")
-	switch {
-	case !ok || !via.IsValid():
-		return
-	case to.Addr().Is4() != via.Is4():
-		p.at("route-invalid", e.At("gateway"), "route to %s via %s: mixes families", to, via)
-		return
-	case to.Addr() != to.Masked().Addr():
-		p.at("route-invalid", e.At("address"), "route to %s: want the address of the network, %s", to, to.Masked())
+	to, via, ok := p.way(e)
+	if !ok {
 		return
 	}
 	for _, s := range n.subnets {
@@ -182,4 +168,24 @@ func (p *pass) route(e *xml.Node, n *network) {
 		}
 	}
 	p.at("route-invalid", e.At("gateway"), "route to %s: gateway %s is in no subnet of the network", to, via)
+}
+
+// way reads a route, of a network or of a guest.
+func (p *pass) way(e *xml.Node) (to netip.Prefix, via netip.Addr, ok bool) {
+	if e.Attr("address") == "" || e.Attr("gateway") == "" {
+		p.at("route-invalid", e.Place, "a route needs an address and a gateway")
+		return to, via, false
+	}
+	to, ok = p.prefix(e)
+	via = p.address(e, "gateway")
+	switch {
+	case !ok || !via.IsValid():
+	case to.Addr().Is4() != via.Is4():
+		p.at("route-invalid", e.At("gateway"), "route to %s via %s: mixes families", to, via)
+	case to.Addr() != to.Masked().Addr():
+		p.at("route-invalid", e.At("address"), "route to %s: want the address of the network, %s", to, to.Masked())
+	default:
+		return to, via, true
+	}
+	return to, via, false
 }

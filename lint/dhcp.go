@@ -63,7 +63,7 @@ func outside(prefix netip.Prefix, s span) string {
 }
 
 func (p *pass) lease(e *xml.Node) {
-	expiry, ok := p.number(e, "expiry", math.MaxInt64)
+	expiry, ok := p.number(e, "expiry", math.MaxUint64)
 	unit := p.word(e, "unit", "seconds", "minutes", "hours")
 	if ok && expiry > 0 && (unit == "seconds" && expiry < 120 || unit == "" && expiry < 2 || unit == "minutes" && expiry < 2) {
 		p.at("lease-too-short", e.At("expiry"), "a lease has at least two minutes")
@@ -109,12 +109,6 @@ func (p *pass) host(e *xml.Node, prefix netip.Prefix) (mac string, ip netip.Addr
 		p.at("host-incomplete", e.Place, "the reservation is for nobody: IPv6 goes by id or name")
 	case !six && e.Attr("mac") == "" && name == "":
 		p.at("host-incomplete", e.Place, "the reservation is for nobody: IPv4 goes by MAC or name")
-	}
-	if strings.Trim(strings.ToLower(id), "0123456789abcdef:") != "" {
-		p.wrong(e, "id", "hexadecimal bytes with colons")
-	}
-	if name != "" && !strings.Contains(letters, name[:1]) {
-		p.wrong(e, "name", "a name that begins with a letter or digit")
 	}
 	switch {
 	case !ip.IsValid():

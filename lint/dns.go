@@ -24,7 +24,6 @@ func (p *pass) dns(d *xml.Node) {
 	if d == nil {
 		return
 	}
-	p.yes(d, "forwardPlainNames")
 	if p.word(d, "enable", "yes", "no") == "no" {
 		i := slices.IndexFunc(d.Children, func(c *xml.Node) bool {
 			return c.Prefix == "" && slices.Contains([]string{"forwarder", "host", "srv", "txt"}, c.Name)
@@ -34,7 +33,6 @@ func (p *pass) dns(d *xml.Node) {
 		}
 	}
 	for _, f := range d.All("forwarder") {
-		p.address(f, "addr")
 		if f.Attr("addr") == "" && f.Attr("domain") == "" {
 			p.at("dns-forwarder-empty", f.Place, "a forwarder needs an address or a domain")
 		}
@@ -60,11 +58,8 @@ func (p *pass) dnsHosts(d *xml.Node) {
 		names := 0
 		for _, e := range h.All("hostname") {
 			name := strings.ToLower(strings.TrimSpace(e.Text))
-			if name == "" {
-				continue
-			}
 			names++
-			if !ip.IsValid() {
+			if name == "" || !ip.IsValid() {
 				continue
 			}
 			key := name + " " + strconv.FormatBool(ip.Is4())

@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"math"
 	"slices"
 	"strings"
 
@@ -15,6 +14,8 @@ var guestRules = []Rule{
 		"A network, a bridge, a device or a path, as its type wants (virDomainNetDefParseXML)."},
 	{"guest-setting-invalid", "An interface has a setting that libvirt refuses", Error, AtDefine,
 		"Link state, model, macvtap mode, a tap that is not managed (virDomainNetDefParseXML, virDomainNetSetModelString)."},
+	{"virtualport-invalid", "A virtual port whose parameters do not fit its type", Error, AtDefine,
+		"Each type has its own; what a guest's interface leaves out, only a network could add (virNetDevVPortProfileParse)."},
 	{"guest-isolation", "Isolation of an interface that is no port of a Linux bridge", Error, AtDefine,
 		"Type network or bridge, without a <virtualport> (virDomainNetDefValidatePortOptions)."},
 	{"guest-floor", "A floor that libvirt cannot keep", Error, AtDefine,
@@ -38,12 +39,12 @@ type nic struct {
 	floor, vlan                             xml.Place // zero where there is none
 }
 
-// netTypes are the types of interface with the attribute of <source> that
-// they need; "" is none.
-var netTypes = map[string]string{
-	"user": "", "ethernet": "", "null": "", "server": "", "hostdev": "", "vds": "switchid",
-	"vhostuser": "path", "client": "address", "mcast": "address", "udp": "address", "vdpa": "dev",
-	"network": "network", "bridge": "bridge", "internal": "name", "direct": "dev",
+// netTypes are the types of interface with the attributes of <source> that
+// they need.
+var netTypes = map[string][]string{
+	"user": nil, "ethernet": nil, "null": nil, "hostdev": nil, "vds": {"switchid"}, "vdpa": {"dev"},
+	"vhostuser": {"path", "type", "mode"}, "server": {"port"}, "client": {"address", "port"}, "mcast": {"address", "port"}, "udp": {"address", "port"},
+	"network": {"network"}, "bridge": {"bridge"}, "internal": {"name"}, "direct": {"dev"},
 }
 
 func (p *pass) guest(root *xml.Node) *guest {
@@ -58,6 +59,7 @@ func (p *pass) guest(root *xml.Node) *guest {
 	}
 	for _, devices := range root.All("devices") {
 		for _, i := range devices.All("interface") {
+			p.within(i, "interface", "")
 			g.nics = append(g.nics, p.nic(i))
 		}
 	}
@@ -71,15 +73,10 @@ func (p *pass) nic(i *xml.Node) nic {
 	if kind == "" {
 		kind = "user"
 	}
-	key, known := netTypes[kind]
-	switch {
-	case !known:
+	if _, known := netTypes[kind]; !known {
 		p.at("guest-type-unknown", i.At("type"), "type %s is none that libvirt has", show(kind))
-	case key != "" && source.Attr(key) == "":
-		p.at("guest-source-missing", i.Place, "an interface of type %s needs <source %s='...'>", kind, key)
-	case key != "":
-		n.sourceAt = source.At(key)
 	}
+	n.sourceAt = p.source(i, kind)
 	switch kind {
 	case "bridge":
 		n.bridge, n.virtualPort = p.link(source, "bridge", "bridge"), i.Child("virtualport").Attr("type")
@@ -92,9 +89,35 @@ func (p *pass) nic(i *xml.Node) nic {
 		n.target, n.targetAt = p.link(target, "dev", "tap"), target.At("dev")
 	}
 	p.nicSettings(i, kind)
+	p.nicDriver(i, kind)
+	p.nicAddresses(i)
+	p.virtualPort(i.Child("virtualport"), kind)
 	p.nicBandwidth(i, kind, &n)
 	p.nicVLAN(i, kind, &n)
 	return n
+}
+
+// source says where an interface names what it hangs on.
+func (p *pass) source(i *xml.Node, kind string) xml.Place {
+	source := i.Child("source")
+	at := i.Place
+	for n, key := range netTypes[kind] {
+		switch {
+		case kind == "vhostuser" && i.Child("backend").Attr("type") == "passt": // makes its own, from 11.1 on
+		case !source.Has(key):
+			p.at("guest-source-missing", i.Place, "an interface of type %s needs <source %s='...'>", kind, key)
+			return i.Place
+		case n == 0:
+			at = source.At(key)
+		}
+	}
+	if kind == "udp" && source.Child("local") == nil {
+		p.at("guest-source-missing", i.Place, "an interface of type udp needs a <local> in its <source>")
+	}
+	if a := source.Child("address"); kind == "hostdev" && a.Attr("type") == "" && source.Child("vendor") == nil {
+		p.at("guest-source-missing", i.Place, "an interface of type hostdev needs <source> with an <address type='...'>")
+	}
+	return at
 }
 
 // generated says whether libvirt replaces a tap's name by its own choice
@@ -117,11 +140,16 @@ func (p *pass) nicSettings(i *xml.Node, kind string) {
 	if s := i.Child("source"); kind == "direct" && !slices.Contains(modes, s.Attr("mode")) {
 		fail(s, "mode", "macvtap mode %s: want one of bridge, private, vepa, passthrough", show(s.Attr("mode")))
 	}
+	if s := i.Child("source"); kind == "vhostuser" && !slices.Contains([]string{"", "server", "client"}, s.Attr("mode")) {
+		fail(s, "mode", "mode %s of a vhostuser socket: want server or client", show(s.Attr("mode")))
+	}
+	if t := i.Child("teaming"); t.Attr("type") == "transient" && t.Attr("persistent") == "" {
+		fail(t, "type", "a transient half of a team names the persistent one")
+	}
 	if t := i.Child("target"); t.Attr("managed") == "no" && kind != "ethernet" {
 		fail(t, "managed", "managed='no' is for type ethernet")
 	}
-	p.number(i.Child("mtu"), "size", math.MaxUint32)
-	if port := i.Child("port"); p.yes(port, "isolated") {
+	if port := i.Child("port"); port.Attr("isolated") == "yes" {
 		switch v := i.Child("virtualport"); {
 		case kind != "network" && kind != "bridge":
 			p.at("guest-isolation", port.Place, "an interface of type %s is no port of a bridge", show(kind))

@@ -42,7 +42,7 @@ var networkRules = []Rule{
 	{"bandwidth-peak-below-average", "A peak below the average", Warning, Never,
 		"The peak is the most that is ever let through: one below the average takes its place."},
 	{"vlan-invalid", "VLAN tags that do not go together", Error, AtDefine,
-		"At least one <tag>, several with trunk='yes', one native tag, ids up to 4095 (virNetDevVlanParse)."},
+		"At least one <tag>, one native tag at most, ids up to 4095 (virNetDevVlanParse)."},
 	{"vlan-unsupported", "A VLAN on a plain bridge", Error, AtDefine,
 		"Before libvirt 11.0 only Open vSwitch, SR-IOV pools and passthrough have VLANs (networkValidate)."},
 	{"portgroup-invalid", "Port groups that do not go together", Error, AtDefine,
@@ -102,17 +102,14 @@ func (p *pass) network(root *xml.Node) *network {
 	if n.uuid = p.uuid(root); n.uuid != "" {
 		n.uuidAt = root.Child("uuid").Place
 	}
-	p.yes(root, "ipv6")
-	p.yes(root, "trustGuestRxFilters")
 	p.bridge(root, n)
 	p.forward(root, n)
 	p.hostMode(root, n)
 	p.ips(root, n)
 	p.dns(root.Child("dns"))
-	p.yes(root.Child("domain"), "localOnly")
-	p.yes(root.Child("port"), "isolated")
 	p.shaping(root, n)
 	n.virtualPort = root.Child("virtualport").Attr("type")
+	p.virtualPort(root.Child("virtualport"), "")
 	return n
 }
 
@@ -131,9 +128,7 @@ func modeOf(root *xml.Node) xml.Mode {
 func (p *pass) bridge(root *xml.Node, n *network) {
 	b := root.Child("bridge")
 	n.bridge, n.bridgeAt = p.link(b, "name", "bridge"), b.At("name")
-	p.word(b, "stp", "on", "off")
-	p.word(b, "macTableManager", "kernel", "libvirt")
-	if delay, ok := p.number(b, "delay", math.MaxInt64); ok && delay > xml.MaxDelay && managed(n.mode) && b.Attr("stp") != "off" {
+	if delay, ok := p.number(b, "delay", math.MaxUint64); ok && delay > xml.MaxDelay && managed(n.mode) && b.Attr("stp") != "off" {
 		p.at("delay-out-of-range", b.At("delay"), "forward delay %d s: the kernel takes at most %d with spanning tree on", delay, xml.MaxDelay)
 	}
 	m := root.Child("mtu")

@@ -3,6 +3,8 @@ package lint
 import (
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/kvnet/kvnet/xml"
 )
@@ -29,8 +31,6 @@ func (p *pass) forward(root *xml.Node, n *network) {
 		p.at("mode-unknown", f.At("mode"), "mode %s is none that libvirt has", show(string(n.mode)))
 		return
 	}
-	p.yes(f, "managed")
-	p.word(f.Child("driver"), "name", "kvm", "vfio")
 	p.devices(f, n)
 	p.nat(f, n)
 }
@@ -93,7 +93,11 @@ func (p *pass) names(f *xml.Node) []string {
 func (p *pass) addresses(list []*xml.Node) {
 	seen := map[string]bool{}
 	for _, e := range list {
-		key := e.Attr("domain") + " " + e.Attr("bus") + " " + e.Attr("slot") + " " + e.Attr("function")
+		key := ""
+		for _, part := range []string{"domain", "bus", "slot", "function"} {
+			v, _ := strconv.ParseUint(strings.TrimSpace(e.Attr(part)), 0, 32) // absent is 0
+			key += " " + strconv.FormatUint(v, 16)
+		}
 		if seen[key] {
 			p.at("forward-device", e.Place, "a PCI device stands there twice")
 		}
@@ -110,7 +114,6 @@ func (p *pass) nat(f *xml.Node, n *network) {
 		p.at("nat-elsewhere", nat.Place, "<nat> in mode %s: only mode nat has one", n.mode)
 		return
 	}
-	p.yes(nat, "ipv6")
 	if a := nat.Child("address"); a != nil {
 		start, end := p.address(a, "start"), p.address(a, "end")
 		switch {

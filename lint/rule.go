@@ -53,6 +53,10 @@ var documentRules = []Rule{
 		"libvirt drops what it does not know without a word: a setting that is misspelt is no setting. src/conf/schemas/network.rng."},
 	{"element-twice", "An element stands twice where libvirt reads the first only", Error, BySchema,
 		"libvirt asks for the first one (virXPathNode) and passes over the others. src/conf/schemas/network.rng."},
+	{"attribute-missing", "An attribute is missing that an element cannot do without", Error, BySchema,
+		"The element says nothing then, and libvirt passes over it or refuses it. src/conf/schemas/network.rng, domaincommon.rng."},
+	{"text-unexpected", "Text where there can be none", Error, BySchema,
+		"libvirt drops it without a word: an entry that lost its brackets is no entry. src/conf/schemas/network.rng, domaincommon.rng."},
 	{"value-invalid", "A number, address, name or switch that is none", Error, BySchema,
 		"libvirt refuses the value, or takes it for another: stp='no' is on. src/conf/network_conf.c and its schema."},
 }

@@ -1,65 +1,119 @@
 package lint
 
 import (
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/kvnet/kvnet/xml"
 )
 
-// The elements and attributes of a network document that libvirt knows, up to
-// version 12: a path, then its attributes, then its children; those with a +
-// may stand more than once. From src/conf/schemas/network.rng and
-// networkcommon.rng; title and description are of 9.7, register of 10.1, port
-// of a forwarder of 12.0.
+// known are the elements of networks and of guests' interfaces that libvirt
+// knows, up to version 12: a path, or a name where an element is the same
+// wherever it stands; then its attributes, its text and its children. @a:int is
+// an attribute with what is one of [values], @a:on|off one of a few words; @a!
+// may not be absent, and the emptiness of @a? is for a rule of its own to tell;
+// =int is the text. Children with a + may stand more than once, * is any.
+// From src/conf/schemas/network.rng, networkcommon.rng and domaincommon.rng;
+// title and description are of 9.7, register of 10.1, port of a forwarder of
+// 12.0.
 var known = sync.OnceValue(func() map[string]element {
 	return schema(`
-network @connections @ipv6 @trustGuestRxFilters name title description metadata uuid bridge mtu mac forward virtualport portgroup+ domain dns bandwidth vlan port ip+ route+
-network/bridge @name @zone @stp @delay @macTableManager
-network/mtu @size
-network/mac @address
-network/forward @dev @mode @managed interface+ address+ pf driver nat
-network/forward/interface @dev @connections
-network/forward/address @type @domain @bus @slot @function @multifunction @connections zpci
-network/forward/pf @dev
-network/forward/driver @name @model
-network/forward/nat @ipv6 address port
-network/forward/nat/address @start @end
-network/forward/nat/port @start @end
-network/portgroup @name @default @trustGuestRxFilters virtualport bandwidth vlan
-network/domain @name @localOnly @register
-network/dns @enable @forwardPlainNames forwarder+ txt+ srv+ host+
-network/dns/forwarder @addr @domain @port
-network/dns/txt @name @value
-network/dns/srv @service @protocol @domain @target @port @priority @weight
-network/dns/host @ip hostname+
-network/port @isolated
-network/ip @address @netmask @prefix @family @localPtr tftp dhcp
-network/ip/tftp @root
-network/ip/dhcp range+ host+ bootp
-network/ip/dhcp/range @start @end lease
-network/ip/dhcp/range/lease @expiry @unit
-network/ip/dhcp/host @mac @id @name @ip lease
-network/ip/dhcp/host/lease @expiry @unit
-network/ip/dhcp/bootp @file @server
-network/route @family @address @netmask @prefix @gateway @metric
-virtualport @type parameters
-virtualport/parameters @managerid @typeid @typeidversion @instanceid @profileid @interfaceid
-bandwidth @classID inbound outbound
-bandwidth/inbound @average @peak @burst @floor
-bandwidth/outbound @average @peak @burst @floor
-vlan @trunk tag+
-vlan/tag @id @nativeMode
+network @connections:blank-count @ipv6:yes|no @trustGuestRxFilters:yes|no name title description metadata uuid bridge mtu mac forward virtualport portgroup+ domain dns bandwidth vlan port ip+ route+ dnsmasq:options
+name =any
+title =any
+description =any
+metadata *
+uuid =uuid
+mtu @size!:short
+mac @address!:mac
+network/bridge @name:device @zone:zone @stp:on|off @delay:count64 @macTableManager:kernel|libvirt
+network/forward @dev:device @mode @managed:yes|no interface+ address+ pf driver nat
+network/forward/interface @dev?:device @connections:count
+network/forward/address @type!:pci @domain:pci-domain @bus:byte @slot:pci-slot @function:pci-function @multifunction:on|off @connections:count zpci
+zpci @uid @fid
+network/forward/pf @dev!:name
+network/forward/driver @name:kvm|vfio|xen @model:generic
+network/forward/nat @ipv6:yes|no address port
+network/forward/nat/address @start?:ip @end?:ip
+network/forward/nat/port @start?:port @end?:port
+network/portgroup @name?:name @default:yes|no @trustGuestRxFilters:yes|no virtualport bandwidth vlan
+network/domain @name!:dns @localOnly:yes|no @register:yes|no
+network/dns @enable:yes|no @forwardPlainNames:yes|no forwarder+ txt+ srv+ host+
+forwarder @addr:ip @domain:dns @port:port
+txt @name:txt @value
+srv @service @protocol:protocol @domain:dns @target @port:short @priority:short @weight:short
+network/dns/host @ip?:ip hostname+
+hostname =dns
+port @isolated:yes|no
+network/ip @address?:ip @netmask:ipv4 @prefix:count @family:some @localPtr:yes|no tftp dhcp
+tftp @root!:any
+dhcp range+ host+ bootp
+dhcp/range @start?:ip @end?:ip lease
+lease @expiry!:long @unit:seconds|minutes|hours
+dhcp/host @mac:mac @id:duid @name:host @ip?:ip lease
+bootp @file!:path @server:server
+route @family:some @address?:ip @netmask:ipv4 @prefix:count @gateway?:ip @metric:positive
+virtualport @type:802.1Qbg|802.1Qbh|openvswitch|midonet parameters
+network/virtualport @type!:802.1Qbg|802.1Qbh|openvswitch|midonet parameters
+parameters @managerid:byte @typeid:byte3 @typeidversion:byte @instanceid:uuid @profileid:profile @interfaceid:uuid
+bandwidth @classID:positive inbound outbound
+inbound @average?:speed @peak:speed @burst:positive @floor:speed
+outbound @average?:speed @peak:speed @burst:positive @floor:speed
+vlan @trunk:yes tag+
+tag @id?:count @nativeMode:tagged|untagged
+dnsmasq:options dnsmasq:option+
+dnsmasq:option @value!:any
+
+interface @type @managed:yes|no @trustGuestRxFilters:yes|no source mac target guest model driver backend ip+ route+ portForward+ script downscript backenddomain filterref tune link mtu coalesce boot rom acpi alias address bandwidth vlan virtualport port teaming
+interface/source @network @portgroup:name @portid:portid @bridge:host-bridge @macTableManager:kernel|libvirt @dev:name @mode:some @type:unix @path:path @name:name @address:ipv4 @port:socket @switchid:uuid @portgroupid @connectionid:integer @missing:yes|no address local ip+ route+ reconnect vendor product
+interface/source/address @type:pci|usb @domain:pci-domain @bus:byte @slot:pci-slot @function:pci-function @multifunction:on|off @device:usb-address zpci
+local @address!:ipv4 @port!:socket
+reconnect @enabled!:yes|no @timeout:int
+vendor @id!:usb
+product @id!:usb
+interface/mac @address!:mac @type:generated|static @check:yes|no @currentAddress:mac
+target @dev!:device @managed:yes|no
+interface/guest @dev:name @actual:name
+model @type!:some
+interface/driver @name:kvm|vfio|xen|qemu|vhost @model:generic @queues:positive @rx_queue_size:positive @tx_queue_size:positive @txmode:iothread|timer @ioeventfd:on|off @event_idx:on|off @iommu:on|off @ats:on|off @packed:on|off @page_per_vq:on|off @rss:on|off @rss_hash_report:on|off host guest
+driver/host @csum:on|off @gso:on|off @tso4:on|off @tso6:on|off @ecn:on|off @ufo:on|off @mrg_rxbuf:on|off
+driver/guest @csum:on|off @tso4:on|off @tso6:on|off @ecn:on|off @ufo:on|off
+backend @type:default|passt @tap:absolute @vhost:absolute @logFile:absolute @hostname @fqdn
+interface/ip @address!:ip @family:ipv4|ipv6 @prefix:prefix @peer:ip
+source/ip @address!:ip @family:ipv4|ipv6 @prefix:prefix @peer:ip
+portForward @proto!:tcp|udp @address:ip @dev:device range+
+portForward/range @start!:port @end:port @to:port @exclude:yes|no
+script @path!:path
+downscript @path!:path
+backenddomain @name!:any
+filterref @filter!:ncname parameter+
+parameter @name!:parameter @value!:parameter-value
+tune sndbuf
+sndbuf =int
+link @state!:some
+coalesce rx
+rx frames
+frames @max:int
+boot @order!:positive @loadparm:loadparm
+rom @enabled:yes|no @bar:on|off @file:absolute
+acpi @index:int
+alias @name!:alias
+interface/address @type!:pci|usb|ccw|spapr-vio|virtio-mmio|isa|unassigned @domain:pci-domain @bus:byte @slot:pci-slot @function:pci-function @multifunction:on|off @cssid @ssid @devno @reg @port @iobase @irq zpci
+teaming @type!:persistent|transient @persistent:alias
 `)
 })
 
-// shared are elements that stand at several places, described once.
-var shared = []string{"virtualport", "bandwidth", "vlan"}
-
 type element struct {
-	attrs    []string
+	attrs    map[string]attribute
+	needed   []string
+	text     *value
 	children map[string]bool // true: may stand more than once
+	open     bool            // holds any
+}
+
+type attribute struct {
+	value
+	mayBeEmpty bool
 }
 
 func schema(text string) map[string]element {
@@ -69,24 +123,53 @@ func schema(text string) map[string]element {
 		if len(words) == 0 {
 			continue
 		}
-		e := element{children: map[string]bool{}}
+		e := element{attrs: map[string]attribute{}, children: map[string]bool{}}
 		for _, w := range words[1:] {
-			if attr, ok := strings.CutPrefix(w, "@"); ok {
-				e.attrs = append(e.attrs, attr)
-			} else {
-				name, many := strings.CutSuffix(w, "+")
-				e.children[name] = many
-			}
+			e.learn(w)
 		}
 		m[words[0]] = e
 	}
 	return m
 }
 
+// learn takes a word of the table.
+func (e *element) learn(word string) {
+	switch word[0] {
+	case '*':
+		e.open = true
+	case '=':
+		kind := valueOf(word[1:])
+		e.text = &kind
+	case '@':
+		name, kind, _ := strings.Cut(word[1:], ":")
+		name, needed := strings.CutSuffix(name, "!")
+		name, mayBeEmpty := strings.CutSuffix(name, "?")
+		e.attrs[name] = attribute{valueOf(kind), mayBeEmpty}
+		if needed {
+			e.needed = append(e.needed, name)
+		}
+	default:
+		name, many := strings.CutSuffix(word, "+")
+		e.children[name] = many
+	}
+}
+
+// find is an element by its path, by its name and its parent's, or by its name
+// alone.
+func find(path string) element {
+	for ; path != ""; _, path, _ = strings.Cut(path, "/") {
+		if e, ok := known()[path]; ok {
+			return e
+		}
+	}
+	return element{open: true}
+}
+
 // dnsmasqNamespace holds the raw dnsmasq options that libvirt passes on.
 const dnsmasqNamespace = "http://libvirt.org/schemas/network/dnsmasq/1.0"
 
-// schema says what libvirt would drop of a network document.
+// schema says what libvirt would drop of a network document, and what its
+// schema refuses.
 func (p *pass) schema(root *xml.Node) {
 	options := ""
 	for _, n := range append([]*xml.Node{root}, root.Children...) {
@@ -101,28 +184,57 @@ func (p *pass) schema(root *xml.Node) {
 
 // within judges an element that is known by its path.
 func (p *pass) within(n *xml.Node, path, options string) {
-	e := known()[path]
-	for _, a := range n.Attrs {
-		if a.Prefix == "xmlns" || a.Prefix == "" && (a.Name == "xmlns" || slices.Contains(e.attrs, a.Name)) {
-			continue
-		}
-		name := a.Name
-		if a.Prefix != "" {
-			name = a.Prefix + ":" + a.Name
-		}
-		p.at("element-unknown", a.Place, "<%s> has no attribute %s: libvirt drops it", n.Name, show(name))
+	e := find(path)
+	p.attributes(n, e)
+	p.text(n, e)
+	if !e.open {
+		p.children(n, e, path, options)
 	}
+}
+
+func (p *pass) attributes(n *xml.Node, e element) {
+	for _, a := range n.Attrs {
+		known, ok := e.attrs[a.Name]
+		switch {
+		case a.Prefix == "xmlns" || a.Prefix == "" && a.Name == "xmlns":
+		case !ok || a.Prefix != "":
+			name := a.Name
+			if a.Prefix != "" {
+				name = a.Prefix + ":" + a.Name
+			}
+			p.at("element-unknown", a.Place, "<%s> has no attribute %s: libvirt drops it", n.Name, show(name))
+		case !known.is(a.Value) && !(known.mayBeEmpty && a.Value == ""):
+			p.at("value-invalid", a.Place, "<%s %s=%s>: want %s", n.Name, a.Name, quoted(a.Value), known.want)
+		}
+	}
+	for _, name := range e.needed {
+		if !n.Has(name) {
+			p.at("attribute-missing", n.Place, "<%s> has no %s", n.Name, name)
+		}
+	}
+}
+
+func (p *pass) text(n *xml.Node, e element) {
+	switch {
+	case e.text == nil && strings.TrimSpace(n.Text) != "":
+		p.at("text-unexpected", n.Place, "<%s> holds text: %s", n.Name, quoted(strings.TrimSpace(n.Text)))
+	case e.text != nil && !e.text.is(n.Text):
+		p.at("value-invalid", n.Place, "<%s> %s: want %s", n.Name, quoted(n.Text), e.text.want)
+	}
+}
+
+func (p *pass) children(n *xml.Node, e element, path, options string) {
 	first := map[string]xml.Place{}
 	for _, c := range n.Children {
 		name := c.Name
-		if c.Prefix != "" {
-			if path == "network" && c.Prefix == options && c.Name == "options" {
-				continue
-			}
+		switch {
+		case c.Prefix != "" && c.Prefix == options:
+			name = "dnsmasq:" + c.Name
+		case c.Prefix != "":
 			name = c.Prefix + ":" + c.Name
 		}
 		many, there := e.children[name]
-		if !there {
+		if !there || c.Prefix != "" && c.Prefix != options {
 			p.at("element-unknown", c.Place, "<%s> holds no <%s>: libvirt drops it", n.Name, show(name))
 			continue
 		}
@@ -132,11 +244,6 @@ func (p *pass) within(n *xml.Node, path, options string) {
 			continue
 		}
 		first[name] = c.Place
-		switch {
-		case slices.Contains(shared, c.Name):
-			p.within(c, c.Name, options)
-		case c.Name != "metadata":
-			p.within(c, path+"/"+c.Name, options)
-		}
+		p.within(c, path+"/"+name, options)
 	}
 }

@@ -20,8 +20,8 @@ func (p *pass) shaping(root *xml.Node, n *network) {
 	p.vlan(vlan)
 	for _, g := range root.All("portgroup") {
 		n.groups = append(n.groups, g.Attr("name"))
-		p.yes(g, "trustGuestRxFilters")
 		p.bandwidth(g.Child("bandwidth"), limits, n)
+		p.virtualPort(g.Child("virtualport"), "")
 		p.vlan(g.Child("vlan"))
 		if vlan == nil && g.Child("vlan") == nil {
 			continue
@@ -75,10 +75,8 @@ func (p *pass) bandwidth(b *xml.Node, limits bool, n *network) {
 		if d == nil {
 			continue
 		}
-		average, _ := p.number(d, "average", math.MaxUint32)
-		peak, hasPeak := p.number(d, "peak", math.MaxUint32)
-		p.number(d, "burst", math.MaxUint32)
-		p.number(d, "floor", math.MaxUint32)
+		average, _ := p.number(d, "average", math.MaxUint64)
+		peak, hasPeak := p.number(d, "peak", math.MaxUint64)
 		floor := d.Attr("floor") != ""
 		switch {
 		case floor && n != nil:
@@ -113,8 +111,5 @@ func (p *pass) vlan(v *xml.Node) {
 				p.at("vlan-invalid", t.At("nativeMode"), "a second native VLAN")
 			}
 		}
-	}
-	if t := v.Attr("trunk"); t != "" && !strings.EqualFold(t, "yes") && (len(tags) > 1 || natives > 0) {
-		p.at("vlan-invalid", v.At("trunk"), "several tags, or a native one, need trunk='yes'")
 	}
 }
