@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -181,6 +182,21 @@ var refusalWords = map[lint.Refusal]string{
 	lint.BySchema: "by schema",
 	lint.AtStart:  "at start",
 	lint.Never:    "never",
+}
+
+// refusedBySchema says what of a value that flags gave libvirt's schema would
+// refuse; what was there before is not theirs. libvirt names the element only.
+func refusedBySchema(former, document string, o netDefineOptions) error {
+	told := map[string]bool{}
+	for _, f := range lint.Check([]lint.File{{Text: former}}) {
+		told[f.Message] = true
+	}
+	for _, f := range lint.Check([]lint.File{{Text: document}}) {
+		if f.Rule == "value-invalid" && !told[f.Message] && !o.noValidate {
+			return errors.New(f.Message)
+		}
+	}
+	return nil
 }
 
 // noteRefusals says where a file that is only planned breaks rules by which

@@ -227,16 +227,23 @@ func wishedDocument(ctx context.Context, conn *libvirtnet.Conn, w world, have *l
 		return "", wrong(err)
 	case def == nil:
 		document, err := xml.Build(want)
+		if err == nil {
+			err = refusedBySchema("", document, o)
+		}
 		if err != nil {
 			return "", wrong(err)
 		}
 		return document, nil
 	}
-	document, err := conn.NetworkXML(ctx, o.name, true)
+	former, err := conn.NetworkXML(ctx, o.name, true)
 	if err != nil {
 		return "", err
 	}
-	if document, err = xml.Edit(document, want); err != nil {
+	document, err := xml.Edit(former, want)
+	if err == nil {
+		err = refusedBySchema(former, document, o)
+	}
+	if err != nil {
 		return "", wrong(err)
 	}
 	return document, nil

@@ -68,6 +68,9 @@ and the network restarted under its guests.`,
 				}
 				return runElementUpdate(c.Context, e, o)
 			}
+			if c.IsSet("parent-index") && o.parent < 0 {
+				return usage("net-update", "flag --parent-index: want 0 for the first <ip>, or more", "")
+			}
 			if o.section, err = parseSection(args[1]); err != nil {
 				return err
 			}
@@ -130,6 +133,9 @@ func runNetUpdate(ctx context.Context, e *env, o netUpdateOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := errors.Join(u.refuseEntry(), u.refuseDevice(e)); err != nil {
+		return err
+	}
 	plan := libvirtnet.Plan{Network: t.have.Name}
 	var names []string
 	for _, l := range []struct {
@@ -160,7 +166,7 @@ func runNetUpdate(ctx context.Context, e *env, o netUpdateOptions) error {
 	}
 	err = e.carryOut(ctx, t.conn, change{
 		op: "update", object: t.object(), plan: plan, world: t.world, subjects: []string{t.have.Name}, own: networkOwn(t.have.Def()),
-		settle: func(ctx context.Context) error { return u.settled(ctx, live, config) },
+		settle: func(ctx context.Context) error { return u.settled(ctx, plan, live, config) },
 	}, o.changeOptions)
 	if err != nil {
 		return err
@@ -200,9 +206,12 @@ func (u entryChange) plan(ctx context.Context, live bool) (libvirtnet.Plan, erro
 			err: fmt.Errorf(format, args...)}
 	}
 	s, entry := libvirtnet.SectionUpdate{Command: u.o.command, Section: u.o.section, Parent: u.o.parent}, u.o.entry
-	at := slices.IndexFunc(list, func(have xml.Entry) bool { return u.o.section.Fits(have, entry) })
 	if u.o.command == libvirtnet.UpdateAdd {
 		return u.planAdd(doc, list, live, where)
+	}
+	at, err := u.find(list)
+	if err != nil {
+		return fail("%s has more than one: %w", where, err)
 	}
 	if at < 0 && u.o.command == libvirtnet.UpdateModify { // the MAC stays, the rest may change
 		at = u.owner(doc, list)
@@ -297,7 +306,7 @@ func others(list []xml.Entry) string {
 }
 
 // settled looks whether libvirt shows the change in the layers.
-func (u entryChange) settled(ctx context.Context, live, config bool) error {
+func (u entryChange) settled(ctx context.Context, plan libvirtnet.Plan, live, config bool) error {
 	for _, l := range []struct{ wanted, live bool }{{config, false}, {live, true}} {
 		if !l.wanted {
 			continue
@@ -306,13 +315,16 @@ func (u entryChange) settled(ctx context.Context, live, config bool) error {
 		if err != nil {
 			return err
 		}
-		there := slices.ContainsFunc(list, func(have xml.Entry) bool {
-			if u.o.command == libvirtnet.UpdateDelete {
-				return u.o.section.Fits(have, u.o.entry)
+		want, deleted := u.o.entry, u.o.command == libvirtnet.UpdateDelete
+		for _, s := range plan.Steps {
+			if deleted && s.Live == l.live {
+				if want, err = xml.ParseEntry(s.Document, u.o.section); err != nil {
+					return err
+				}
 			}
-			return have.Says(u.o.entry)
-		})
-		if there == (u.o.command == libvirtnet.UpdateDelete) {
+		}
+		there := slices.ContainsFunc(list, func(have xml.Entry) bool { return have.Says(want) && (!deleted || want.Says(have)) })
+		if there == deleted {
 			return &failure{op: "verify", object: u.object(), err: errors.New("libvirt said yes, and its document does not show the update")}
 		}
 	}

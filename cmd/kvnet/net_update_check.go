@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/lint"
+	"github.com/kvnet/kvnet/xml"
+)
+
+// around is what stands around an entry of a section in a network's document.
+var around = map[xml.Section]string{
+	xml.DNSHosts: "<dns>%s</dns>", xml.DNSTexts: "<dns>%s</dns>", xml.DNSServices: "<dns>%s</dns>", xml.PortGroups: "%s",
+	xml.DHCPHosts: "<ip family='%s' address='%s' prefix='%d'><dhcp>%s</dhcp></ip>",
+}
+
+// refuseEntry refuses an entry that is none: libvirt holds it against no schema
+// when it takes it in place, and would refuse the definition with it later.
+func (u entryChange) refuseEntry() error {
+	form, judged := around[u.o.section]
+	if !judged || u.o.command == libvirtnet.UpdateDelete {
+		return nil
+	}
+	text := fmt.Sprintf(form, u.o.entry.Text)
+	if u.o.section == xml.DHCPHosts {
+		subnet, ok := u.subnet()
+		if !ok {
+			return nil // told with the subnets that there are
+		}
+		family := map[bool]string{true: "ipv4", false: "ipv6"}[subnet.Addr().Is4()]
+		text = fmt.Sprintf(form, family, subnet.Addr(), subnet.Bits(), u.o.entry.Text)
+	}
+	op := "modify " + string(u.o.section) + " of"
+	if u.o.command == libvirtnet.UpdateAdd {
+		op = "add " + string(u.o.section) + " to"
+	}
+	for _, f := range lint.Check([]lint.File{{Name: "entry", Text: "<network><name>n</name>" + text + "</network>"}}) {
+		if f.Refused == lint.AtDefine || f.Refused == lint.BySchema && !u.o.force {
+			return &failure{op: op, object: u.object(), err: errors.New(f.Message)}
+		}
+	}
+	return nil
+}
+
+// subnet is the one that a reservation belongs to.
+func (u entryChange) subnet() (netip.Prefix, bool) {
+	ips := u.have.Def().IPs
+	if u.o.parent >= 0 && u.o.parent < len(ips) {
+		return ips[u.o.parent].Address, true
+	}
+	a, err := netip.ParseAddr(u.o.entry.Value("ip"))
+	i := slices.IndexFunc(ips, func(ip xml.IP) bool { return err == nil && ip.Address.Contains(a) })
+	if i < 0 {
+		return netip.Prefix{}, false
+	}
+	return ips[i].Address, true
+}
+
+// refuseDevice refuses to forward to a device that the host does not have.
+func (u entryChange) refuseDevice(e *env) error {
+	if u.o.section != xml.ForwardInterfaces || u.o.command != libvirtnet.UpdateAdd {
+		return nil
+	}
+	var found []string
+	for _, c := range u.world.host().MissingDevice(u.o.entry.Value("dev")) {
+		found = append(found, c.Message)
+	}
+	return e.refuseConflicts("add forward-interface to", u.object(), found, u.o.changeOptions)
+}
+
+// find is the entry that is meant: the one that says just as much, or the only
+// one that fits; -1 when there is none.
+func (u entryChange) find(list []xml.Entry) (int, error) {
+	at, fit := -1, 0
+	for i, have := range list {
+		if !u.o.section.Fits(have, u.o.entry) {
+			continue
+		}
+		if u.o.entry.Says(have) {
+			return i, nil
+		}
+		if fit++; at < 0 {
+			at = i
+		}
+	}
+	if fit > 1 {
+		return -1, fmt.Errorf("%d entries fit%s", fit, others(list))
+	}
+	return at, nil
+}
