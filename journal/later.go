@@ -3,8 +3,8 @@ package journal
 import "slices"
 
 // Later are the changes after e that are still felt and would be taken back with
-// it: they changed what e touched, and nobody took them back. now is how these
-// things are, in the shape of e.Before.
+// it: they changed what e touched, and nobody took them back. What made e itself
+// again is none of them. now is how these things are, in the shape of e.Before.
 func Later(entries []Entry, e Entry, now Image) []Entry {
 	var list []Entry
 	after := now // the change that is looked at
@@ -13,7 +13,9 @@ func Later(entries []Entry, e Entry, now Image) []Entry {
 			break
 		}
 		before := later.Before.sharedWith(e.Before)
-		if !cancelled(entries, later) && !Way(before, after).Empty() {
+		first, again := madeFirst(entries, later)
+		cancelled := later.BackedBy != 0 || !again || later.Outcome == Undone
+		if !cancelled && first != e.ID && !Way(before, after).Empty() {
 			list = append(list, later)
 		}
 		after = before.over(after)
@@ -22,18 +24,17 @@ func Later(entries []Entry, e Entry, now Image) []Entry {
 	return list
 }
 
-// cancelled says whether a change is one of a pair: taken back, or what took
-// another back. What took back a taking back has made the change again.
-func cancelled(entries []Entry, e Entry) bool {
-	again := true
-	for n := e; n.Backs != 0; again = !again {
-		i := slices.IndexFunc(entries, func(other Entry) bool { return other.ID == n.Backs && other.ID < n.ID })
+// madeFirst is the number of the change that e is about, itself or, where it takes
+// back, in the end, and whether e makes that: what takes back a taking back does.
+func madeFirst(entries []Entry, e Entry) (id int, again bool) {
+	for again = true; e.Backs != 0; again = !again {
+		i := slices.IndexFunc(entries, func(other Entry) bool { return other.ID == e.Backs && other.ID < e.ID })
 		if i < 0 {
 			break
 		}
-		n = entries[i]
+		e = entries[i]
 	}
-	return e.BackedBy != 0 || !again || e.Outcome == Undone
+	return e.ID, again
 }
 
 func sameNetwork(a, b Network) bool     { return a.Name == b.Name }

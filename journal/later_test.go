@@ -35,6 +35,7 @@ func TestLater(t *testing.T) {
 		{"two", []journal.Entry{then(4, one), then(5, two)}, one, []int{4, 5}},
 		{"taken back", []journal.Entry{backed(then(4, one), 5), backs(then(5, two), 4)}, one, nil},
 		{"made again", []journal.Entry{backed(then(4, one), 5), backed(backs(then(5, two), 4), 6), backs(then(6, one), 5)}, two, []int{6}},
+		{"itself, made again", []journal.Entry{backed(backs(then(4, one), 3), 5), backs(then(5, first.Before), 4)}, one, nil},
 		{"failed", []journal.Entry{failed}, two, nil},
 	} {
 		entries := append([]journal.Entry{then(1, one), first}, c.later...)

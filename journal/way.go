@@ -33,7 +33,7 @@ func (b Back) Empty() bool {
 // Way plans how things become again what they were: want is the image that was
 // kept, have one of the same objects now.
 func Way(want, have Image) Back {
-	b := Back{}
+	b := Back{Plan: libvirtnet.Plan{NoValidate: true}} // libvirt wrote the documents itself
 	for _, w := range want.Networks {
 		b.network(w, find(have.Networks, Network{Name: w.Name}, func(n Network) bool { return n.Name == w.Name }))
 	}
