@@ -70,7 +70,7 @@ func runUndo(ctx context.Context, e *env, number int, o undoOptions) error {
 	}
 	defer conn.Close()
 	entries, err := readEntries()
-	if err != nil {
+	if err != nil && !o.noJournal {
 		return err
 	}
 	entry, err := findChange(entries, number)

@@ -10,7 +10,8 @@ import (
 	"github.com/kvnet/kvnet/journal"
 )
 
-// readEntries is the journal, oldest change first.
+// readEntries is the journal, oldest change first; with an error, what of it can
+// be read.
 func readEntries() ([]journal.Entry, error) {
 	dir, err := stateDir()
 	if err != nil {
@@ -18,7 +19,7 @@ func readEntries() ([]journal.Entry, error) {
 	}
 	entries, err := journal.Entries(dir)
 	if err != nil {
-		return nil, &failure{op: "read", object: "the journal", err: errors.New(oneLine(err))}
+		return entries, &failure{op: "read", object: "the journal", err: errors.New(oneLine(err))}
 	}
 	return entries, nil
 }
