@@ -1,11 +1,13 @@
 package bridge
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/vishvananda/netlink/nl"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,6 +20,9 @@ const (
 	// dumpTries bounds how often an interrupted dump is started again. Each
 	// try takes well under 10 ms on a host with hundreds of links.
 	dumpTries = 30
+	// answerTimeout bounds the wait for one answer. The kernel answers a dump
+	// from within the system call; this is for the case that it does not.
+	answerTimeout = 10 * time.Second
 	// userHZ is the unit of the kernel's clock_t, the same on every
 	// architecture that libvirt runs on (USER_HZ, asm-generic/param.h).
 	userHZ = 100
@@ -26,13 +31,72 @@ const (
 // ticks converts a clock_t to milliseconds.
 func ticks(n uint64) int64 { return int64(n * (1000 / userHZ)) }
 
-// dump asks for all objects of a kind and returns their messages.
-func (c *conn) dump(ctx context.Context, typ int, answer uint16, payload []byte) (msgs [][]byte, err error) {
-	err = retry(ctx, func() error {
+// conn is one netlink socket. It stays in the namespace of the thread that
+// opened it; only redial looks at the thread again.
+type conn struct {
+	protocol int
+	sockets  map[int]*nl.SocketHandle
+}
+
+func dial(protocol int) (*conn, error) {
+	c := &conn{protocol: protocol}
+	return c, c.redial()
+}
+
+func (c *conn) redial() error {
+	c.close()
+	s, err := nl.GetNetlinkSocketAt(netns.None(), netns.None(), c.protocol)
+	if err != nil {
+		return fmt.Errorf("open netlink socket: %w", err)
+	}
+	limit := unix.NsecToTimeval(answerTimeout.Nanoseconds())
+	// These two only store the value; they cannot fail.
+	_ = s.SetSendTimeout(&limit)
+	_ = s.SetReceiveTimeout(&limit)
+	// The kernel's own words for a refusal; without them there is still errno.
+	_ = s.SetExtAck(true)
+	c.sockets = map[int]*nl.SocketHandle{c.protocol: {Socket: s}}
+	return nil
+}
+
+func (c *conn) close() {
+	for _, s := range c.sockets {
+		s.Close()
+	}
+	c.sockets = nil
+}
+
+// ask sends one request and returns the payloads of its answers.
+func (c *conn) ask(typ, flags int, answer uint16, payload []byte) ([][]byte, error) {
+	if c.sockets == nil {
+		if err := c.redial(); err != nil {
+			return nil, err
+		}
+	}
+	req := nl.NewNetlinkRequest(typ, flags)
+	req.AddRawData(payload)
+	req.Sockets = c.sockets
+	msgs, err := req.Execute(c.protocol, answer)
+	if err != nil && !errors.Is(err, nl.ErrDumpInterrupted) {
+		// The rest of an answer may still be queued: a later request would
+		// find the socket busy. It opens a new one.
+		c.close()
+	}
+	return msgs, err
+}
+
+// dump asks for all objects of a kind. An interrupted dump is asked for again;
+// what it returned is never used.
+func (c *conn) dump(ctx context.Context, typ int, answer uint16, payload []byte) ([][]byte, error) {
+	var msgs [][]byte
+	err := retry(ctx, func() (err error) {
 		msgs, err = c.ask(typ, unix.NLM_F_DUMP, answer, payload)
 		return err
 	})
-	return msgs, err
+	if err != nil {
+		return nil, err
+	}
+	return msgs, nil
 }
 
 // retry calls f until it is not interrupted (NLM_F_DUMP_INTR: the list changed
@@ -43,33 +107,28 @@ func retry(ctx context.Context, f func() error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err = f(); !errors.Is(err, errInterrupted) {
+		if err = f(); !errors.Is(err, nl.ErrDumpInterrupted) {
 			return err
 		}
 	}
 	return fmt.Errorf("changed during each of %d readings: %w", dumpTries, err)
 }
 
-// dumpAll is a dump of which each message is parsed where it was received: parse
-// keeps no part of it. What an interrupted dump returned is never used.
+// dumpAll is a dump with every message parsed.
 func dumpAll[T any](ctx context.Context, c *conn, d dumpRequest, parse func([]byte) (T, bool, error)) ([]T, error) {
-	var list []T
-	err := retry(ctx, func() error {
-		list = []T{}
-		var failed error
-		err := c.request(d.typ, unix.NLM_F_DUMP, d.payload, func(typ uint16, m []byte) {
-			if d.answer != 0 && typ != d.answer || failed != nil {
-				return
-			}
-			v, keep, err := parse(m)
-			if failed = err; keep && err == nil {
-				list = append(list, v)
-			}
-		})
-		return cmp.Or(err, failed)
-	})
+	msgs, err := c.dump(ctx, d.typ, d.answer, d.payload)
 	if err != nil {
 		return nil, err
+	}
+	list := make([]T, 0, len(msgs))
+	for _, m := range msgs {
+		v, keep, err := parse(m)
+		if err != nil {
+			return nil, err
+		}
+		if keep {
+			list = append(list, v)
+		}
 	}
 	return list, nil
 }

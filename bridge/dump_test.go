@@ -6,6 +6,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -13,7 +14,7 @@ func TestRetryAsksAgainWhenInterrupted(t *testing.T) {
 	calls := 0
 	err := retry(t.Context(), func() error {
 		if calls++; calls < 5 {
-			return errInterrupted
+			return nl.ErrDumpInterrupted
 		}
 		return nil
 	})
@@ -24,9 +25,9 @@ func TestRetryAsksAgainWhenInterrupted(t *testing.T) {
 
 func TestRetryGivesUp(t *testing.T) {
 	calls := 0
-	err := retry(t.Context(), func() error { calls++; return errInterrupted })
-	if !errors.Is(err, errInterrupted) || calls != dumpTries {
-		t.Errorf("have %d calls and %v, want %d and %v", calls, err, dumpTries, errInterrupted)
+	err := retry(t.Context(), func() error { calls++; return nl.ErrDumpInterrupted })
+	if !errors.Is(err, nl.ErrDumpInterrupted) || calls != dumpTries {
+		t.Errorf("have %d calls and %v, want %d and %v", calls, err, dumpTries, nl.ErrDumpInterrupted)
 	}
 }
 

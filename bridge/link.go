@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"strconv"
 
 	"github.com/vishvananda/netlink/nl"
@@ -120,11 +119,11 @@ func (l *linkMsg) parseInfo(b []byte) error {
 		case nl.IFLA_INFO_KIND:
 			l.Kind = cString(v)
 		case nl.IFLA_INFO_DATA:
-			data = slices.Clone(v)
+			data = v
 		case nl.IFLA_INFO_SLAVE_KIND:
 			portKind = cString(v)
 		case nl.IFLA_INFO_SLAVE_DATA:
-			portData = slices.Clone(v)
+			portData = v
 		}
 		return nil
 	})

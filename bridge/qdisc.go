@@ -71,7 +71,7 @@ func parseTC(b []byte) (tcMsg, bool, error) {
 		case nl.TCA_KIND:
 			m.kind = cString(v)
 		case nl.TCA_OPTIONS:
-			m.options = slices.Clone(v)
+			m.options = v
 		}
 		return nil
 	})

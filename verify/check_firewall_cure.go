@@ -184,26 +184,15 @@ func (f *packetFilter) without(steps []firewall.Step) *firewall.Filter {
 	if made, ok := f.less[key.String()]; ok {
 		return made
 	}
-	rs := *f.rules
-	rs.Tables = slices.Clone(rs.Tables)
-	for _, s := range steps {
-		for i := range rs.Tables {
-			t := &rs.Tables[i]
-			if t.Family != s.By.Family || t.Name != s.By.Table || t.Legacy != s.By.Legacy {
-				continue
-			}
-			t.Chains = slices.Clone(t.Chains)
-			for j := range t.Chains {
-				if t.Chains[j].Name == s.Chain {
-					t.Chains[j].Base = nil
-				}
-			}
+	rs := changed(f.rules, steps, func(c *firewall.Chain, s firewall.Step) {
+		if c.Name == s.Chain {
+			c.Base = nil
 		}
-	}
+	})
 	if f.less == nil {
 		f.less = map[string]*firewall.Filter{}
 	}
-	f.less[key.String()] = firewall.New(&rs, f.h.firewallHost())
+	f.less[key.String()] = firewall.New(rs, f.h.firewallHost())
 	return f.less[key.String()]
 }
 

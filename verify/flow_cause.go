@@ -97,9 +97,16 @@ func (f *packetFilter) layers(n flowNet) []breach {
 // lifted is the packet filter with policies set to accept, and rules made to do
 // nothing.
 func (f *packetFilter) lifted(drops []firewall.Step) *packetFilter {
-	rs := *f.rules
+	rs := changed(f.rules, drops, lift)
+	return &packetFilter{h: f.h, rules: rs, filter: firewall.New(rs, f.h.firewallHost())}
+}
+
+// changed is a copy of a ruleset in which change was called with each chain of
+// the tables that steps ended in. The rest is shared.
+func changed(rules *firewall.Ruleset, steps []firewall.Step, change func(*firewall.Chain, firewall.Step)) *firewall.Ruleset {
+	rs := *rules
 	rs.Tables = slices.Clone(rs.Tables)
-	for _, s := range drops {
+	for _, s := range steps {
 		for i := range rs.Tables {
 			t := &rs.Tables[i]
 			if t.Family != s.By.Family || t.Name != s.By.Table || t.Legacy != s.By.Legacy {
@@ -107,11 +114,11 @@ func (f *packetFilter) lifted(drops []firewall.Step) *packetFilter {
 			}
 			t.Chains = slices.Clone(t.Chains)
 			for j := range t.Chains {
-				lift(&t.Chains[j], s)
+				change(&t.Chains[j], s)
 			}
 		}
 	}
-	return &packetFilter{h: f.h, rules: &rs, filter: firewall.New(&rs, f.h.firewallHost())}
+	return &rs
 }
 
 // lift takes what decided a step out of a copy of its chain.
