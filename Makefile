@@ -62,7 +62,7 @@ test: setup ## every test, those on sealed hosts included
 	$(MAKE) test-pure || { wait $$root; exit 1; }; \
 	wait $$root
 	@$(GO_ENV) $(AS_ROOT) bin/kvlab setup --root .cache/trixie
-	@$(GO_ENV) go test -tags $(TAGS) -count 1 -timeout 60m -exec '$(AS_ROOT)' ./...
+	@$(GO_ENV) go test -tags $(TAGS) -count 1 -timeout 40m -exec '$(AS_ROOT)' ./...
 
 test-pure:
 	@$(GO_ENV) go vet -tags $(TAGS) ./...
@@ -78,7 +78,7 @@ lint: tools ## golangci-lint and gofmt, as CI runs them
 	.cache/bin/golangci-lint run
 
 bench: setup ## kvnet against the bare calls and against virsh, with 100 guests
-	@$(GO_ENV) go test -tags $(TAGS) -timeout 60m -exec '$(AS_ROOT)' -run '^$$' -bench . -benchmem -p 1 ./...
+	@$(GO_ENV) go test -tags $(TAGS) -timeout 40m -exec '$(AS_ROOT)' -run '^$$' -bench . -benchmem -p 1 ./...
 
 bin/kvnet:
 	@$(MAKE) build

@@ -163,7 +163,7 @@ said=$($change 2>&1) || fail "the change fails when nothing cuts it off"
 state >/run/wish
 for calls in $classes; do
   n=0 step=24
-  [ $calls != sendto ] || step=60 stride=$((stride * 5))
+  [ $calls != sendto ] || step=60
   while :; do
     if ! cmp -s /run/before /run/state; then
       [ "$reset" = undo ] && reset=undo_all
