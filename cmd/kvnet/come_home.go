@@ -99,6 +99,22 @@ func (e *env) reconnect(ctx context.Context) (*libvirtnet.Conn, error) {
 	}
 }
 
+// lookBack reads the result of a change that stands, and was looked at: a daemon
+// that went away since takes nothing from it.
+func lookBack[T any](ctx context.Context, e *env, conn *libvirtnet.Conn, read func(context.Context, *libvirtnet.Conn) (T, error)) (T, error) {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	result, err := read(ctx, conn)
+	if !errors.Is(err, libvirtnet.ErrDaemonDown) {
+		return result, err
+	}
+	if conn, err = e.reconnect(ctx); err != nil {
+		return result, err
+	}
+	defer conn.Close()
+	return read(ctx, conn)
+}
+
 // wayHome looks around and plans the way back.
 func (e *env) wayHome(ctx context.Context, conn *libvirtnet.Conn, entry journal.Entry) (undoing, error) {
 	w, err := e.lookAround(ctx)

@@ -170,9 +170,10 @@ func runDomifAttach(ctx context.Context, e *env, o domifAttachOptions) error {
 	}
 	r.Result, r.MAC, r.Disturbs = "attached", o.want.MAC, plan.Disturbs
 	r.Layers = layerNames(live, config)
-	look, cancel := lookBack(ctx)
-	defer cancel()
-	if t.have, err = t.conn.Guest(look, t.have.UUID); err != nil {
+	t.have, err = lookBack(ctx, e, t.conn, func(ctx context.Context, conn *libvirtnet.Conn) (libvirtnet.Guest, error) {
+		return conn.Guest(ctx, t.have.UUID)
+	})
+	if err != nil {
 		return err
 	}
 	return e.printAttached(t, src, r)

@@ -30,12 +30,9 @@ type netChange struct {
 
 // printNetChange reads the network once more and prints what was done to it.
 func (e *env) printNetChange(ctx context.Context, conn *libvirtnet.Conn, r netChange) error {
-	ctx, cancel := lookBack(ctx)
-	defer cancel()
-	n, err := conn.Network(ctx, r.Network)
-	if errors.Is(err, libvirtnet.ErrDaemonDown) { // the change stands, and was looked at
-		n, err = e.networkAnew(ctx, r.Network)
-	}
+	n, err := lookBack(ctx, e, conn, func(ctx context.Context, conn *libvirtnet.Conn) (libvirtnet.Network, error) {
+		return conn.Network(ctx, r.Network)
+	})
 	if err == nil {
 		r.Network, r.UUID, r.Active, r.Autostart, r.Bridge = n.Name, n.UUID, n.Active, n.Autostart, n.Def().Bridge
 		r.Subnets = subnets(n.Def())
@@ -54,14 +51,4 @@ func (e *env) printNetChange(ctx context.Context, conn *libvirtnet.Conn, r netCh
 			fmt.Fprintf(w, "network %s: %s\n", clean(r.Network), clean(line))
 		}
 	})
-}
-
-// networkAnew reads a network from a daemon that was started again.
-func (e *env) networkAnew(ctx context.Context, name string) (libvirtnet.Network, error) {
-	conn, err := e.reconnect(ctx)
-	if err != nil {
-		return libvirtnet.Network{}, err
-	}
-	defer conn.Close()
-	return conn.Network(ctx, name)
 }

@@ -251,7 +251,7 @@ func (r *restart) createPorts(ctx context.Context) error {
 // rescue plugs the guests back in behind a restart that failed, if the network
 // is active.
 func (r *restart) rescue(ctx context.Context) error {
-	ctx, cancel := lookBack(ctx)
+	ctx, cancel := afterwards(ctx)
 	defer cancel()
 	n, err := r.t.conn.Network(ctx, r.t.have.Name)
 	if err != nil || !n.Active {

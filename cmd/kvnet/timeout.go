@@ -55,8 +55,8 @@ func checkTimeout(command string, d time.Duration) error {
 	return nil
 }
 
-// lookBack is a context for reading the result of a change that stands: who
-// interrupts now is not told that it was undone.
-func lookBack(ctx context.Context) (context.Context, context.CancelFunc) {
+// afterwards is a context for what follows a change that stands: who interrupts
+// now is not told that it was undone.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), afterthought)
 }
