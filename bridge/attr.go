@@ -3,14 +3,15 @@ package bridge
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/kvnet/kvnet/bridge/socket"
 )
 
 // errTruncated is a netlink message whose lengths do not add up.
-var errTruncated = errors.New("truncated netlink message")
+var errTruncated = socket.ErrTruncated
 
 // attrs walks netlink attributes (struct nlattr, linux/netlink.h) in place.
 // A length that does not fit ends the walk and sets err.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"slices"
 
-	"github.com/vishvananda/netlink/nl"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/kvnet/kvnet/bridge/socket"
 )
 
 const (
@@ -20,9 +20,6 @@ const (
 	// dumpTries bounds how often an interrupted dump is started again. Each
 	// try takes well under 10 ms on a host with hundreds of links.
 	dumpTries = 30
-	// answerTimeout bounds the wait for one answer. The kernel answers a dump
-	// from within the system call; this is for the case that it does not.
-	answerTimeout = 10 * time.Second
 	// userHZ is the unit of the kernel's clock_t, the same on every
 	// architecture that libvirt runs on (USER_HZ, asm-generic/param.h).
 	userHZ = 100
@@ -35,7 +32,7 @@ func ticks(n uint64) int64 { return int64(n * (1000 / userHZ)) }
 // opened it; only redial looks at the thread again.
 type conn struct {
 	protocol int
-	sockets  map[int]*nl.SocketHandle
+	socket   *socket.Conn // nil behind an answer that was not read to its end
 }
 
 func dial(protocol int) (*conn, error) {
@@ -43,45 +40,46 @@ func dial(protocol int) (*conn, error) {
 	return c, c.redial()
 }
 
-func (c *conn) redial() error {
+func (c *conn) redial() (err error) {
 	c.close()
-	s, err := nl.GetNetlinkSocketAt(netns.None(), netns.None(), c.protocol)
-	if err != nil {
-		return fmt.Errorf("open netlink socket: %w", err)
-	}
-	limit := unix.NsecToTimeval(answerTimeout.Nanoseconds())
-	// These two only store the value; they cannot fail.
-	_ = s.SetSendTimeout(&limit)
-	_ = s.SetReceiveTimeout(&limit)
-	// The kernel's own words for a refusal; without them there is still errno.
-	_ = s.SetExtAck(true)
-	c.sockets = map[int]*nl.SocketHandle{c.protocol: {Socket: s}}
-	return nil
+	c.socket, err = socket.Open(c.protocol)
+	return err
 }
 
 func (c *conn) close() {
-	for _, s := range c.sockets {
-		s.Close()
+	if c.socket != nil {
+		c.socket.Close()
 	}
-	c.sockets = nil
+	c.socket = nil
+}
+
+// each sends one request and calls f with the payload of each answer of the
+// type, 0 for any; f keeps nothing of it.
+func (c *conn) each(typ, flags int, answer uint16, payload []byte, f func([]byte) error) error {
+	if c.socket == nil {
+		if err := c.redial(); err != nil {
+			return err
+		}
+	}
+	err := c.socket.Ask(uint16(typ), uint16(flags), payload, func(typ uint16, b []byte) error { // both have 16 bits in linux/netlink.h
+		if answer != 0 && typ != answer {
+			return nil
+		}
+		return f(b)
+	})
+	if err != nil {
+		c.close() // the rest of the answer would be in the way of the next one
+	}
+	return err
 }
 
 // ask sends one request and returns the payloads of its answers.
 func (c *conn) ask(typ, flags int, answer uint16, payload []byte) ([][]byte, error) {
-	if c.sockets == nil {
-		if err := c.redial(); err != nil {
-			return nil, err
-		}
-	}
-	req := nl.NewNetlinkRequest(typ, flags)
-	req.AddRawData(payload)
-	req.Sockets = c.sockets
-	msgs, err := req.Execute(c.protocol, answer)
-	if err != nil && !errors.Is(err, nl.ErrDumpInterrupted) {
-		// The rest of an answer may still be queued: a later request would
-		// find the socket busy. It opens a new one.
-		c.close()
-	}
+	var msgs [][]byte
+	err := c.each(typ, flags, answer, payload, func(b []byte) error {
+		msgs = append(msgs, slices.Clone(b))
+		return nil
+	})
 	return msgs, err
 }
 
@@ -107,28 +105,28 @@ func retry(ctx context.Context, f func() error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err = f(); !errors.Is(err, nl.ErrDumpInterrupted) {
+		if err = f(); !errors.Is(err, socket.ErrChanged) {
 			return err
 		}
 	}
-	return fmt.Errorf("changed during each of %d readings: %w", dumpTries, err)
+	return fmt.Errorf("%d readings: %w", dumpTries, err)
 }
 
-// dumpAll is a dump with every message parsed.
+// dumpAll is a dump with every message parsed; parse keeps nothing of it.
 func dumpAll[T any](ctx context.Context, c *conn, d dumpRequest, parse func([]byte) (T, bool, error)) ([]T, error) {
-	msgs, err := c.dump(ctx, d.typ, d.answer, d.payload)
+	list := []T{}
+	err := retry(ctx, func() error {
+		list = list[:0]
+		return c.each(d.typ, unix.NLM_F_DUMP, d.answer, d.payload, func(b []byte) error {
+			v, keep, err := parse(b)
+			if keep && err == nil {
+				list = append(list, v)
+			}
+			return err
+		})
+	})
 	if err != nil {
 		return nil, err
-	}
-	list := make([]T, 0, len(msgs))
-	for _, m := range msgs {
-		v, keep, err := parse(m)
-		if err != nil {
-			return nil, err
-		}
-		if keep {
-			list = append(list, v)
-		}
 	}
 	return list, nil
 }

@@ -6,15 +6,16 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/kvnet/kvnet/bridge/socket"
 )
 
 func TestRetryAsksAgainWhenInterrupted(t *testing.T) {
 	calls := 0
 	err := retry(t.Context(), func() error {
 		if calls++; calls < 5 {
-			return nl.ErrDumpInterrupted
+			return socket.ErrChanged
 		}
 		return nil
 	})
@@ -25,9 +26,9 @@ func TestRetryAsksAgainWhenInterrupted(t *testing.T) {
 
 func TestRetryGivesUp(t *testing.T) {
 	calls := 0
-	err := retry(t.Context(), func() error { calls++; return nl.ErrDumpInterrupted })
-	if !errors.Is(err, nl.ErrDumpInterrupted) || calls != dumpTries {
-		t.Errorf("have %d calls and %v, want %d and %v", calls, err, dumpTries, nl.ErrDumpInterrupted)
+	err := retry(t.Context(), func() error { calls++; return socket.ErrChanged })
+	if !errors.Is(err, socket.ErrChanged) || calls != dumpTries {
+		t.Errorf("have %d calls and %v, want %d and %v", calls, err, dumpTries, socket.ErrChanged)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 
 	"github.com/vishvananda/netlink/nl"
@@ -132,7 +133,7 @@ func (l *linkMsg) parseInfo(b []byte) error {
 	}
 	switch l.Kind {
 	case "bridge":
-		l.bridge, l.bridgeData = new(Bridge), data
+		l.bridge, l.bridgeData = new(Bridge), slices.Clone(data)
 		err = l.bridge.parse(data)
 	case "tun":
 		if data != nil { // kernels before 5.0 send none

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -70,7 +71,7 @@ func parseTC(b []byte) (tcMsg, bool, error) {
 		case nl.TCA_KIND:
 			m.kind = cString(v)
 		case nl.TCA_OPTIONS:
-			m.options = v
+			m.options = slices.Clone(v)
 		}
 		return nil
 	})

@@ -14,10 +14,11 @@ import (
 	"github.com/kvnet/kvnet/integration/host"
 )
 
-// tags and linking are how the program is built, as in the Makefile.
+// tags, compiling and linking are how the program is built, as in the Makefile.
 const (
-	tags    = "libvirt_dlopen,libvirt_without_qemu,libvirt_without_lxc,urfave_cli_no_docs"
-	linking = "-s -w -extldflags=-Wl,-Ttext-segment=0x510000"
+	tags      = "libvirt_dlopen,libvirt_without_qemu,libvirt_without_lxc,urfave_cli_no_docs"
+	compiling = "github.com/kvnet/kvnet/...=-l"
+	linking   = "-s -w -extldflags=-Wl,-Ttext-segment=0x510000"
 )
 
 // programs is the folder of the kvnet that is tested.
@@ -48,7 +49,7 @@ func withPrograms(run func() int) (code int, err error) {
 		return 1, err
 	}
 	defer os.RemoveAll(programs)
-	build := exec.CommandContext(context.Background(), "go", "build", "-buildvcs=false", "-tags", tags, "-ldflags", linking, "-o", filepath.Join(programs, "kvnet"), "../cmd/kvnet")
+	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-buildvcs=false", "-tags", tags, "-gcflags", compiling, "-ldflags", linking, "-o", filepath.Join(programs, "kvnet"), "../cmd/kvnet")
 	build.Env = append(os.Environ(), "CGO_ENABLED=1")
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("build kvnet: %w\n%s", err, out)

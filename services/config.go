@@ -4,11 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 )
 
 // ConfiguredPort is a link that the host's own network configuration puts into
@@ -108,22 +107,14 @@ type netplanDevice struct {
 	Interfaces []string       `yaml:"interfaces"`
 }
 
-var errAlias = errors.New("aliases are not read: they can grow without bound")
-
-// yaml reads a document. Its error is one line, without the drawing that the
-// parser adds.
+// yaml reads a document. Its error is one line.
 func (r *reader) yaml(file string, into any) error {
 	data, err := r.file(file)
 	if err != nil {
 		return err
 	}
-	alias := regexp.MustCompile(`(^|[\s\[{,])\*\w`) // a reference to another part of the document
-	if alias.Match(data) {
-		return errAlias
-	}
 	if err := yaml.Unmarshal(data, into); err != nil {
-		first, _, _ := strings.Cut(err.Error(), "\n")
-		return errors.New(first)
+		return errors.New(strings.Join(strings.Fields(err.Error()), " "))
 	}
 	return nil
 }

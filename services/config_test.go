@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ func TestConfiguredPorts(t *testing.T) {
 		"etc/network/interfaces.d/more": "iface br1 inet dhcp\nbridge-ports bond0\n",
 		"etc/netplan/01.yaml": "network:\n  version: 2\n  ethernets:\n    enp1s0: {}\n    lan:\n      match: {macaddress: '52:54:00:00:00:01'}\n      set-name: lan0\n" +
 			"    any:\n      match: {driver: virtio}\n  bridges:\n    br2:\n      interfaces: [enp1s0, lan, any]\n    br3: {}\n",
+		"etc/netplan/02.yaml":                                  "network: {bridges: {br2a: {interfaces: &ports [enp2s0]}, br2b: {interfaces: *ports}}}\n",
 		"etc/systemd/network/10.network":                       "[Match]\nName=eno1 eno2\n[Network]\nBridge=br4\n",
 		"etc/systemd/network/11.network":                       "[Match]\nName=en*\n[Network]\nBridge=br4\n",
 		"etc/systemd/network/12.network":                       "[Match]\nName=eno3\nMACAddress=52:54:00:00:00:02\n[Network]\nBridge=br4\n",
@@ -33,6 +35,8 @@ func TestConfiguredPorts(t *testing.T) {
 		{Link: "bond0", Bridge: "br1", File: "/etc/network/interfaces.d/more"},
 		{Link: "enp1s0", Bridge: "br2", File: "/etc/netplan/01.yaml"},
 		{Link: "lan0", Bridge: "br2", File: "/etc/netplan/01.yaml"},
+		{Link: "enp2s0", Bridge: "br2a", File: "/etc/netplan/02.yaml"},
+		{Link: "enp2s0", Bridge: "br2b", File: "/etc/netplan/02.yaml"},
 		{Link: "eno1", Bridge: "br4", File: "/etc/systemd/network/10.network"},
 		{Link: "eno2", Bridge: "br4", File: "/etc/systemd/network/10.network"},
 		{Link: "ens3", Bridge: "br5", File: "/etc/NetworkManager/system-connections/p.nmconnection"},
@@ -47,10 +51,19 @@ func TestConfiguredPorts(t *testing.T) {
 	}
 }
 
+// laughs is a document that doubles n times when its aliases are read.
+func laughs(n int) string {
+	text := "a0: &a0 [x]\n"
+	for i := range n {
+		text += fmt.Sprintf("a%d: &a%d [*a%d, *a%d]\n", i+1, i+1, i, i)
+	}
+	return text + fmt.Sprintf("network: {ethernets: {eth0: {match: {name: *a%d}}}}\n", n)
+}
+
 func TestConfigOfAnyContent(t *testing.T) {
 	for name, test := range map[string]struct{ file, content, gap string }{
 		"no YAML":   {"etc/netplan/a.yaml", "network: [", "read etc/netplan/a.yaml: "},
-		"aliases":   {"etc/netplan/a.yaml", "a: &a [x]\nb: [*a, *a]\n", "aliases are not read"},
+		"aliases":   {"etc/netplan/a.yaml", laughs(40), "read etc/netplan/a.yaml: yaml: document contains excessive aliasing"},
 		"other":     {"etc/netplan/a.yaml", "- 1\n- 2\n", "read etc/netplan/a.yaml: "},
 		"nothing":   {"etc/netplan/a.yaml", "", ""},
 		"no bridge": {"etc/network/interfaces", "bridge_ports eth0\niface\nbridge_ports eth1\n", ""},

@@ -3,11 +3,12 @@ package firewall
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
+
+	"github.com/kvnet/kvnet/bridge/socket"
 )
 
 // errTruncated is a netlink message whose lengths do not add up.
-var errTruncated = errors.New("truncated netlink message")
+var errTruncated = socket.ErrTruncated
 
 const attrTypeMask = 0x3fff // NLA_TYPE_MASK: without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 

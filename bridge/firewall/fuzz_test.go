@@ -26,7 +26,7 @@ func seedRules(f *testing.F, msg int, add func([]byte)) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	defer c.close()
+	defer c.Close()
 	payload := make([]byte, nfgenmsgLen)
 	if msg == unix.NFT_MSG_GETSETELEM {
 		payload = listRequest("inet", "many", "pairs")

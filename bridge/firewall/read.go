@@ -65,7 +65,7 @@ func readOnce(ctx context.Context) (Ruleset, error) {
 	if err != nil {
 		return rs, err
 	}
-	defer c.close()
+	defer c.Close()
 	if rs.Generation, err = c.generation(ctx); err != nil {
 		return rs, explain(err)
 	}

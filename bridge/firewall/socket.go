@@ -3,25 +3,17 @@ package firewall
 import (
 	"context"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kvnet/kvnet/bridge/socket"
 )
 
 const (
 	// readTries bounds how often a reading that was overtaken by a change of
 	// the ruleset is started again.
 	readTries = 30
-	// answerTimeout bounds the wait for one answer of the kernel.
-	answerTimeout = 10 * time.Second
-	// datagramSize is more than the kernel puts into one datagram of a dump:
-	// 32 KiB, whatever room there is (net/netlink/af_netlink.c). Less room
-	// would make more datagrams, and for each of them the kernel walks again
-	// over all the rules of the datagrams before.
-	datagramSize = 64 << 10
 	// datagramsAhead is how many datagrams the kernel is asked for while those
 	// before are parsed.
 	datagramsAhead = 8
@@ -30,121 +22,38 @@ const (
 )
 
 // errChanged: the ruleset changed while it was read.
-var errChanged = errors.New("ruleset changed while it was read")
+var errChanged = socket.ErrChanged
 
 // conn is a netlink socket to netfilter, in the namespace of the thread that
 // opened it.
 type conn struct {
-	fd  int
-	seq uint32
+	*socket.Conn
 	buf []byte
 }
 
 func dial() (*conn, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	c, err := socket.Open(unix.NETLINK_NETFILTER)
 	if err != nil {
-		return nil, fmt.Errorf("open netlink socket: %w", err)
+		return nil, err
 	}
-	limit := unix.NsecToTimeval(answerTimeout.Nanoseconds())
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit); err != nil {
-		_ = unix.Close(fd)
-		return nil, fmt.Errorf("open netlink socket: %w", err)
-	}
-	return &conn{fd: fd, buf: make([]byte, datagramSize)}, nil
+	return &conn{c, make([]byte, socket.DatagramSize)}, nil
 }
 
-func (c *conn) close() { _ = unix.Close(c.fd) }
-
-// send asks nf_tables; the kernel binds the socket and begins with the answer.
-func (c *conn) send(msg, flags int, payload []byte) error {
-	c.seq++
-	b := make([]byte, 0, unix.NLMSG_HDRLEN+len(payload))
-	b = binary.NativeEndian.AppendUint32(b, uint32(unix.NLMSG_HDRLEN+len(payload)))     // names are at most 256 bytes
-	b = binary.NativeEndian.AppendUint16(b, uint16(unix.NFNL_SUBSYS_NFTABLES<<8|msg))   // one of NFT_MSG_*
-	b = binary.NativeEndian.AppendUint16(b, uint16(unix.NLM_F_REQUEST|flags))           // NLM_F_*
-	b = binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(b, c.seq), 0) // port of the socket: the kernel knows
-	return retry(func() error {
-		return unix.Sendto(c.fd, append(b, payload...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
-	})
-}
-
-// retry repeats what a signal interrupted: Go's runtime sends some.
-func retry(f func() error) error {
-	for {
-		if err := f(); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-}
-
-// receive reads the next datagram of the kernel into buf.
-func (c *conn) receive(buf []byte) (n int, err error) {
-	for {
-		var from unix.Sockaddr
-		err = retry(func() error { n, from, err = unix.Recvfrom(c.fd, buf, 0); return err })
-		if err != nil {
-			return 0, fmt.Errorf("read answer of netlink: %w", err)
-		}
-		if a, ok := from.(*unix.SockaddrNetlink); ok && a.Pid == 0 {
-			return n, nil
-		}
-	}
-}
-
-// messages calls f with the payload of each message of a datagram that answers
-// the last request; done is true behind the last one.
+// messages calls f with the payload of each message of a datagram.
 func (c *conn) messages(b []byte, f func([]byte) error) (done bool, err error) {
-	for len(b) >= unix.NLMSG_HDRLEN {
-		n := int(binary.NativeEndian.Uint32(b))
-		if n < unix.NLMSG_HDRLEN || n > len(b) {
-			return true, errTruncated
-		}
-		typ, flags := binary.NativeEndian.Uint16(b[4:]), binary.NativeEndian.Uint16(b[6:])
-		mine, body := binary.NativeEndian.Uint32(b[8:]) == c.seq, b[unix.NLMSG_HDRLEN:n]
-		b = b[min((n+3)&^3, len(b)):]
-		switch {
-		case !mine:
-			continue
-		case flags&unix.NLM_F_DUMP_INTR != 0:
-			return true, errChanged
-		case typ == unix.NLMSG_DONE || typ == unix.NLMSG_ERROR:
-			return true, refusal(body)
-		}
-		if err := f(body); err != nil {
-			return true, err
-		}
-		if flags&unix.NLM_F_MULTI == 0 {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// refusal is the error number at the end of a dump or in struct nlmsgerr.
-func refusal(body []byte) error {
-	if len(body) < 4 {
-		return nil
-	}
-	n := int32(binary.NativeEndian.Uint32(body)) // the kernel's int, negative
-	switch {
-	case n >= 0:
-		return nil
-	case unix.Errno(-n) == unix.EINTR:
-		return errChanged
-	}
-	return unix.Errno(-n)
+	return c.Messages(b, func(_ uint16, b []byte) error { return f(b) })
 }
 
 // request asks nf_tables; f gets every answer.
 func (c *conn) request(ctx context.Context, msg, flags int, payload []byte, f func([]byte) error) error {
-	if err := c.send(msg, flags, payload); err != nil {
-		return fmt.Errorf("ask netlink: %w", err)
+	if err := c.Send(uint16(unix.NFNL_SUBSYS_NFTABLES<<8|msg), uint16(flags), payload); err != nil { // one of NFT_MSG_*
+		return err
 	}
 	for range datagramsAlone {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := c.receive(c.buf)
+		n, err := c.Receive(c.buf)
 		if err != nil {
 			return err
 		}
@@ -167,12 +76,12 @@ type datagram struct {
 func (c *conn) long(ctx context.Context, f func([]byte) error) error {
 	free, full := make(chan []byte, datagramsAhead), make(chan datagram, datagramsAhead)
 	for range datagramsAhead {
-		free <- make([]byte, datagramSize)
+		free <- make([]byte, socket.DatagramSize)
 	}
 	go func() {
 		defer close(full)
 		for buf := range free {
-			n, err := c.receive(buf)
+			n, err := c.Receive(buf)
 			full <- datagram{buf, n, err}
 			if err != nil || c.last(buf[:n]) {
 				return

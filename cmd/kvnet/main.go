@@ -12,9 +12,17 @@ import (
 // and snapshots may be large, and the hosts are not ours.
 const softMemory = 200 << 20
 
+// growth is how much the heap may grow before it is collected, in percent of what
+// lives and of 4 MiB at least: most commands end before, and walking their stacks
+// would load half a program more.
+const growth = 200
+
 func main() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(softMemory)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(growth)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once

@@ -7,8 +7,8 @@ import (
 	"io"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 )
 
 // Strings that another reading of YAML would take for something else.

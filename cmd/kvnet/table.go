@@ -4,7 +4,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/mattn/go-runewidth"
+	"github.com/rivo/uniseg"
 )
 
 // table prints rows in virsh's shape: a space before the first column, three
@@ -76,7 +76,7 @@ func writeSpaces(b *strings.Builder, n int) {
 func displayWidth(s string) int {
 	for i := 0; i < len(s); i++ {
 		if s[i] >= 0x80 {
-			return runewidth.StringWidth(s)
+			return uniseg.StringWidth(s)
 		}
 	}
 	return len(s)

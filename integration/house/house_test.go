@@ -26,8 +26,9 @@ const module = "github.com/kvnet/kvnet"
 // docs/architecture.md.
 var floors = map[string][]string{
 	"xml":              nil,
-	"bridge":           nil,
-	"bridge/firewall":  nil,
+	"bridge/socket":    nil,
+	"bridge":           {"bridge/socket"},
+	"bridge/firewall":  {"bridge/socket"},
 	"lint":             {"xml"},
 	"libvirtnet":       {"xml"},
 	"services":         nil,
@@ -48,6 +49,7 @@ var floors = map[string][]string{
 var strangers = map[string][]string{
 	"xml":              {"libvirt.org/go/libvirt", "github.com/vishvananda/netlink", "golang.org/x/sys"},
 	"lint":             {"libvirt.org/go/libvirt", "github.com/vishvananda/netlink", "golang.org/x/sys"},
+	"bridge/socket":    {"libvirt.org/go/libvirt", "github.com/vishvananda/netlink"},
 	"bridge":           {"libvirt.org/go/libvirt", "libvirt.org/go/libvirtxml", "github.com/beevik/etree"},
 	"bridge/firewall":  {"libvirt.org/go/libvirt", "libvirt.org/go/libvirtxml", "github.com/beevik/etree"},
 	"libvirtnet":       {"github.com/vishvananda/netlink"},
