@@ -152,7 +152,7 @@ func (l *linkMsg) parseInfo(b []byte) error {
 		})
 	}
 	if err == nil && portKind == "bridge" {
-		l.port, l.portData = new(Port), portData
+		l.port, l.portData = new(Port), slices.Clone(portData)
 		err = l.port.parse(portData)
 	}
 	return err

@@ -162,8 +162,9 @@ state >/run/before
 said=$($change 2>&1) || fail "the change fails when nothing cuts it off"
 state >/run/wish
 for calls in $classes; do
-  n=0 step=24
-  [ $calls != sendto ] || step=60
+  n=0 long=24 stood=0 former_outcome=
+  [ $calls != sendto ] || long=60
+  step=$long
   while :; do
     if ! cmp -s /run/before /run/state; then
       [ "$reset" = undo ] && reset=undo_all
@@ -182,16 +183,12 @@ for calls in $classes; do
       [ $hit = yes ] || fail "nothing cut it off, and it changed nothing"
       continue
     fi
-    case $whom in
-    kvnet | interrupt)
-      if [ $step -gt $stride ]; then # some were stepped over
-        n=$((n - step)) back=yes
-      fi
-      step=$stride
-      ;;
-    *) step=$stride ;; # each thread counts its own
-    esac
     outcome=$(outcomes | awk '{ print $2 }' | sort -u | tr '\n' ' ')
+    if [ $step -gt $stride ] && [ "$outcome" != "$former_outcome" ]; then # some were stepped over
+      case $whom in kvnet | interrupt) n=$((n - step)) back=yes ;; esac # elsewhere each thread counts its own
+      step=$stride
+    fi
+    former_outcome=$outcome
     case $outcome in
     *begun* | *left*)
       [ $whole = no ] || [ "${outcome#*begun}" = "$outcome" ] || fail "kvnet ended and its entry did not"
@@ -222,6 +219,12 @@ for calls in $classes; do
     *) cmp -s /run/wish /run/state || continue ;; # what was before is a fault
     esac
     grep -q '"findings": \[\]' /run/report || { cat /run/report; fail "verify is not clean"; }
+    # What stands is only looked at; but threads count their calls each for itself.
+    case $whom$outcome in
+    kvnetdone* | interruptdone*) stood=$((stood + 1)) ;;
+    *) stood=0 ;;
+    esac
+    [ $stood -lt 6 ] || [ $back = yes ] || step=$long
     [ $hit = yes ] || [ $back = yes ] || break
     [ $n -lt 900 ] || fail "it never ended"
   done
