@@ -62,6 +62,21 @@ func TestSocketSurvivesRefusedRequests(t *testing.T) {
 	}
 }
 
+func TestDatagramLargerThanItsRoom(t *testing.T) {
+	inNamespace(t)
+	c, err := socket.Open(unix.NETLINK_ROUTE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Send(unix.RTM_GETLINK, unix.NLM_F_DUMP, linkRequest(0)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Receive(make([]byte, 64)); !errors.Is(err, socket.ErrTruncated) {
+		t.Errorf("have %d bytes and %v, want %v", n, err, socket.ErrTruncated)
+	}
+}
+
 func TestDumpWhileLinksChange(t *testing.T) {
 	inNamespace(t)
 	hundred(t)

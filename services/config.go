@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -93,28 +94,61 @@ func interfacePorts(words []string, bridge, file string) []ConfiguredPort {
 	return list
 }
 
-// netplanDocument is the little of netplan's YAML that is needed.
-type netplanDocument struct {
-	Network struct {
-		Ethernets map[string]*netplanDevice `yaml:"ethernets"`
-		Bridges   map[string]*netplanDevice `yaml:"bridges"`
-	} `yaml:"network"`
-}
+// maxYAML bounds a document: nodes of YAML take a hundred times its bytes.
+const maxYAML = 64 << 10
 
-type netplanDevice struct {
-	Match      map[string]any `yaml:"match"`
-	SetName    string         `yaml:"set-name"`
-	Interfaces []string       `yaml:"interfaces"`
-}
-
-// yaml reads a document. Its error is one line.
-func (r *reader) yaml(file string, into any) error {
+// yaml reads a document as nodes: making values of them compares each key with
+// every other. Its error is one line.
+func (r *reader) yaml(file string) (*yaml.Node, error) {
 	data, err := r.file(file)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return nil, err
+	case len(data) > maxYAML:
+		return nil, fmt.Errorf("larger than %d KiB", maxYAML>>10)
 	}
-	if err := yaml.Unmarshal(data, into); err != nil {
-		return errors.New(strings.Join(strings.Fields(err.Error()), " "))
+	var document yaml.Node
+	if err := yaml.Unmarshal(data, &document); err != nil {
+		line, _, _ := strings.Cut(err.Error(), "\n")
+		return nil, errors.New(line)
+	}
+	if len(document.Content) == 0 {
+		return nil, nil // nothing but comments
+	}
+	if document.Content[0].Kind != yaml.MappingNode {
+		return nil, errors.New("it is no mapping")
+	}
+	return document.Content[0], nil
+}
+
+// named are keys and values of a mapping, none of anything else.
+func named(n *yaml.Node) iter.Seq2[string, *yaml.Node] {
+	return func(yield func(string, *yaml.Node) bool) {
+		if n == nil || n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !yield(n.Content[i].Value, meant(n.Content[i+1])) {
+				return
+			}
+		}
+	}
+}
+
+// meant is what an alias stands for, or the node itself.
+func meant(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+// at is the value of a key; nil where there is none.
+func at(n *yaml.Node, key string) *yaml.Node {
+	for name, value := range named(n) {
+		if name == key {
+			return value
+		}
 	}
 	return nil
 }
@@ -125,24 +159,28 @@ func (r *reader) netplan() []ConfiguredPort {
 	var list []ConfiguredPort
 	matched := map[string]string{} // id: name, "" when only the match knows
 	for _, file := range r.filesIn("etc/netplan", ".yaml") {
-		var doc netplanDocument
-		if err := r.yaml(file, &doc); err != nil {
+		document, err := r.yaml(file)
+		if err != nil {
 			if !absent(err) {
 				r.gap(PartConfig, fmt.Errorf("read %s: %w", file, err))
 			}
 			continue
 		}
-		for id, d := range doc.Network.Ethernets {
-			if d != nil && (d.Match != nil || d.SetName != "") {
-				matched[id] = d.SetName
+		network := at(document, "network")
+		for id, device := range named(at(network, "ethernets")) {
+			if name := at(device, "set-name"); name != nil && name.Value != "" {
+				matched[id] = name.Value
+			} else if match := at(device, "match"); match != nil && match.Kind == yaml.MappingNode {
+				matched[id] = ""
 			}
 		}
-		for name, d := range doc.Network.Bridges {
-			if d == nil {
+		for name, bridge := range named(at(network, "bridges")) {
+			ports := at(bridge, "interfaces")
+			if ports == nil || ports.Kind != yaml.SequenceNode {
 				continue
 			}
-			for _, id := range d.Interfaces {
-				list = append(list, ConfiguredPort{Link: id, Bridge: name, File: "/" + file})
+			for _, id := range ports.Content {
+				list = append(list, ConfiguredPort{Link: meant(id).Value, Bridge: name, File: "/" + file})
 			}
 		}
 	}

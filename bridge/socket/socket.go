@@ -11,10 +11,11 @@ import (
 )
 
 // DatagramSize is more than the kernel puts into one datagram of a dump: 32 KiB,
-// whatever room there is (net/netlink/af_netlink.c). Less room would make more
-// datagrams, and for each of them the kernel may walk again over all the objects
-// of the datagrams before.
-const DatagramSize = 64 << 10
+// whatever room there is, or one object that is larger (net/netlink/af_netlink.c),
+// whose longest attribute has 64 KiB. Less room would make more datagrams, and for
+// each of them the kernel may walk again over all the objects of the datagrams
+// before.
+const DatagramSize = 80 << 10
 
 // answerTimeout bounds the wait for one answer. The kernel answers a dump from
 // within the system call; this is for the case that it does not.
@@ -91,7 +92,10 @@ func repeat(f func() error) error {
 func (c *Conn) Receive(buf []byte) (n int, err error) {
 	for {
 		var from unix.Sockaddr
-		err = repeat(func() error { n, from, err = unix.Recvfrom(c.fd, buf, 0); return err })
+		err = repeat(func() error { n, from, err = unix.Recvfrom(c.fd, buf, unix.MSG_TRUNC); return err })
+		if err == nil && n > len(buf) {
+			n, err = 0, ErrTruncated
+		}
 		if err != nil {
 			return 0, fmt.Errorf("read answer of netlink: %w", err)
 		}

@@ -99,8 +99,9 @@ func (e *env) reconnect(ctx context.Context) (*libvirtnet.Conn, error) {
 	}
 }
 
-// lookBack reads the result of a change that stands, and was looked at: a daemon
-// that went away since takes nothing from it.
+// lookBack reads the result of a change that stands, and was looked at. For a
+// daemon that went away since it waits; the error of one that stays away says
+// that the change stands.
 func lookBack[T any](ctx context.Context, e *env, conn *libvirtnet.Conn, read func(context.Context, *libvirtnet.Conn) (T, error)) (T, error) {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
@@ -108,11 +109,14 @@ func lookBack[T any](ctx context.Context, e *env, conn *libvirtnet.Conn, read fu
 	if !errors.Is(err, libvirtnet.ErrDaemonDown) {
 		return result, err
 	}
-	if conn, err = e.reconnect(ctx); err != nil {
-		return result, err
+	if conn, err = e.reconnect(ctx); err == nil {
+		defer conn.Close()
+		result, err = read(ctx, conn)
 	}
-	defer conn.Close()
-	return read(ctx, conn)
+	if errors.Is(err, libvirtnet.ErrDaemonDown) {
+		err = &failure{op: "read the result", err: err, hint: "the change was made and stands: kvnet history shows it"}
+	}
+	return result, err
 }
 
 // wayHome looks around and plans the way back.

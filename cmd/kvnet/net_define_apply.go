@@ -54,7 +54,7 @@ func (d definition) run(ctx context.Context, e *env) error {
 		}
 	}
 	if d.o.restart {
-		again, err := e.restartIfStale(ctx, d.conn, d.have.Name, restartOptions{changeOptions: d.o.changeOptions})
+		again, err := e.restartIfStale(ctx, d.have.Name, restartOptions{changeOptions: d.o.changeOptions})
 		if err != nil {
 			e.note("network %s keeps its new definition: kvnet net-restart brings it into force, kvnet undo takes it back", d.have.Name)
 			return err

@@ -8,7 +8,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/xml"
 )
 
@@ -67,11 +66,16 @@ func (u outage) String() string {
 }
 
 // restartIfStale restarts an active network that runs with another definition
-// than the one it has; nil when it does not.
-func (e *env) restartIfStale(ctx context.Context, conn *libvirtnet.Conn, name string, o restartOptions) (*restart, error) {
-	t := netTarget{conn: conn}
+// than the one it has; nil when it does not. It connects anew: the daemon may
+// have been restarted since the definition was made.
+func (e *env) restartIfStale(ctx context.Context, name string, o restartOptions) (*restart, error) {
+	var t netTarget
 	var err error
-	if t.have, err = conn.Network(ctx, name); err != nil {
+	if t.conn, err = e.reconnect(ctx); err != nil {
+		return nil, err
+	}
+	defer t.conn.Close()
+	if t.have, err = t.conn.Network(ctx, name); err != nil {
 		return nil, err
 	}
 	if t.have.Live == nil || t.have.Config == nil || len(xml.Drift(*t.have.Live, *t.have.Config)) == 0 {

@@ -165,12 +165,13 @@ func (e *env) takeChangeBack(ctx context.Context, conn *libvirtnet.Conn, w world
 			return err
 		}
 	}
+	e.markTaken(u.entry)
 	for _, line := range append(stale, r.Lost...) {
 		e.announce(line)
 	}
 	for _, n := range u.back.Restarts {
 		if o.restart {
-			again, err := e.restartIfStale(ctx, conn, n, restartOptions{changeOptions: o.changeOptions})
+			again, err := e.restartIfStale(ctx, n, restartOptions{changeOptions: o.changeOptions})
 			if err != nil {
 				return err
 			}
@@ -179,7 +180,6 @@ func (e *env) takeChangeBack(ctx context.Context, conn *libvirtnet.Conn, w world
 			}
 		}
 	}
-	e.markTaken(u.entry)
 	return e.print(r, func(out io.Writer) {
 		fmt.Fprintf(out, "change %d (%s): %s\n", r.Undone, clean(r.Change), r.Result)
 		for _, s := range r.Steps {
