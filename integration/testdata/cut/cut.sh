@@ -191,12 +191,13 @@ for calls in $classes; do
       step=$stride
     fi
     former_outcome=$outcome
-    # What stands is only looked at; but threads count their calls each for itself.
+    # What stands is only looked at. But threads count their calls each for itself,
+    # so this shows only behind many, and not where a change makes few.
     case $whom$outcome in
     "kvnetdone " | "interruptdone ") stood=$((stood + 1)) ;;
     *) stood=0 ;;
     esac
-    [ $stood -lt 6 ] || [ $back = yes ] || [ $(outcomes | wc -l) -lt $entries ] || step=$long
+    [ $stood -lt 6 ] || [ $stride = 1 ] || [ $back = yes ] || [ $(outcomes | wc -l) -lt $entries ] || step=$long
     case $outcome in
     *begun* | *left*)
       [ $whole = no ] || [ "${outcome#*begun}" = "$outcome" ] || fail "kvnet ended and its entry did not"
