@@ -174,19 +174,26 @@ func (r *reader) netplan() []ConfiguredPort {
 				matched[id] = ""
 			}
 		}
-		for name, bridge := range named(at(network, "bridges")) {
-			ports := at(bridge, "interfaces")
-			if ports == nil || ports.Kind != yaml.SequenceNode {
-				continue
-			}
-			for _, id := range ports.Content {
-				list = append(list, ConfiguredPort{Link: meant(id).Value, Bridge: name, File: "/" + file})
-			}
-		}
+		list = append(list, netplanPorts(network, file)...)
 	}
 	for i := range list {
 		if name, ok := matched[list[i].Link]; ok {
 			list[i].Link = name
+		}
+	}
+	return list
+}
+
+// netplanPorts are the ids that the bridges of a document have as interfaces.
+func netplanPorts(network *yaml.Node, file string) []ConfiguredPort {
+	var list []ConfiguredPort
+	for name, bridge := range named(at(network, "bridges")) {
+		ports := at(bridge, "interfaces")
+		if ports == nil || ports.Kind != yaml.SequenceNode {
+			continue
+		}
+		for _, id := range ports.Content {
+			list = append(list, ConfiguredPort{Link: meant(id).Value, Bridge: name, File: "/" + file})
 		}
 	}
 	return list
