@@ -31,7 +31,7 @@ describe it, and stores no definition: when it stops, it is gone.`,
 				return err
 			}
 			if o.file == "" {
-				if err := checkNewName(o.name); err != nil {
+				if err := checkNewName(o.command, o.name); err != nil {
 					return err
 				}
 			}

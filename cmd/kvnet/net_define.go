@@ -14,6 +14,7 @@ import (
 
 type netDefineOptions struct {
 	changeOptions
+	command    string // net-define or net-create
 	name       string
 	file       string
 	wish       networkWish
@@ -69,20 +70,29 @@ too. --subnet auto finds a free subnet.`,
 
 // checkNewName refuses names that work here and hurt elsewhere: in libvirt's
 // files, in a shell, in documents that other programs paste together.
-func checkNewName(name string) error {
+func checkNewName(command, name string) error {
 	if err := xml.CheckName(name); err != nil {
-		return usage("net-define", err.Error(), "")
+		return usage(command, err.Error(), fileHint(name, ""))
 	}
 	if i := strings.IndexAny(name, `"'<>&`); i >= 0 {
-		return usage("net-define", fmt.Sprintf("network name %s: holds a %c", quote(name), name[i]), "")
+		return usage(command, fmt.Sprintf("network name %s: holds a %c", quote(name), name[i]), "")
 	}
 	return nil
+}
+
+// fileHint is what to do about a name that virsh would take for a file, or hint.
+func fileHint(name, hint string) string {
+	if strings.Contains(name, "/") || strings.HasSuffix(name, ".xml") {
+		return "--file " + clean(shorten(name)) + " takes name and definition from a file"
+	}
+	return hint
 }
 
 // read takes the command line: a name with the flags that describe a network,
 // or a file with both.
 func (o *netDefineOptions) read(c *cli.Context) error {
 	command := c.Command.Name
+	o.command = command
 	args, err := arguments(c, "[NETWORK]")
 	if err != nil {
 		return err
@@ -127,7 +137,7 @@ func runNetDefine(ctx context.Context, e *env, o netDefineOptions) error {
 	if o.file == "" {
 		if have = findSourceNetwork(o.name, w.Libvirt.Networks); have != nil {
 			o.name = have.Name // the command line may have its UUID
-		} else if err := checkNewName(o.name); err != nil {
+		} else if err := checkNewName(o.command, o.name); err != nil {
 			return err
 		}
 	}
@@ -211,7 +221,7 @@ func readDocument(ctx context.Context, e *env, path string) (text, name string, 
 // wishedDocument is the document that the flags ask for: the one that is,
 // edited, or a new one.
 func wishedDocument(ctx context.Context, conn *libvirtnet.Conn, w world, have *libvirtnet.Network, o netDefineOptions) (string, error) {
-	wrong := func(err error) error { return usage("net-define", oneLine(err), "") }
+	wrong := func(err error) error { return usage(o.command, oneLine(err), "") }
 	var def *xml.Network
 	switch {
 	case have != nil && have.Config != nil:
@@ -222,7 +232,7 @@ func wishedDocument(ctx context.Context, conn *libvirtnet.Conn, w world, have *l
 	want, err := o.wish.complete(o.name, def, w.host().Claims(o.name))
 	switch {
 	case errors.Is(err, errNoSubnet):
-		return "", usage("net-define", err.Error(), noSubnetHint(want.Mode))
+		return "", usage(o.command, err.Error(), fileHint(o.name, noSubnetHint(want.Mode)))
 	case err != nil:
 		return "", wrong(err)
 	case def == nil:
