@@ -112,7 +112,7 @@ func (r *reader) yaml(file string) (*yaml.Node, error) {
 		line, _, _ := strings.Cut(err.Error(), "\n")
 		return nil, errors.New(line)
 	}
-	if len(document.Content) == 0 {
+	if len(document.Content) == 0 || document.Content[0].Tag == "!!null" {
 		return nil, nil // nothing but comments
 	}
 	if document.Content[0].Kind != yaml.MappingNode {

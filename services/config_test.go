@@ -70,6 +70,7 @@ func TestConfigOfAnyContent(t *testing.T) {
 		"too long":  {"etc/netplan/a.yaml", "#" + strings.Repeat("a", 70_000), "read etc/netplan/a.yaml: larger than 64 KiB"},
 		"wrong":     {"etc/netplan/a.yaml", "network: {ethernets: [a], bridges: {br0: {interfaces: {a: b}}, br1: [a], br2: {interfaces: [[a], {a: b}]}}}\n", ""},
 		"other":     {"etc/netplan/a.yaml", "- 1\n- 2\n", "read etc/netplan/a.yaml: "},
+		"empty":     {"etc/netplan/a.yaml", "# none\n---\n", ""},
 		"nothing":   {"etc/netplan/a.yaml", "", ""},
 		"no bridge": {"etc/network/interfaces", "bridge_ports eth0\niface\nbridge_ports eth1\n", ""},
 		"a pattern": {"etc/network/interfaces", "iface br0 inet manual\nbridge_ports /en.*/ a*b\n", ""},
