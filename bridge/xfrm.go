@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -233,7 +232,7 @@ func (x *XFRM) sort() {
 		}
 		return 1
 	}
-	slices.SortStableFunc(x.Policies, func(a, b XFRMPolicy) int {
+	sortBy(x.Policies, func(a, b XFRMPolicy) int {
 		return cmp.Or(cmp.Compare(a.Dir, b.Dir), cmp.Compare(rank(&a), rank(&b)), cmp.Compare(a.Priority, b.Priority))
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
+	"sort"
 	"sync"
 )
 
@@ -143,8 +143,9 @@ func (g *gaps) add(source string, err error) {
 // sorted is the list in a fixed order, never nil.
 func (g *gaps) sorted() []Gap {
 	list := append([]Gap{}, g.list...)
-	slices.SortFunc(list, func(a, b Gap) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Message, b.Message))
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Message, b.Message)) < 0
 	})
 	return list
 }

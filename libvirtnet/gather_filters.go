@@ -3,11 +3,10 @@
 package libvirtnet
 
 import (
-	"cmp"
 	"context"
 	"encoding/xml"
 	"net/netip"
-	"slices"
+	"sort"
 	"strings"
 
 	"libvirt.org/go/libvirt"
@@ -56,8 +55,8 @@ func (c *Conn) gatherFilters(ctx context.Context, guests []Guest, g *gaps) *Filt
 			all.Bindings = append(all.Bindings, b)
 		}
 	}
-	slices.SortFunc(all.Defined, func(a, b Filter) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortFunc(all.Bindings, func(a, b FilterBinding) int { return cmp.Compare(a.Tap, b.Tap) })
+	sort.Slice(all.Defined, func(i, j int) bool { return all.Defined[i].Name < all.Defined[j].Name })
+	sort.Slice(all.Bindings, func(i, j int) bool { return all.Bindings[i].Tap < all.Bindings[j].Tap })
 	return all
 }
 

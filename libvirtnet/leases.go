@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 
 	"libvirt.org/go/libvirt"
@@ -47,8 +48,9 @@ func leases(h *libvirt.Network) ([]Lease, error) {
 		}
 		list = append(list, one)
 	}
-	slices.SortStableFunc(list, func(a, b Lease) int {
-		return cmp.Or(a.IP.Compare(b.IP), cmp.Compare(a.MAC, b.MAC), cmp.Compare(a.ClientID, b.ClientID))
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(a.IP.Compare(b.IP), cmp.Compare(a.MAC, b.MAC), cmp.Compare(a.ClientID, b.ClientID)) < 0
 	})
 	return list, nil
 }

@@ -2,6 +2,7 @@ package libvirtnet
 
 import (
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -30,11 +31,11 @@ func Near(name string, names []string) []string {
 			}
 		}
 	}
-	slices.SortFunc(hits, func(a, b hit) int {
-		if a.away != b.away {
-			return a.away - b.away
+	sort.Slice(hits, func(i, j int) bool {
+		if hits[i].away != hits[j].away {
+			return hits[i].away < hits[j].away
 		}
-		return strings.Compare(a.name, b.name)
+		return hits[i].name < hits[j].name
 	})
 	var out []string
 	for _, h := range hits[:min(5, len(hits))] {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/kvnet/kvnet/xml"
 )
@@ -71,9 +72,10 @@ func check(files []File, h *Host) []Finding {
 		p.file(f, &w)
 	}
 	p.together(&w)
-	slices.SortStableFunc(p.findings, func(a, b Finding) int {
+	sort.SliceStable(p.findings, func(i, j int) bool {
+		a, b := &p.findings[i], &p.findings[j]
 		return cmp.Or(cmp.Compare(order[a.File], order[b.File]), cmp.Compare(a.Line, b.Line),
-			cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message))
+			cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message)) < 0
 	})
 	return slices.CompactFunc(p.findings, func(a, b Finding) bool {
 		return a.Rule == b.Rule && a.File == b.File && a.Place == b.Place && a.Message == b.Message

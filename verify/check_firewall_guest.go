@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/kvnet/kvnet/bridge"
@@ -98,7 +99,7 @@ func (p *pass) leased(n flowNet) []leasedGuest {
 			list = append(list, leasedGuest{nic: g})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b leasedGuest) int { return strings.Compare(a.nic.subject.link, b.nic.subject.link) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].nic.subject.link < list[j].nic.subject.link })
 	return list
 }
 

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"slices"
+	"sort"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
@@ -72,8 +72,9 @@ func plainPrefix(p netip.Prefix) netip.Prefix {
 // to it and stand before it, the narrowest last. Prefixes nest or are disjoint,
 // so one sorted walk with a stack finds all overlaps.
 func eachNested(spans []span, visit func(outer []span, inner span)) {
-	slices.SortStableFunc(spans, func(a, b span) int {
-		return cmp.Or(a.prefix.Addr().Compare(b.prefix.Addr()), cmp.Compare(a.prefix.Bits(), b.prefix.Bits()))
+	sort.SliceStable(spans, func(i, j int) bool {
+		a, b := &spans[i], &spans[j]
+		return cmp.Or(a.prefix.Addr().Compare(b.prefix.Addr()), cmp.Compare(a.prefix.Bits(), b.prefix.Bits())) < 0
 	})
 	var stack []span
 	for _, s := range spans {

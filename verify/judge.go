@@ -3,6 +3,7 @@ package verify
 import (
 	"cmp"
 	"slices"
+	"sort"
 )
 
 // Judge holds what libvirt declares against what the kernel shows. It is
@@ -51,14 +52,16 @@ func JudgeOnly(s Snapshot, o Options) Report {
 	if len(o.Checks) == 0 {
 		p.hints()
 	}
-	slices.SortStableFunc(p.report.Findings, func(a, b Finding) int {
+	found := p.report.Findings
+	sort.SliceStable(found, func(i, j int) bool {
+		a, b := &found[i], &found[j]
 		return cmp.Or(
 			cmp.Compare(a.Severity.rank(), b.Severity.rank()),
 			cmp.Compare(place[a.Check], place[b.Check]),
 			cmp.Compare(a.Subject, b.Subject),
 			cmp.Compare(a.Domain, b.Domain),
 			cmp.Compare(a.Message, b.Message),
-		)
+		) < 0
 	})
 	return p.report
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"net/netip"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -161,7 +162,7 @@ func (d *differ) addresses(live xml.Network) {
 	for p := range has {
 		strays = append(strays, p)
 	}
-	slices.SortFunc(strays, netip.Prefix.Compare)
+	sort.Slice(strays, func(i, j int) bool { return strays[i].Compare(strays[j]) < 0 })
 	for _, p := range strays {
 		d.tell("ip["+p.String()+"]", "present", false)
 	}

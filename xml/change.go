@@ -3,6 +3,7 @@ package xml
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -116,7 +117,7 @@ func otherDrift(live, config []Setting) []Change {
 			changes = append(changes, Change{path, "", value})
 		}
 	}
-	slices.SortFunc(changes, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
+	sort.Slice(changes, func(i, j int) bool { return changes[i].Path < changes[j].Path })
 	return changes
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -179,13 +180,13 @@ func mergeHosts(hosts []DNSHost) []DNSHost {
 		slices.Sort(own)
 		merged[i].Names = slices.Compact(own)
 	}
-	slices.SortFunc(merged, func(a, b DNSHost) int { return a.IP.Compare(b.IP) })
+	sort.Slice(merged, func(i, j int) bool { return merged[i].IP.Less(merged[j].IP) })
 	return merged
 }
 
 func (l *factList) ips(ips []IP) {
 	ips = slices.Clone(ips)
-	slices.SortStableFunc(ips, func(a, b IP) int { return a.Address.Compare(b.Address) })
+	sort.SliceStable(ips, func(i, j int) bool { return ips[i].Address.Compare(ips[j].Address) < 0 })
 	l.wished["ip"] = ips != nil
 	for _, ip := range ips {
 		l.add(fact{path: fmt.Sprintf("ip[%s]", ip.Address), value: "present", wished: true, in: "ip"})
@@ -201,8 +202,8 @@ func (l *factList) ips(ips []IP) {
 		for i, h := range ip.Hosts {
 			hosts[i] = fact{path: at + ".host[" + h.key() + "]", value: h.String(), wished: true, in: at + ".host"}
 		}
-		slices.SortFunc(hosts, func(a, b fact) int {
-			return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.value, b.value))
+		sort.Slice(hosts, func(i, j int) bool {
+			return cmp.Or(cmp.Compare(hosts[i].path, hosts[j].path), cmp.Compare(hosts[i].value, hosts[j].value)) < 0
 		})
 		l.wished[at+".host"] = ip.Hosts != nil
 		for _, f := range hosts {
@@ -214,7 +215,7 @@ func (l *factList) ips(ips []IP) {
 
 func (l *factList) routes(routes []Gateway) {
 	routes = slices.Clone(routes)
-	slices.SortStableFunc(routes, func(a, b Gateway) int { return a.To.Masked().Compare(b.To.Masked()) })
+	sort.SliceStable(routes, func(i, j int) bool { return routes[i].To.Masked().Compare(routes[j].To.Masked()) < 0 })
 	l.wished["route"] = routes != nil
 	for _, r := range routes {
 		value := "via " + r.Via.String()

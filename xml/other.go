@@ -1,7 +1,8 @@
 package xml
 
 import (
-	"slices"
+	"cmp"
+	"sort"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -68,8 +69,8 @@ func set(words string) map[string]bool {
 func others(root *etree.Element) []Setting {
 	var found []Setting
 	walk(root, "", &found)
-	slices.SortFunc(found, func(a, b Setting) int {
-		return strings.Compare(a.Path+"\x00"+a.Value, b.Path+"\x00"+b.Value)
+	sort.Slice(found, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(found[i].Path, found[j].Path), cmp.Compare(found[i].Value, found[j].Value)) < 0
 	})
 	return found
 }

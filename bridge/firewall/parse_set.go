@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sort"
 )
 
 func parseSet(b []byte) (at place, s Set, err error) {
@@ -133,7 +134,7 @@ func intervals(s *Set, raw []rawElement) []Element {
 		slices.Reverse(raw) // the kernel's trees begin with the last
 	}
 	if !slices.IsSortedFunc(raw, order) {
-		slices.SortStableFunc(raw, order)
+		sort.SliceStable(raw, func(i, j int) bool { return order(raw[i], raw[j]) < 0 })
 	}
 	open := false
 	for _, e := range raw {

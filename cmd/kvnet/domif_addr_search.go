@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -190,10 +191,11 @@ func (s *addressSearch) rows() []addressRow {
 	}
 	rank := []string{libvirtnet.SourceLease, libvirtnet.SourceAgent, sourceNeighbour}
 	rows := append([]addressRow{}, s.found...)
-	slices.SortStableFunc(rows, func(a, b addressRow) int {
+	sort.SliceStable(rows, func(i, j int) bool {
+		a, b := &rows[i], &rows[j]
 		return cmp.Or(
 			cmp.Compare(place[a.MAC], place[b.MAC]), cmp.Compare(a.Interface, b.Interface),
-			cmp.Compare(slices.Index(rank, a.Source), slices.Index(rank, b.Source)), a.IP.Compare(b.IP))
+			cmp.Compare(slices.Index(rank, a.Source), slices.Index(rank, b.Source)), a.IP.Compare(b.IP)) < 0
 	})
 	return rows
 }

@@ -5,7 +5,7 @@ import (
 	"context"
 	"io"
 	"net/netip"
-	"slices"
+	"sort"
 	"strconv"
 	"time"
 
@@ -92,8 +92,9 @@ func leaseRows(leases []libvirtnet.Lease, guests []libvirtnet.Guest, mac string)
 		}
 		rows = append(rows, row)
 	}
-	slices.SortStableFunc(rows, func(a, b leaseRow) int {
-		return cmp.Or(cmp.Compare(a.MAC, b.MAC), a.IP.Compare(b.IP))
+	sort.SliceStable(rows, func(i, j int) bool {
+		a, b := &rows[i], &rows[j]
+		return cmp.Or(cmp.Compare(a.MAC, b.MAC), a.IP.Compare(b.IP)) < 0
 	})
 	return rows
 }

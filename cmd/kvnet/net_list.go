@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -112,8 +113,9 @@ func netRows(ctx context.Context, e *env, conn *libvirtnet.Conn, o netListOption
 		}
 		rows = append(rows, row)
 	}
-	slices.SortStableFunc(rows, func(a, b netRow) int {
-		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.Name, b.Name))
+	sort.SliceStable(rows, func(i, j int) bool {
+		a, b := &rows[i], &rows[j]
+		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.Name, b.Name)) < 0
 	})
 	return rows, nil
 }

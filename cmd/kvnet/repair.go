@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strconv"
 	"time"
 
@@ -148,7 +149,7 @@ func (r *repairing) findings(g gathered) []verify.Finding {
 // cure of another finding back with it.
 func (r *repairing) next() (verify.Finding, bool) {
 	list := slices.Clone(r.rest)
-	slices.SortStableFunc(list, func(a, b verify.Finding) int { return halfDone(b) - halfDone(a) })
+	sort.SliceStable(list, func(i, j int) bool { return halfDone(list[i]) > halfDone(list[j]) })
 	for _, f := range list {
 		if _, done := r.tried[keyOf(f)]; !done && r.may(f) {
 			return f, true
