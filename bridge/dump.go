@@ -33,6 +33,7 @@ func ticks(n uint64) int64 { return int64(n * (1000 / userHZ)) }
 type conn struct {
 	protocol int
 	socket   *socket.Conn // nil behind an answer that was not read to its end
+	usual    int          // how many links there are, once known: most lists are about as long
 }
 
 func dial(protocol int) (*conn, error) {
@@ -114,7 +115,7 @@ func retry(ctx context.Context, f func() error) error {
 
 // dumpAll is a dump with every message parsed; parse keeps nothing of it.
 func dumpAll[T any](ctx context.Context, c *conn, d dumpRequest, parse func([]byte) (T, bool, error)) ([]T, error) {
-	list := []T{}
+	list := make([]T, 0, c.usual)
 	err := retry(ctx, func() error {
 		list = list[:0]
 		return c.each(d.typ, unix.NLM_F_DUMP, d.answer, d.payload, func(b []byte) error {

@@ -33,6 +33,7 @@ func Read(ctx context.Context) (State, error) {
 		return s, fmt.Errorf("read links: %w", err)
 	}
 	r := reader{ctx: ctx, conn: c, state: &s, names: make(names, len(links))}
+	c.usual = len(links)
 	r.takeLinks(links)
 	r.part("namespace", r.namespace)
 	r.part("devices", r.devices)
@@ -90,7 +91,7 @@ func (r *reader) takeLinks(links []linkMsg) {
 		r.names[links[i].Index] = links[i].Name
 	}
 	s := r.state
-	s.Links = make([]Link, 0, len(links))
+	s.Links, s.Ports = make([]Link, 0, len(links)), make([]Port, 0, len(links))
 	for i := range links {
 		l := &links[i]
 		l.resolve(r.names)

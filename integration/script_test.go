@@ -18,7 +18,7 @@ import (
 const (
 	tags      = "libvirt_dlopen,libvirt_without_qemu,libvirt_without_lxc,urfave_cli_no_docs"
 	compiling = "github.com/kvnet/kvnet/...=-l"
-	linking   = "-s -w -extldflags=-Wl,-Ttext-segment=0x510000"
+	linking   = "-s -w -funcalign=16 -extldflags=-Wl,-Ttext-segment=0x510000"
 )
 
 // programs is the folder of the kvnet that is tested.

@@ -101,12 +101,17 @@ func (r *reader) listening() map[string]bool {
 	}
 	for line := range bytes.Lines(data) {
 		// Num RefCount Protocol Flags Type St Inode Path
-		f := bytes.Fields(line)
-		if len(f) < 8 || !bytes.Contains(f[7], []byte("/libvirt/")) {
+		path := bytes.TrimSpace(line)
+		cut := bytes.LastIndexByte(path, '/')
+		if cut < 0 || !bytes.HasSuffix(path[:cut], []byte("/libvirt")) {
+			continue // most sockets are others', or guests'
+		}
+		f := bytes.Fields(path)
+		if len(f) < 8 {
 			continue
 		}
 		if flags, err := strconv.ParseUint(string(f[3]), 16, 64); err == nil && flags&acceptCon != 0 {
-			set[filepath.Base(string(f[7]))] = true
+			set[string(path[cut+1:])] = true
 		}
 	}
 	return set

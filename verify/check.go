@@ -1,6 +1,9 @@
 package verify
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // Check is one fault of the catalogue: its stable id, what is to be said of
 // it, and the function that looks for it.
@@ -39,7 +42,10 @@ type Doc struct {
 
 // Checks are all checks in reading order: libvirt's objects first, then
 // bridges, taps, guests, ports, uplinks, routing and the DHCP and DNS server.
-func Checks() []Check {
+func Checks() []Check { return slices.Clone(catalogue()) }
+
+// catalogue is made once: each judgement walks it.
+var catalogue = sync.OnceValue(func() []Check {
 	return slices.Concat(
 		changeChecks(),
 		daemonChecks(),
@@ -80,13 +86,13 @@ func Checks() []Check {
 		ovsChecks(),
 		nwfilterChecks(),
 	)
-}
+})
 
 // Resting is the ids of the checks that cannot do without a part of the
 // snapshot.
 func Resting(n Need) map[string]bool {
 	ids := map[string]bool{}
-	for _, c := range Checks() {
+	for _, c := range catalogue() {
 		if slices.Contains(c.Needs, n) {
 			ids[c.ID] = true
 		}

@@ -14,7 +14,7 @@ func dnsChecks() []Check {
 	return []Check{
 		{
 			ID: "dns-loop", Title: "the host asks a network's DNS server, and that asks the host", Severity: Error, Class: Manual,
-			Needs: []Need{Networks, Links, Resolver}, After: []string{"bridge-missing", "dnsmasq-dead", "net-subnet-collision"},
+			Needs: []Need{Networks, Links, Resolver}, After: []string{"bridge-missing", "net-subnet-collision"},
 			Doc: Doc{
 				Symptom:  "Slow or failing name resolution, and a storm in the log: maximum number of concurrent DNS queries reached.",
 				Cause:    "The address of a libvirt bridge was made the host's name server, so that the host knows its guests by name, while the network's dnsmasq forwards what it does not know to the host's name servers.",
@@ -26,7 +26,7 @@ func dnsChecks() []Check {
 		{
 			ID: "dns-upstream-unusable", Title: "a network's DNS server has nobody to ask", Severity: Warning, Class: Manual,
 			Needs: []Need{Networks, Links, Routes, Rules, Sockets, Resolver},
-			After: []string{"bridge-missing", "dnsmasq-dead", "dns-loop", "net-subnet-collision"},
+			After: []string{"bridge-missing", "dns-loop", "net-subnet-collision"},
 			Doc: Doc{
 				Symptom:  "Guests get an address and reach others by number, but resolve no name outside.",
 				Cause:    "/etc/resolv.conf is empty or gone, or names a server on this host that does not run.",

@@ -197,23 +197,23 @@ func (h *host) reload() []Step {
 
 // freeBridgeName is a virbrN that neither libvirt nor the kernel uses, another
 // one at each call.
-func (h *host) freeBridgeName() string {
-	if h.taken == nil {
-		h.taken = map[string]bool{}
-		for i := range h.snap.Libvirt.Networks {
-			n := &h.snap.Libvirt.Networks[i]
+func (p *pass) freeBridgeName() string {
+	if p.taken == nil {
+		p.taken = map[string]bool{}
+		for i := range p.snap.Libvirt.Networks {
+			n := &p.snap.Libvirt.Networks[i]
 			if n.Live != nil {
-				h.taken[n.Live.Bridge] = true
+				p.taken[n.Live.Bridge] = true
 			}
 			if n.Config != nil {
-				h.taken[n.Config.Bridge] = true
+				p.taken[n.Config.Bridge] = true
 			}
 		}
 	}
-	for ; ; h.nextBridge++ {
-		name := "virbr" + strconv.Itoa(h.nextBridge)
-		if !h.taken[name] && h.links[name] == nil {
-			h.taken[name] = true
+	for ; ; p.nextBridge++ {
+		name := "virbr" + strconv.Itoa(p.nextBridge)
+		if !p.taken[name] && p.links[name] == nil {
+			p.taken[name] = true
 			return name
 		}
 	}

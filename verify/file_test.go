@@ -144,7 +144,7 @@ func FuzzLoad(f *testing.F) {
 				t.Errorf("hint %s: not one printable line: %q %q", h.ID, h.Message, h.Probe)
 			}
 		}
-		Unsettled(s)
+		LookAt(s).Unsettled()
 		JudgeOnly(s, Options{Subjects: []string{"default", "virbr0", "centos"}})
 	})
 }
@@ -186,7 +186,7 @@ func TestUnsettled(t *testing.T) {
 	} {
 		s := healthyHost()
 		test.change(&s)
-		if wait, ok := Unsettled(s); wait != test.want || ok != (test.want > 0) {
+		if wait, ok := LookAt(s).Unsettled(); wait != test.want || ok != (test.want > 0) {
 			t.Errorf("%s: have %s %t, want %s", test.name, wait, ok, test.want)
 		}
 	}

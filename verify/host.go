@@ -30,6 +30,7 @@ type host struct {
 	nics     []nic
 	byNet    map[string][]*nic // by the name of the network they refer to
 	byBridge map[string][]*nic // by the bridge they belong into
+	activeOn map[string][]*nic // those of byBridge whose guest is active
 	byTap    map[string]*nic   // of active guests
 
 	// owners are the active networks that own a bridge, by the bridge.
@@ -42,10 +43,7 @@ type host struct {
 
 	uplinksOf map[string][]*bridge.Link // filled by uplinks
 	strays    map[string][]netip.Prefix // filled by straysOf
-	// taken and nextBridge serve freeBridgeName.
-	inner      *inner // filled by inside
-	taken      map[string]bool
-	nextBridge int
+	inner     *inner                    // filled by inside
 	lookups
 	// defaults and ways are the default routes and the links of the best of
 	// them, once looked for.
@@ -146,7 +144,7 @@ func (h *host) indexGuests() {
 			h.nics = append(h.nics, h.newNIC(g, &g.Interfaces[j]))
 		}
 	}
-	h.byNet, h.byBridge = map[string][]*nic{}, map[string][]*nic{}
+	h.byNet, h.byBridge, h.activeOn = map[string][]*nic{}, map[string][]*nic{}, map[string][]*nic{}
 	h.byTap = make(map[string]*nic, count)
 	for i := range h.nics {
 		n := &h.nics[i]
@@ -155,6 +153,9 @@ func (h *host) indexGuests() {
 		}
 		if n.kind == bridged && n.bridge != "" {
 			h.byBridge[n.bridge] = append(h.byBridge[n.bridge], n)
+			if n.active {
+				h.activeOn[n.bridge] = append(h.activeOn[n.bridge], n)
+			}
 		}
 		if n.active && n.iface.Target != "" {
 			setFirst(h.byTap, n.iface.Target, n)
@@ -217,15 +218,7 @@ func ovs(virtualPort string) bool {
 }
 
 // activeNICs are the interfaces of active guests that belong into a bridge.
-func (h *host) activeNICs(bridgeName string) []*nic {
-	var active []*nic
-	for _, n := range h.byBridge[bridgeName] {
-		if n.active {
-			active = append(active, n)
-		}
-	}
-	return active
-}
+func (h *host) activeNICs(bridgeName string) []*nic { return slices.Clip(h.activeOn[bridgeName]) }
 
 // routed says whether a network's packets are routed by this host.
 func routed(def xml.Network) bool {

@@ -28,16 +28,19 @@ type Options struct {
 // JudgeOnly is Judge for some of the checks or some of the host. What is
 // reported is what Judge reports of it: a follower stays silent also when the
 // check that names its cause was not asked for.
-func JudgeOnly(s Snapshot, o Options) Report {
-	h := newHost(&s)
+func JudgeOnly(s Snapshot, o Options) Report { return LookAt(s).Judge(o) }
+
+// Judge is [JudgeOnly] of what is looked at.
+func (l *Look) Judge(o Options) Report {
+	h, s := l.host, l.host.snap
 	p := &pass{host: h, fired: map[string]map[key]bool{}, wanted: h.expand(o.Subjects)}
 	p.report = Report{
 		Version: Version, Taken: s.Taken, URI: s.URI,
-		Findings: []Finding{}, Gaps: h.gaps.list, Hints: []Hint{},
+		Findings: []Finding{}, Gaps: slices.Clip(h.gaps.list), Hints: []Hint{},
 	}
 	p.verdicts = o.Verdicts
 	p.count()
-	checks := Checks()
+	checks := catalogue()
 	selected := chosen(checks, o.Checks)
 	order := inOrder(checks)
 	causes := causesOf(checks, order, selected)
@@ -155,6 +158,9 @@ type pass struct {
 	// as the report names it: things of the host are told apart.
 	verdicts bool
 	told     map[key]int
+	// taken and nextBridge serve freeBridgeName.
+	taken      map[string]bool
+	nextBridge int
 	// unread are the parts that turned out to be missing while the check ran.
 	unread []lack
 }

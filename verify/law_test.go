@@ -10,6 +10,7 @@ import (
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/services"
 )
 
 func TestChecksAreComplete(t *testing.T) {
@@ -249,6 +250,10 @@ func TestFollowersAreSilent(t *testing.T) {
 			hostIPLost(s)
 			s.Kernel.Sockets = slices.DeleteFunc(s.Kernel.Sockets, func(k bridge.Socket) bool { return k.Port != 67 })
 		}, []string{"bridge-ip-missing virbr0"}},
+		{"no server, and nobody for it to ask", func(s *Snapshot) {
+			s.Kernel.Sockets = nil
+			s.around().Resolver = services.Resolver{Found: true, Servers: []string{}}
+		}, []string{"dnsmasq-dead default", "dns-upstream-unusable default"}},
 		{"stp off and its delay", func(s *Snapshot) {
 			s.bridge("virbr0").STP, s.bridge("virbr0").ForwardDelay = 0, 15000
 		}, []string{"bridge-stp-mismatch virbr0"}},
@@ -316,7 +321,7 @@ func TestJudgeLeavesTheSnapshotAlone(t *testing.T) {
 	for name, s := range goldenHosts() {
 		before := encode(t, s)
 		judge(s)
-		Unsettled(s)
+		LookAt(s).Unsettled()
 		if string(before) != string(encode(t, s)) {
 			t.Errorf("%s was changed", name)
 		}

@@ -29,11 +29,11 @@ const proof = 4 * time.Second
 // that is missing may be about to start, and a port with a carrier that is
 // still disabled may just have got it. What has not changed by then is a
 // fault. The kernel must be libvirt's, else there is nothing to wait for.
-func Unsettled(s Snapshot) (wait time.Duration, ok bool) {
-	if notTheKernel(&s) != "" {
+func (l *Look) Unsettled() (wait time.Duration, ok bool) {
+	h, s := l.host, l.host.snap
+	if notTheKernel(s) != "" {
 		return 0, false
 	}
-	h := newHost(&s)
 	judged := map[string]bool{}
 	for _, list := range [][]string{h.ownBridges, h.hostBridges} {
 		for _, name := range list {

@@ -23,11 +23,11 @@ var (
 // at a port where it should not be, two ways out without spanning tree. A
 // healthy host has nothing of the kind, and is looked at once. What the looks
 // show belongs into the snapshot as Kernel.Watch.
-func SecondLook(s Snapshot) (i bridge.Interval, ok bool) {
-	if notTheKernel(&s) != "" || s.Kernel.Watch != nil {
+func (l *Look) SecondLook() (i bridge.Interval, ok bool) {
+	h, s := l.host, l.host.snap
+	if notTheKernel(s) != "" || s.Kernel.Watch != nil {
 		return i, false
 	}
-	h := newHost(&s)
 	// As many looks as any of them needs, over the longest of their times.
 	want := func(other bridge.Interval) {
 		looks := max(i.Looks, other.Looks)

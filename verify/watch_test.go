@@ -52,7 +52,7 @@ func TestSecondLook(t *testing.T) {
 	} {
 		s := healthyHost()
 		test.change(&s)
-		i, ok := SecondLook(s)
+		i, ok := LookAt(s).SecondLook()
 		if ok != (test.looks > 0) || i.Looks != test.looks || time.Duration(i.Looks)*i.Every > test.span {
 			t.Errorf("%s: %d looks, one every %s; want %d within %s", test.name, i.Looks, i.Every, test.looks, test.span)
 		}
@@ -81,7 +81,7 @@ func TestUnsettledWhileAnAddressIsProven(t *testing.T) {
 			addGuest(&s, "fresh", "running", onNetwork("six", "vnet7", "52:54:00:aa:00:09"))
 			s.port("vnet7").State = bridge.PortLearning
 		}
-		if wait, ok := Unsettled(s); wait != test.want || ok != (test.want > 0) {
+		if wait, ok := LookAt(s).Unsettled(); wait != test.want || ok != (test.want > 0) {
 			t.Errorf("%s: wait %s, %v; want %s", test.name, wait, ok, test.want)
 		}
 	}

@@ -17,20 +17,29 @@ import (
 type gathered struct {
 	verify.Snapshot
 	libvirtErr, kernelErr error
+	look                  *verify.Look
 	whole                 *verify.Report // what judge said of all of it
 }
 
 // err says why the snapshot lacks one of its halves altogether.
 func (g gathered) err() error { return errors.Join(g.libvirtErr, g.kernelErr) }
 
+// at is the snapshot with its cross references, which are built once.
+func (g *gathered) at() *verify.Look {
+	if g.look == nil {
+		g.look = verify.LookAt(g.Snapshot)
+	}
+	return g.look
+}
+
 // judge is verify's report. That of the whole host is made once: whether to look
 // again hangs on it, and so does what the command prints.
 func (g *gathered) judge(o verify.Options) verify.Report {
 	if len(o.Checks)+len(o.Subjects) > 0 || o.Verdicts {
-		return verify.JudgeOnly(g.Snapshot, o)
+		return g.at().Judge(o)
 	}
 	if g.whole == nil {
-		r := verify.Judge(g.Snapshot)
+		r := g.at().Judge(verify.Options{})
 		g.whole = &r
 	}
 	return *g.whole

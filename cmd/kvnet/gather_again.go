@@ -26,17 +26,17 @@ func (e *env) gatherSettled(ctx context.Context, timeout time.Duration) gathered
 	end := time.Now().Add(timeout)
 	g := gather(ctx, e.uri)
 	for range confirm {
-		wait, moving := verify.Unsettled(g.Snapshot)
+		wait, moving := g.at().Unsettled()
 		if moving {
 			wait = min(wait, time.Until(end))
 			if !e.quiet && e.format == "table" {
 				fmt.Fprintf(e.err, "waiting up to %s for the host to settle\n", wait.Round(100*time.Millisecond))
 			}
 			g = e.gatherUntil(ctx, g, time.After(wait))
-			_, moving = verify.Unsettled(g.Snapshot)
+			_, moving = g.at().Unsettled()
 		}
 		g = e.gatherTwice(ctx, g)
-		if _, setOut := verify.Unsettled(g.Snapshot); moving || !setOut || ctx.Err() != nil || time.Now().After(end) {
+		if _, setOut := g.at().Unsettled(); moving || !setOut || ctx.Err() != nil || time.Now().After(end) {
 			break
 		}
 	}
@@ -46,7 +46,7 @@ func (e *env) gatherSettled(ctx context.Context, timeout time.Duration) gathered
 func (e *env) gatherUntil(ctx context.Context, g gathered, end <-chan time.Time) gathered {
 	tick := time.NewTicker(settle)
 	defer tick.Stop()
-	for moving := true; moving; _, moving = verify.Unsettled(g.Snapshot) {
+	for moving := true; moving; _, moving = g.at().Unsettled() {
 		select {
 		case <-ctx.Done():
 			return g
@@ -131,11 +131,11 @@ func pause(ctx context.Context, d time.Duration) {
 // can decide, and adds what they showed to the snapshot. A healthy host is not
 // watched.
 func watchWhereWorth(ctx context.Context, g gathered) gathered {
-	how, worth := verify.SecondLook(g.Snapshot)
+	how, worth := g.at().SecondLook()
 	if !worth || ctx.Err() != nil {
 		return g
 	}
-	g.whole = nil // it was judged without this
+	g.look, g.whole = nil, nil // without this
 	watch, err := bridge.Observe(ctx, how)
 	if err != nil {
 		g.Kernel.Gaps = append(g.Kernel.Gaps, bridge.Gap{Source: "watch", Message: err.Error()})

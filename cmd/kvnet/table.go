@@ -3,8 +3,9 @@ package main
 import (
 	"io"
 	"strings"
+	"unicode"
 
-	"github.com/rivo/uniseg"
+	"golang.org/x/text/width"
 )
 
 // table prints rows in virsh's shape: a space before the first column, three
@@ -72,14 +73,28 @@ func writeSpaces(b *strings.Builder, n int) {
 	}
 }
 
-// displayWidth is the number of columns that s takes on a terminal.
+// displayWidth is the number of columns that s takes on a terminal, as wcwidth of
+// POSIX counts them, which virsh asks.
 func displayWidth(s string) int {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 0x80 {
-			return uniseg.StringWidth(s)
+	columns := 0
+	for _, r := range s {
+		switch {
+		case r < 0x80:
+			columns++
+		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf): // drawn over what is before
+		case wide(r):
+			columns += 2
+		default:
+			columns++
 		}
 	}
-	return len(s)
+	return columns
+}
+
+// wide says whether a character takes two columns (Unicode, annex 11).
+func wide(r rune) bool {
+	kind := width.LookupRune(r).Kind()
+	return kind == width.EastAsianWide || kind == width.EastAsianFullwidth
 }
 
 // dash is what virsh prints for nothing.

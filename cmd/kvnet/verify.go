@@ -147,6 +147,9 @@ func verifySource(ctx context.Context, e *env, o verifyOptions) (gathered, error
 // resolveSubjects turns names, UUIDs and guests' ids into names, and refuses
 // what names nothing: a typing error must not look like health.
 func resolveSubjects(s verify.Snapshot, subjects []string) ([]string, error) {
+	if len(subjects) == 0 {
+		return nil, nil
+	}
 	known := map[string]string{}
 	for _, g := range s.Libvirt.Guests {
 		if g.Active() {
