@@ -147,6 +147,20 @@ func (b bits) join(o bits) bits {
 	return out
 }
 
+// widen keeps what is known when the value is either this or another of its size.
+func (b bits) widen(o bits) {
+	for i := range b.val {
+		b.known[i] &= o.known[i] & ^(b.val[i] ^ o.val[i])
+		b.val[i] &= b.known[i]
+	}
+}
+
+// forget makes a value unknown.
+func (b bits) forget() {
+	clear(b.val)
+	clear(b.known)
+}
+
 // same says whether two are known to the same extent and equal there.
 func (b bits) same(o bits) bool {
 	return bytes.Equal(b.val, o.val) && bytes.Equal(b.known, o.known)

@@ -38,7 +38,7 @@ func (c *cause) ref() Reference {
 
 // choice is a translation that may be chosen.
 type choice struct {
-	translation Translation
+	translation *Translation
 	by          *cause
 }
 
@@ -138,7 +138,7 @@ func (m *machine) apply(out *outcome, c *chain, i int, res ruleResult) bool {
 		doubtful = &cause{chain: c, rule: i, why: res.why}
 	}
 	if res.nat != nil {
-		out.add(outcome{nat: []choice{{*res.nat, by}}}, doubtful)
+		out.add(outcome{nat: []choice{{res.nat, by}}}, doubtful)
 	}
 	stops := certain
 	sure := m.sure

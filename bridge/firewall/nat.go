@@ -89,28 +89,36 @@ func (j *journey) nat(s stage) {
 
 // translated applies what NAT chose.
 func (j *journey) translated(s stage, choices []choice, perhaps bool) {
-	first := choices[0].translation
+	first := *choices[0].translation
 	first.By = choices[0].by.ref()
 	first.Maybe = first.Maybe || perhaps
 	destination := s.hook == "prerouting" || s.hook == "output"
-	j.complete(&first, s)
+	own := j.ownAddresses(s)
+	own.complete(&first)
 	addr, _ := j.st.address(destination)
 	at := 2 * bool2int(destination)
 	port := j.st.th.sub(at, at+2)
 	addrBefore, portBefore := addr.clone(), port.clone()
-	for i, c := range choices {
-		t := c.translation
-		j.complete(&t, s)
+	newAddr, newPort := addr.clone(), port.clone()
+	ported := j.st.isProto(protoTCP, protoUDP) != no
+	for i := range choices {
+		t := *choices[i].translation
+		own.complete(&t)
 		if i > 0 && (t.Kind != first.Kind || t.AddrMin != first.AddrMin || t.AddrMax != first.AddrMax) {
 			first.Maybe = true
 		}
-		newAddr, newPort := t.applied(addrBefore, portBefore)
-		if i > 0 || perhaps {
-			newAddr, newPort = addr.join(newAddr), port.join(newPort)
+		copyBits(newAddr, addrBefore)
+		copyBits(newPort, portBefore)
+		t.apply(newAddr, newPort)
+		if i == 0 && !perhaps {
+			copyBits(addr, newAddr)
 		}
-		copyBits(addr, newAddr)
-		if j.st.isProto(protoTCP, protoUDP) != no {
-			copyBits(port, newPort)
+		addr.widen(newAddr)
+		if ported {
+			if i == 0 && !perhaps {
+				copyBits(port, newPort)
+			}
+			port.widen(newPort)
 		}
 	}
 	// A translation to what was there before does not count as one.
@@ -161,67 +169,76 @@ func (j *journey) mark(bit uint32, perhaps bool) {
 	}
 }
 
-// complete fills in the address that the kernel chooses: that of the device
-// for masquerade and redirect, if there is only one.
-func (j *journey) complete(t *Translation, s stage) {
+// ownAddresses are those that the kernel chooses: of the device that a packet
+// leaves by for masquerade, of the one it came in by for redirect. There is none
+// where the device has several.
+type ownAddresses struct{ masquerade, redirect netip.Addr }
+
+func (j *journey) ownAddresses(s stage) ownAddresses {
+	own := ownAddresses{masquerade: j.soleAddress(s.out), redirect: j.soleAddress(s.in)}
+	if s.hook == "output" {
+		own.redirect = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		if j.st.family == "ip6" {
+			own.redirect = netip.IPv6Loopback()
+		}
+	}
+	return own
+}
+
+func (j *journey) soleAddress(dev *Interface) (sole netip.Addr) {
+	if dev == nil {
+		return sole
+	}
+	for i := range j.f.host.Addresses {
+		a := &j.f.host.Addresses[i]
+		addr := a.Prefix.Addr()
+		if !same(dev, &a.Interface) || addr.Is4() != (j.st.family == "ip") || addr.IsLinkLocalUnicast() {
+			continue
+		}
+		if sole.IsValid() {
+			return netip.Addr{}
+		}
+		sole = addr
+	}
+	return sole
+}
+
+// complete fills in the address that the kernel chooses.
+func (own *ownAddresses) complete(t *Translation) {
 	if t.AddrMin.IsValid() {
 		return
 	}
-	dev := s.out
 	switch t.Kind {
 	case "masquerade":
+		t.AddrMin, t.AddrMax = own.masquerade, own.masquerade
 	case "redirect":
-		dev = s.in
-		if s.hook == "output" {
-			t.AddrMin = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-			if j.st.family == "ip6" {
-				t.AddrMin = netip.IPv6Loopback()
-			}
-			t.AddrMax = t.AddrMin
-			return
-		}
-	default:
-		return
-	}
-	var found []netip.Addr
-	for _, a := range j.f.host.Addresses {
-		addr := a.Prefix.Addr()
-		if dev != nil && same(dev, &a.Interface) && addr.Is4() == (j.st.family == "ip") && !addr.IsLinkLocalUnicast() {
-			found = append(found, addr)
-		}
-	}
-	if len(found) == 1 {
-		t.AddrMin, t.AddrMax = found[0], found[0]
+		t.AddrMin, t.AddrMax = own.redirect, own.redirect
 	}
 }
 
-// applied is the address and port after a translation. Source ports may be
-// changed by any SNAT that finds them taken.
-func (t Translation) applied(addr, port bits) (bits, bits) {
-	newAddr, newPort := addr.clone(), port.clone()
+// apply makes address and port what they are after a translation. Source ports
+// may be changed by any SNAT that finds them taken.
+func (t *Translation) apply(addr, port bits) {
 	switch {
-	case t.Kind == "netmap":
-		newAddr = unknownBits(len(addr.val))
+	case t.Kind == "netmap", t.AddrMin.IsValid() && t.AddrMin != t.AddrMax, t.AddrMin.BitLen() != 8*len(addr.val) && t.AddrMin.IsValid():
+		addr.forget()
+	case t.AddrMin.Is4():
+		b := t.AddrMin.As4()
+		addr.set(0, b[:])
 	case t.AddrMin.IsValid():
-		newAddr = unknownBits(len(addr.val))
-		if lo, hi := knownBits(t.AddrMin.AsSlice()), knownBits(t.AddrMax.AsSlice()); len(lo.val) == len(addr.val) {
-			newAddr = lo.join(hi)
-			if t.AddrMin != t.AddrMax {
-				newAddr = unknownBits(len(addr.val))
-			}
-		}
+		b := t.AddrMin.As16()
+		addr.set(0, b[:])
 	case t.Kind == "masquerade" || t.Kind == "redirect":
-		newAddr = unknownBits(len(addr.val))
+		addr.forget()
 	}
 	switch {
 	case t.Kind == "snat" || t.Kind == "masquerade":
-		newPort = unknownBits(2)
+		port.forget()
 	case t.PortMin > 0 && t.PortMin == t.PortMax:
-		newPort = knownBits(binary.BigEndian.AppendUint16(nil, uint16(t.PortMin))) // a port
+		port.set(0, []byte{byte(t.PortMin >> 8), byte(t.PortMin)}) // a port has 16 bits
 	case t.PortMin > 0:
-		newPort = unknownBits(2)
+		port.forget()
 	}
-	return newAddr, newPort
 }
 
 // reroute finds the way of a packet whose destination changed.

@@ -83,8 +83,7 @@ func (j *journey) leave() {
 		j.ip(stage{hook: "postrouting", in: in, out: &j.out})
 	}
 	// The frame has other addresses now.
-	clear(j.st.ll.val[:12])
-	clear(j.st.ll.known[:12])
+	j.st.ll.sub(0, 12).forget()
 	dev := &j.out
 	if f.PhysOut != (Interface{}) && same(&j.out, &f.OIF) {
 		j.bridge("output", nil, &f.PhysOut)
@@ -188,11 +187,9 @@ func (j *journey) untranslated(hook string) (restore func()) {
 // forget makes the source or destination unknown.
 func (j *journey) forget(dst bool) {
 	if a, ok := j.st.address(dst); ok {
-		clear(a.val)
-		clear(a.known)
+		a.forget()
 		at := 2 * bool2int(dst)
-		clear(j.st.th.val[at : at+2])
-		clear(j.st.th.known[at : at+2])
+		j.st.th.sub(at, at+2).forget()
 		j.st.changed()
 	}
 }
