@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,11 +176,29 @@ func bridgeAcceptRA(p *pass) {
 		if len(steps) == 0 {
 			continue
 		}
+		if p.ipv6Unasked(name, n.Def()) {
+			sysctl := linkSysctl(6, name, "disable_ipv6")
+			want, have = append(want, show(sysctl)+" = 1"), append(have, show(sysctl)+" = 0")
+			steps = append(steps, Step{Do: SetSysctl, On: sysctl, With: "1"})
+		}
 		p.found(s, Finding{
 			Message: message, Evidence: evidence, Want: someTexts(want), Have: someTexts(have),
 			Fix: Fix{Class: Safe, Say: "switch them off for " + show(name) + ", as libvirt does when it starts the network", Steps: steps},
 		})
 	}
+}
+
+// ipv6Unasked says whether a bridge has IPv6 that its network does not want:
+// libvirt switches it off then. The kernel switches it on again, and the other
+// two, when the bridge gets back an MTU that IPv6 can do with. Somebody's own
+// address on it is a reason to leave it.
+func (h *host) ipv6Unasked(name string, def xml.Network) bool {
+	if def.IPv6 || len(ipv6Of(def)) > 0 || strings.TrimSpace(h.snap.Kernel.Sysctls["net.ipv6.conf."+name+".disable_ipv6"]) != "0" {
+		return false
+	}
+	return !slices.ContainsFunc(h.addresses[name], func(a bridge.Address) bool {
+		return a.Prefix.Addr().Is6() && !a.Prefix.Addr().IsLinkLocalUnicast()
+	})
 }
 
 // raSwitches are the switches that let a bridge take router advertisements, as

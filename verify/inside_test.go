@@ -35,6 +35,11 @@ func insideFaults() map[string]func(*Snapshot) {
 		"bridge-accept-ra+autoconf": func(s *Snapshot) {
 			s.Kernel.Sysctls["net.ipv6.conf.virbr0.autoconf"] = "1"
 		},
+		"bridge-accept-ra+ipv6-too": func(s *Snapshot) {
+			for key, value := range map[string]string{"accept_ra": "1", "autoconf": "1", "disable_ipv6": "0"} {
+				s.Kernel.Sysctls["net.ipv6.conf.virbr0."+key] = value
+			}
+		},
 		"bridge-accept-ra+route": func(s *Snapshot) {
 			s.Kernel.Routes = append(s.Kernel.Routes, bridge.Route{
 				Table: 254, Dst: prefix("::/0"), Gateway: netip.MustParseAddr("fe80::5054:ff:fee4:7583"), Link: "virbr0", Protocol: "ra", Scope: "global", Type: "unicast", Metric: 1024,

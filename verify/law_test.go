@@ -376,3 +376,28 @@ func TestNoConnectionIsTheReason(t *testing.T) {
 		t.Errorf("have %v, want %v among them", r.Gaps, want)
 	}
 }
+
+// A bridge that should have no IPv6 loses it with its router advertisements,
+// unless somebody gave it an address.
+func TestIPv6IsSwitchedOffWhereNobodyWantsIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		own  string
+		want []string
+	}{
+		"nobody's":       {"fe80::1/64", []string{"sysctl -w net.ipv6.conf.virbr0.accept_ra=0", "sysctl -w net.ipv6.conf.virbr0.disable_ipv6=1"}},
+		"somebody's own": {"fd00:122::1/64", []string{"sysctl -w net.ipv6.conf.virbr0.accept_ra=0"}},
+	} {
+		s := healthyHost()
+		s.Kernel.Sysctls["net.ipv6.conf.virbr0.accept_ra"], s.Kernel.Sysctls["net.ipv6.conf.virbr0.disable_ipv6"] = "1", "0"
+		s.Kernel.Addresses = append(s.Kernel.Addresses, bridge.Address{Link: "virbr0", Prefix: prefix(c.own)})
+		for _, f := range judgeOnly(s, Options{Checks: []string{"bridge-accept-ra"}}).Findings {
+			if diff := cmp.Diff(c.want, f.Fix.Commands()); diff != "" {
+				t.Errorf("%s: cure (-want +have):\n%s", name, diff)
+			}
+			c.want = nil
+		}
+		if c.want != nil {
+			t.Errorf("%s: no finding", name)
+		}
+	}
+}
