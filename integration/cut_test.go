@@ -26,6 +26,7 @@ func TestCutOff(t *testing.T) {
 		// A guest with a system, which lets go of a device.
 		linux = nat + "until virsh -q domifaddr web --source lease | grep -q 192.168.122; do sleep 0.2; done; " +
 			"kvnet net-define lab --mode isolated --subnet 10.7.0.0/24 --no-dhcp --no-stp --start --autostart; "
+		move   = "kvnet net-define lab --subnet 10.8.0.0/24 --restart"
 		second = "web lab --mac 52:54:00:00:00:77"
 	)
 	for _, c := range []struct {
@@ -49,6 +50,8 @@ func TestCutOff(t *testing.T) {
 		{"restart-daemon", "libvirtd", nat, "kvnet net-restart default", "undo_half", "undo", emptyGuest},
 		{"replug", "kvnet", nat + bounce, "kvnet domif-replug web vnet0", heal, bounce, emptyGuest},
 		{"repair", "kvnet", nat + bounce, heal, heal, bounce, emptyGuest},
+		{"move-daemon", "libvirtd", lab + " --start", move, "undo_all", "undo", noGuest},
+		{"move-back-daemon", "libvirtd", lab + " --start; " + move, "kvnet undo --restart", "undo_all", move, noGuest},
 		{"undo", "kvnet", fixed, "kvnet undo", "undo_half", fixed, noGuest},
 		{"attach", "kvnet", linux, "kvnet domif-attach " + second, "undo_half", "undo", linuxGuest},
 		{"attach-daemon", "libvirtd", linux, "kvnet domif-attach " + second, "undo_half", "undo", linuxGuest},
@@ -70,6 +73,8 @@ func TestCutOff(t *testing.T) {
 				stride = "1"
 			case "repair": // and it much
 				stride = "6"
+			case "move-daemon", "move-back-daemon": // two changes each
+				stride = "20"
 			}
 			cutOff(t, c.guest, c.whom, c.prepare, c.change, c.finish, c.reset, stride)
 		})

@@ -3,8 +3,8 @@ package journal
 import "slices"
 
 // Later are the changes after e that are still felt and would be taken back with
-// it: they changed what e touched, and nobody took them back. What made e itself
-// again is none of them. now is how these things are, in the shape of e.Before.
+// it: they changed what e touched, and stand. now is how these things are, in the
+// shape of e.Before.
 func Later(entries []Entry, e Entry, now Image) []Entry {
 	var list []Entry
 	after := now // the change that is looked at
@@ -13,9 +13,7 @@ func Later(entries []Entry, e Entry, now Image) []Entry {
 			break
 		}
 		before := later.Before.sharedWith(e.Before)
-		first, again := madeFirst(entries, later)
-		cancelled := later.BackedBy != 0 || !again || later.Outcome == Undone
-		if !cancelled && first != e.ID && !Way(before, after).Empty() {
+		if later.Backs == 0 && Stands(entries, later) && !Way(before, after).Empty() {
 			list = append(list, later)
 		}
 		after = before.over(after)
@@ -24,17 +22,14 @@ func Later(entries []Entry, e Entry, now Image) []Entry {
 	return list
 }
 
-// madeFirst is the number of the change that e is about, itself or, where it takes
-// back, in the end, and whether e makes that: what takes back a taking back does.
-func madeFirst(entries []Entry, e Entry) (id int, again bool) {
-	for again = true; e.Backs != 0; again = !again {
-		i := slices.IndexFunc(entries, func(other Entry) bool { return other.ID == e.Backs && other.ID < e.ID })
-		if i < 0 {
-			break
-		}
-		e = entries[i]
+// Stands says whether a change is one that was not taken back, or was made again:
+// what took it back was taken back in its turn.
+func Stands(entries []Entry, e Entry) bool {
+	if e.Outcome == Undone || e.BackedBy == 0 {
+		return e.Outcome != Undone
 	}
-	return e.ID, again
+	i := slices.IndexFunc(entries, func(by Entry) bool { return by.ID == e.BackedBy && by.ID > e.ID })
+	return i >= 0 && !Stands(entries, entries[i])
 }
 
 func sameNetwork(a, b Network) bool     { return a.Name == b.Name }

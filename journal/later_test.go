@@ -34,7 +34,7 @@ func TestLater(t *testing.T) {
 		{"two, of which the second has none", []journal.Entry{then(4, one), then(5, two)}, two, []int{4}},
 		{"two", []journal.Entry{then(4, one), then(5, two)}, one, []int{4, 5}},
 		{"taken back", []journal.Entry{backed(then(4, one), 5), backs(then(5, two), 4)}, one, nil},
-		{"made again", []journal.Entry{backed(then(4, one), 5), backed(backs(then(5, two), 4), 6), backs(then(6, one), 5)}, two, []int{6}},
+		{"made again", []journal.Entry{backed(then(4, one), 5), backed(backs(then(5, two), 4), 6), backs(then(6, one), 5)}, two, []int{4}},
 		{"itself, made again", []journal.Entry{backed(backs(then(4, one), 3), 5), backs(then(5, first.Before), 4)}, one, nil},
 		{"failed", []journal.Entry{failed}, two, nil},
 	} {
@@ -45,6 +45,31 @@ func TestLater(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.want, have); diff != "" {
 			t.Errorf("%s:\n%s", c.name, diff)
+		}
+	}
+}
+
+func TestStands(t *testing.T) {
+	e := func(id, backs, by int) journal.Entry {
+		return journal.Entry{ID: id, Outcome: journal.Done, Backs: backs, BackedBy: by}
+	}
+	undone := e(1, 0, 0)
+	undone.Outcome = journal.Undone
+	for _, c := range []struct {
+		name    string
+		entries []journal.Entry
+		want    bool
+	}{
+		{"made", []journal.Entry{e(1, 0, 0)}, true},
+		{"failed", []journal.Entry{undone}, false},
+		{"taken back", []journal.Entry{e(1, 0, 2), e(2, 1, 0)}, false},
+		{"made again", []journal.Entry{e(1, 0, 2), e(2, 1, 3), e(3, 2, 0)}, true},
+		{"taken back again", []journal.Entry{e(1, 0, 2), e(2, 1, 3), e(3, 2, 4), e(4, 3, 0)}, false},
+		{"what took it back is gone", []journal.Entry{e(1, 0, 2)}, false},
+		{"a journal that goes round", []journal.Entry{e(1, 0, 1)}, false},
+	} {
+		if have := journal.Stands(c.entries, c.entries[0]); have != c.want {
+			t.Errorf("%s: have %v, want %v", c.name, have, c.want)
 		}
 	}
 }

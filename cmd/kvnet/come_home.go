@@ -9,9 +9,10 @@ import (
 	"github.com/kvnet/kvnet/libvirtnet"
 )
 
-// reconnectTime is how long a daemon that went away under a change may take to
-// come back.
-const reconnectTime = 5 * time.Second
+// reconnects is how often a daemon that went away under a change is asked for
+// again, every lookAgain: 5 s in all. It is no deadline: a kvnet that stood still
+// meanwhile has not asked.
+const reconnects = 20
 
 // cameHome looks, behind a change that was interrupted or lost its daemon,
 // whether all is as it was before: what was under way then may have happened
@@ -82,13 +83,11 @@ func unwound(err error) (undone, left []string, cause error) {
 
 // reconnect waits for a daemon that is being restarted.
 func (e *env) reconnect(ctx context.Context) (*libvirtnet.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, reconnectTime)
-	defer cancel()
 	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
-	for {
+	for tries := 1; ; tries++ {
 		conn, err := e.connect(ctx)
-		if err == nil || !errors.Is(err, libvirtnet.ErrDaemonDown) {
+		if err == nil || !errors.Is(err, libvirtnet.ErrDaemonDown) || tries > reconnects {
 			return conn, err
 		}
 		select {

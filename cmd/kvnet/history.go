@@ -63,7 +63,7 @@ func runHistory(e *env) error {
 	printed := e.print(rows, func(w io.Writer) {
 		t := table{headings: []string{"Number", "Time", "Outcome", "Change", "Command"}}
 		for _, r := range rows {
-			t.add(strconv.Itoa(r.ID), r.Time.Local().Format(time.DateTime), outcomeWords(r), r.Op+" "+r.Object, commandWords(r.Command))
+			t.add(strconv.Itoa(r.ID), r.Time.Local().Format(time.DateTime), outcomeWords(rows, r), r.Op+" "+r.Object, commandWords(r.Command))
 		}
 		t.write(w, e.quiet)
 	})
@@ -73,11 +73,18 @@ func runHistory(e *env) error {
 	return errors.Join(printed, err)
 }
 
-func outcomeWords(r historyRow) string {
-	if r.BackedBy != 0 {
-		return string(r.Outcome) + ", taken back by " + strconv.Itoa(r.BackedBy)
+// outcomeWords are how a change ended and what became of it.
+func outcomeWords(rows []historyRow, r historyRow) string {
+	words := string(r.Outcome)
+	for verb, next := "taken back", "made again"; r.BackedBy != 0; verb, next = next, verb {
+		words += ", " + verb + " by " + strconv.Itoa(r.BackedBy)
+		i := slices.IndexFunc(rows, func(by historyRow) bool { return by.ID == r.BackedBy && by.ID > r.ID })
+		if i < 0 {
+			break
+		}
+		r = rows[i]
 	}
-	return string(r.Outcome)
+	return words
 }
 
 // commandWords is a command line for people: a long argument is cut.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/xml"
 )
 
@@ -67,14 +68,34 @@ func (u outage) String() string {
 
 // restartIfStale restarts an active network that runs with another definition
 // than the one it has; nil when it does not. It connects anew: the daemon may
-// have been restarted since the definition was made.
+// have been restarted since the definition was made, and may be so while it is
+// asked.
 func (e *env) restartIfStale(ctx context.Context, name string, o restartOptions) (*restart, error) {
+	for tries := 1; ; tries++ {
+		r, err := e.staleRestart(ctx, name, o)
+		if r != nil {
+			err = r.run(ctx)
+			r.t.conn.Close()
+		}
+		begun := r != nil && !r.began.IsZero()
+		if begun || tries == confirm || !errors.Is(err, libvirtnet.ErrDaemonDown) {
+			return r, err
+		}
+	}
+}
+
+// staleRestart is the restart of a network that needs one, with a connection of
+// its own, or nil.
+func (e *env) staleRestart(ctx context.Context, name string, o restartOptions) (r *restart, err error) {
 	var t netTarget
-	var err error
 	if t.conn, err = e.reconnect(ctx); err != nil {
 		return nil, err
 	}
-	defer t.conn.Close()
+	defer func() {
+		if r == nil {
+			t.conn.Close()
+		}
+	}()
 	if t.have, err = t.conn.Network(ctx, name); err != nil {
 		return nil, err
 	}
@@ -84,11 +105,7 @@ func (e *env) restartIfStale(ctx context.Context, name string, o restartOptions)
 	if t.world, err = e.lookAround(ctx); err != nil {
 		return nil, err
 	}
-	r, err := e.newRestart(ctx, t, o)
-	if err != nil {
-		return nil, err
-	}
-	return r, r.run(ctx)
+	return e.newRestart(ctx, t, o)
 }
 
 func runNetRestart(ctx context.Context, e *env, name string, o restartOptions) error {

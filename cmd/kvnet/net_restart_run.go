@@ -12,6 +12,9 @@ import (
 	"github.com/kvnet/kvnet/libvirtnet"
 )
 
+// opRestart is what the journal calls a restart.
+const opRestart = "restart"
+
 // restart is a network that is stopped and started under its guests.
 type restart struct {
 	e      *env
@@ -138,7 +141,7 @@ func (r *restart) run(ctx context.Context) error {
 		plan.Steps[len(plan.Steps)-1].Document = live
 	}
 	c := change{
-		op: "restart", object: r.t.object(), plan: plan, world: r.t.world, subjects: []string{r.t.have.Name},
+		op: opRestart, object: r.t.object(), plan: plan, world: r.t.world, subjects: []string{r.t.have.Name},
 		own:    networkOwn(r.t.have.Def()),
 		start:  func() { r.began = time.Now() },
 		act:    within(r.o.timeout, r.plugBack),

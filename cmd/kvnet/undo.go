@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +24,7 @@ func undoCommand(e *env) *cli.Command {
 		Description: describe(`
 Makes what a change touched as it was before it: networks and their definitions,
 interfaces of guests, links. NUMBER is the one that kvnet history shows; without
-one it is the last change that was not taken back. The way is planned from how
+one it is the last change that was not taken back, a restart by --restart not counted. The way is planned from how
 things are now, so that it also leads back from a change that was cut off half-way.
 Taking back is a change, too, and can be taken back.`,
 			"kvnet undo --dry-run", 0, 1, 2, 4, 5),
@@ -106,7 +107,9 @@ func findChange(entries []journal.Entry, number int) (journal.Entry, error) {
 		switch {
 		case number == n.ID:
 			return n, nil
-		case number != 0 || n.Outcome == journal.Undone || n.BackedBy != 0 || n.Backs != 0:
+		case number != 0 || n.Backs != 0 || !journal.Stands(entries, n):
+			continue
+		case i > 0 && broughtIntoForce(entries[i-1], n):
 			continue
 		}
 		return n, nil
@@ -115,6 +118,12 @@ func findChange(entries []journal.Entry, number int) (journal.Entry, error) {
 		return journal.Entry{}, &failure{op: "undo", object: "change " + strconv.Itoa(number), err: journal.ErrNoEntry, hint: "kvnet history lists what there is"}
 	}
 	return journal.Entry{}, &failure{op: "undo", object: "the last change", err: errors.New("there is none to take back"), hint: "kvnet history lists what there is"}
+}
+
+// broughtIntoForce says whether an entry is the restart of --restart for the change
+// before it: that one is what there is to take back.
+func broughtIntoForce(change, n journal.Entry) bool {
+	return n.Op == opRestart && n.PID == change.PID && slices.Equal(n.Command, change.Command)
 }
 
 // refuseCutOff refuses to stop a network under running guests.

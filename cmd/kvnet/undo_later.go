@@ -27,7 +27,8 @@ func readEntries() ([]journal.Entry, error) {
 // refuseLater refuses to take a change back with those that came after it. What
 // was cut off is not theirs to keep: there they are told.
 func (e *env) refuseLater(u undoing, entries []journal.Entry, force bool) error {
-	later := journal.Later(entries, u.entry, u.now)
+	// A restart brought into force what others wrote: it is nothing to lose.
+	later := slices.DeleteFunc(journal.Later(entries, u.entry, u.now), func(n journal.Entry) bool { return n.Op == opRestart })
 	if len(later) == 0 {
 		return nil
 	}
