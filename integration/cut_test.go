@@ -26,8 +26,11 @@ func TestCutOff(t *testing.T) {
 		// A guest with a system, which lets go of a device.
 		linux = nat + "until virsh -q domifaddr web --source lease | grep -q 192.168.122; do sleep 0.2; done; " +
 			"kvnet net-define lab --mode isolated --subnet 10.7.0.0/24 --no-dhcp --no-stp --start --autostart; "
-		move   = "kvnet net-define lab --subnet 10.8.0.0/24 --restart"
-		second = "web lab --mac 52:54:00:00:00:77"
+		move = "kvnet net-define lab --subnet 10.8.0.0/24 --restart"
+		// A transient network, and somebody who edits one.
+		document = `echo "<network><name>new</name><uuid>0b9b8a4e-0d3c-4c1e-8f6e-6a2f1d3c5b78</uuid><bridge name='virbr8'/><mac address='52:54:00:00:07:08'/><ip address='10.7.8.1' prefix='24'/></network>" >/run/new.xml`
+		editor   = `printf '#!/bin/sh\nsed -i s/10.7.0.254/10.7.0.99/ $1\n' >/run/editor; chmod +x /run/editor`
+		second   = "web lab --mac 52:54:00:00:00:77"
 	)
 	for _, c := range []struct {
 		name, whom, prepare, change string
@@ -52,6 +55,8 @@ func TestCutOff(t *testing.T) {
 		{"repair", "kvnet", nat + bounce, heal, heal, bounce, emptyGuest},
 		{"move-daemon", "libvirtd", lab + " --start", move, "undo_all", "undo", noGuest},
 		{"move-back-daemon", "libvirtd", lab + " --start; " + move, "kvnet undo --restart", "undo_all", move, noGuest},
+		{"create", "kvnet", document, "kvnet net-create --file /run/new.xml", "undo_half", "undo", noGuest},
+		{"edit", "kvnet", lab + " --start; " + editor, "env EDITOR=/run/editor kvnet net-edit lab", "undo_half", "undo", noGuest},
 		{"undo", "kvnet", fixed, "kvnet undo", "undo_half", fixed, noGuest},
 		{"attach", "kvnet", linux, "kvnet domif-attach " + second, "undo_half", "undo", linuxGuest},
 		{"attach-daemon", "libvirtd", linux, "kvnet domif-attach " + second, "undo_half", "undo", linuxGuest},
@@ -71,7 +76,7 @@ func TestCutOff(t *testing.T) {
 			switch c.name {
 			case "stop", "undefine", "update", "detach", "undo": // they say little
 				stride = "1"
-			case "repair": // and it much
+			case "repair", "edit": // and they much
 				stride = "6"
 			case "move-daemon", "move-back-daemon": // two changes each
 				stride = "20"
