@@ -59,6 +59,7 @@ func parseAddress(b []byte) (addressMsg, bool, error) {
 	}
 	a.Tentative = flags&unix.IFA_F_TENTATIVE != 0
 	a.DADFailed = flags&unix.IFA_F_DADFAILED != 0
+	a.Secondary = a.Prefix.Addr().Is4() && flags&unix.IFA_F_SECONDARY != 0 // IPv6 calls a temporary address so
 	a.Deprecated = flags&unix.IFA_F_DEPRECATED != 0
 	return a, true, nil
 }

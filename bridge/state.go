@@ -146,6 +146,9 @@ type Address struct {
 	Tentative  bool         `json:"tentative,omitempty"`
 	DADFailed  bool         `json:"dad_failed,omitempty"`
 	Deprecated bool         `json:"deprecated,omitempty"`
+	// Secondary: an IPv4 address of a subnet in which the link had one before. It
+	// goes with that one, unless the link promotes it (promote_secondaries).
+	Secondary bool `json:"secondary,omitempty"`
 }
 
 // Route is one unicast or special route (RTM_GETROUTE), every table but the

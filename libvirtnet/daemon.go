@@ -16,7 +16,8 @@ import (
 // so the daemon is not asked. Under socket activation that peer is systemd,
 // which made the socket, and the daemon's pid file tells instead. With one
 // daemon per driver the networks belong to virtnetworkd, whose pid file names
-// it.
+// it. Any other peer hands the connection on (ssh -L, a relay), nobody knows
+// where to: then no daemon of this host is believed to answer.
 func findDaemon(uri string) Daemon {
 	a := locate(uri)
 	d := Daemon{Local: a.local}
@@ -27,20 +28,25 @@ func findDaemon(uri string) Daemon {
 		d.Systemd = st.IsDir()
 	}
 	pid, name, socket := peer(a)
+	is := func(daemon string) bool { return strings.Contains(name, daemon) } // a wrapper's name has more
 	d.Socket = socket
 	pids := "/run"
 	if a.session {
 		pids = runDir(true)
 	}
 	switch {
-	case name == "libvirtd" || name == "virtnetworkd":
-		d.PID, d.Name = pid, name
-	case slices.Contains(a.daemons, name):
+	case is("libvirtd"):
+		d.PID, d.Name = pid, "libvirtd"
+	case is("virtnetworkd"):
+		d.PID, d.Name = pid, "virtnetworkd"
+	case slices.ContainsFunc(a.daemons, is):
 		if d.PID = pidFile(pids, "virtnetworkd"); d.PID != 0 {
 			d.Name = "virtnetworkd"
 			break
 		}
 		d.PID, d.Name = pid, name
+	case name != "" && name != "systemd" && pid != 1:
+		return Daemon{Systemd: d.Systemd, Socket: socket}
 	default:
 		for _, name := range append([]string{"virtnetworkd", "libvirtd"}, a.daemons...) {
 			if d.PID = pidFile(pids, name); d.PID != 0 {

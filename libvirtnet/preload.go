@@ -5,6 +5,8 @@ package libvirtnet
 /*
 #cgo LDFLAGS: -ldl
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 
 static void *load(void *none)
@@ -21,7 +23,14 @@ static void *load(void *none)
 __attribute__((constructor)) static void load_early(void)
 {
 	pthread_t thread;
+	int fd;
 
+	// What the thread opens must not become the standard input or output of a
+	// process that was started without: Go's runtime looks for those at the
+	// same time.
+	for (fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+			return;
 	if (pthread_create(&thread, NULL, load, NULL) == 0)
 		pthread_detach(thread);
 }

@@ -82,6 +82,10 @@ func TestFindDaemonByPeer(t *testing.T) {
 	if netNamespace(pid) == 0 || netNamespace(0) != 0 {
 		t.Error("the namespace of this process is not told, or that of none is")
 	}
+	// This process is no daemon of libvirt's: it could hand the connection to any host.
+	if d := findDaemon("qemu+unix:///system?socket=" + socket); d.Local || d.PID != 0 || d.Namespace != 0 {
+		t.Errorf("have %+v behind a relay, want no daemon of this host", d)
+	}
 	if d := findDaemon("qemu+ssh://host/system"); d != (Daemon{}) {
 		t.Errorf("have %+v for a remote daemon, want nothing claimed", d)
 	}

@@ -56,6 +56,25 @@ func (h *host) globalAddresses(link string) []netip.Prefix {
 	return found
 }
 
+// takeAddresses are the steps that take addresses away from a link and leave it the
+// others: a secondary address goes with the primary one of its subnet, or before it.
+func (h *host) takeAddresses(link string, gone []netip.Prefix) (steps []Step) {
+	var primaries, kept []Step
+	for _, a := range h.addresses[link] {
+		step := Step{Do: AddressDel, On: link, With: a.Prefix.String()}
+		switch going := slices.Contains(gone, a.Prefix); {
+		case going && a.Secondary:
+			steps = append(steps, step)
+		case going:
+			primaries = append(primaries, step)
+		case a.Secondary && slices.ContainsFunc(gone, func(p netip.Prefix) bool { return p.Masked() == a.Prefix.Masked() }):
+			step.Do = AddressKeep
+			kept = append(kept, step)
+		}
+	}
+	return slices.Concat(steps, primaries, kept)
+}
+
 func prefixes(list []netip.Prefix) string {
 	if len(list) == 0 {
 		return "none"
@@ -188,12 +207,10 @@ func (p *pass) extraAddresses(s scope, def xml.Network, wanted map[netip.Addr]bo
 		return
 	}
 	var extra []netip.Prefix
-	var steps []Step
 	strays := p.straysOf(s.bridge)
 	for _, a := range p.globalAddresses(s.bridge) {
 		if !slices.Contains(strays, a) && !wanted[a.Addr().WithZone("").Unmap()] {
 			extra = append(extra, a)
-			steps = append(steps, Step{Do: AddressDel, On: s.bridge, With: a.String()})
 		}
 	}
 	if len(extra) == 0 {
@@ -208,6 +225,6 @@ func (p *pass) extraAddresses(s scope, def xml.Network, wanted map[netip.Addr]bo
 		Message:  fmt.Sprintf("bridge %s has %s, which network %s does not declare", show(s.bridge), prefixes(extra), show(s.network)),
 		Evidence: "RTM_GETADDR of " + show(s.bridge),
 		Want:     prefixes(want), Have: prefixes(p.globalAddresses(s.bridge)),
-		Fix: Fix{Class: Guarded, Say: "take the address away unless a hook or a person put it there on purpose", Steps: steps},
+		Fix: Fix{Class: Guarded, Say: "take the address away unless a hook or a person put it there on purpose", Steps: p.takeAddresses(s.bridge, extra)},
 	})
 }

@@ -195,10 +195,7 @@ func uplinkHasIP(p *pass) {
 }
 
 func (p *pass) uplinkAddress(s scope, addresses []netip.Prefix, routes []*bridge.Route) {
-	var steps []Step
-	for _, a := range addresses {
-		steps = append(steps, Step{Do: AddressDel, On: s.link, With: a.String()})
-	}
+	steps := p.takeAddresses(s.link, addresses)
 	for _, a := range addresses {
 		if !p.hasPrefix(s.bridge, a) {
 			steps = append(steps, Step{Do: AddressAdd, On: s.bridge, With: a.String()})

@@ -197,7 +197,13 @@ func bridgeFaults() map[string]func(*Snapshot) {
 				}
 			}
 		},
-		"bridge-ip-mismatch+extra":          func(s *Snapshot) { addAddress(s, "virbr0", "10.0.0.1/24") },
+		"bridge-ip-mismatch+extra": func(s *Snapshot) { addAddress(s, "virbr0", "10.0.0.1/24") },
+		"bridge-ip-mismatch+primary": func(s *Snapshot) {
+			addAddress(s, "virbr0", "192.168.122.99/24")
+			s.address("virbr0", "192.168.122.1").Secondary = true
+			addAddress(s, "virbr0", "192.168.122.98/24")
+			s.address("virbr0", "192.168.122.98").Secondary = true
+		},
 		"bridge-mac-mismatch":               func(s *Snapshot) { s.link("virbr0").MAC = "02:00:00:00:00:01" },
 		"bridge-stp-mismatch":               func(s *Snapshot) { s.bridge("virbr0").STP = 0 },
 		"bridge-delay-mismatch":             func(s *Snapshot) { s.bridge("virbr0").ForwardDelay = 15000 },

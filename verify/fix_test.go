@@ -25,6 +25,7 @@ func TestStepCommand(t *testing.T) {
 		{Step{Do: SetMTU, On: "vnet0", With: "9000"}, "ip link set dev vnet0 mtu 9000"},
 		{Step{Do: SetMAC, On: "vnet0", With: "fe:54:00:00:00:01"}, "ip link set dev vnet0 address fe:54:00:00:00:01"},
 		{Step{Do: AddressAdd, On: "virbr0", With: "10.0.0.1/24"}, "ip addr add 10.0.0.1/24 dev virbr0"},
+		{Step{Do: AddressKeep, On: "virbr0", With: "10.0.0.1/24"}, "ip addr replace 10.0.0.1/24 dev virbr0"},
 		{Step{Do: AddressDel, On: "virbr0", With: "fd00::1/64"}, "ip addr del fd00::1/64 dev virbr0"},
 		{Step{Do: RouteAdd, On: "virbr0", With: "10.0.0.1/24"}, "ip route replace 10.0.0.0/24 dev virbr0 proto kernel scope link src 10.0.0.1"},
 		{Step{Do: RouteAdd, On: "virbr0", With: "fd00::1/64"}, "ip -6 route replace fd00::/64 dev virbr0 proto kernel"},

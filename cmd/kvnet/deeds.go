@@ -143,7 +143,7 @@ func linkDeed(s verify.Step) func() (bridge.Undo, error) {
 		return func() (bridge.Undo, error) { return bridge.SetARP(s.On, s.With == "on") }
 	case verify.SetSysctl:
 		return func() (bridge.Undo, error) { return bridge.SetSysctl(s.On, s.With) }
-	case verify.AddressAdd, verify.AddressDel:
+	case verify.AddressAdd, verify.AddressKeep, verify.AddressDel:
 		return addressDeed(s)
 	case verify.SetMTU, verify.ForwardDelay:
 		return numberDeed(s)

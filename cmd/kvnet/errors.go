@@ -149,8 +149,8 @@ func explain(err error) *failure {
 	return f
 }
 
-// interrupted words an error of a context that was cancelled: that is SIGINT or
-// SIGTERM, and what was going on names itself in front of it.
+// interrupted words an error of a context that was cancelled: that is SIGINT,
+// SIGTERM or SIGHUP, and what was going on names itself in front of it.
 func (f *failure) interrupted() {
 	if f.op == "" && f.line != "" {
 		f.op = strings.TrimSuffix(strings.TrimSuffix(f.line, context.Canceled.Error()), ": ")

@@ -66,8 +66,15 @@ func runSnapshot(ctx context.Context, e *env, path string, timeout time.Duration
 }
 
 // writeFile replaces the file at path as a whole: it has the old content or
-// the new one, never a part, and only its owner may read it.
+// the new one, never a part, and only its owner may read it. A link is followed;
+// what is no file, such as a pipe or a device, is written to.
 func writeFile(path string, write func(w *bufio.Writer) error) (err error) {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return writeInto(path, write)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".kvnet-*") // mode 0600
 	if err != nil {
 		return err
@@ -77,21 +84,30 @@ func writeFile(path string, write func(w *bufio.Writer) error) (err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	w := bufio.NewWriterSize(f, 64<<10)
-	err = write(w)
-	if failed := w.Flush(); failed != nil {
-		err = failed
-	}
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Sync(); err != nil {
+	if err := errors.Join(writeAll(f, write), f.Sync()); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	if err := f.Close(); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+func writeInto(path string, write func(w *bufio.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(writeAll(f, write), f.Close())
+}
+
+func writeAll(f *os.File, write func(w *bufio.Writer) error) error {
+	w := bufio.NewWriterSize(f, 64<<10)
+	err := write(w)
+	if failed := w.Flush(); failed != nil {
+		err = failed
+	}
+	return err
 }
 
 // readSnapshot reads what snapshot wrote; "-" is standard input.

@@ -2,9 +2,13 @@ package main
 
 import (
 	"bufio"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A file is replaced as a whole, for its owner only, and leaves nothing beside
@@ -27,6 +31,37 @@ func TestWriteFile(t *testing.T) {
 	}
 	if data, _ := os.ReadFile(path); string(data) != "new" || info.Mode().Perm() != 0o600 {
 		t.Errorf("%q, mode %v", data, info.Mode())
+	}
+	// A link is followed; a pipe, as a device, stays one.
+	link, pipe := filepath.Join(dir, "link"), filepath.Join(dir, "pipe")
+	if err := errors.Join(os.Symlink(path, link), unix.Mkfifo(pipe, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeFile(link, text("through")); err != nil {
+		t.Fatal(err)
+	}
+	if data, _ := os.ReadFile(path); string(data) != "through" {
+		t.Errorf("%q behind a link", data)
+	}
+	reader, err := os.OpenFile(pipe, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if err := writeFile(pipe, text("in")); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 2)
+	if _, err := io.ReadFull(reader, got); err != nil || string(got) != "in" {
+		t.Errorf("%q out of a pipe, error %v", got, err)
+	}
+	for name, want := range map[string]os.FileMode{link: os.ModeSymlink, pipe: os.ModeNamedPipe} {
+		if info, err := os.Lstat(name); err != nil || info.Mode().Type() != want {
+			t.Errorf("%s: mode %v, error %v; want %v", name, info.Mode(), err, want)
+		}
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o755); err != nil {
 		t.Fatal(err)

@@ -144,7 +144,7 @@ func refuseCutOff(w world, back journal.Back, force bool) error {
 }
 
 func (e *env) takeChangeBack(ctx context.Context, conn *libvirtnet.Conn, w world, u undoing, o undoOptions) error {
-	r := undoResult{Undone: u.entry.ID, Change: u.entry.Op + " " + u.entry.Object, Result: "taken back", Steps: []string{}, Lost: list(u.back.Lost)}
+	r := undoResult{Undone: u.entry.ID, Change: u.entry.Op + " " + u.entry.Object, Result: "taken back", Steps: []string{}, Lost: list(append(u.back.Lost, u.gone...))}
 	kernel := e.deedsOf(u.back.Steps, o.timeout)
 	shown := e.clearing(u.clear).With(u.back.Plan).With(libvirtnet.Plan{Steps: kernel.shown("kernel")})
 	var stale []string
@@ -233,8 +233,10 @@ func (e *env) markTaken(entry journal.Entry) {
 	}
 	entries, err := e.journal.Entries()
 	if err == nil && len(entries) > 0 {
-		entry.BackedBy = entries[len(entries)-1].ID
-		if entry.BackedBy == entry.ID {
+		last := entries[len(entries)-1]
+		if last.Backs == entry.ID && last.Outcome == journal.Done {
+			entry.BackedBy = last.ID
+		} else {
 			entry.BackedBy, entry.Outcome = 0, journal.Undone // there was nothing to do
 		}
 		err = e.journal.End(entry)

@@ -19,6 +19,7 @@ type undoing struct {
 	world  world // that it was planned in
 	back   journal.Back
 	now    journal.Image
+	gone   []string // what cannot be as it was: whose it was is gone
 	// inWay are the bridges that may be in the way, clear the steps that take
 	// those away that are.
 	inWay []string
@@ -49,11 +50,15 @@ func (u undoing) words() string {
 // wayBack plans from how the things that the change touched are now.
 func wayBack(ctx context.Context, conn *libvirtnet.Conn, w world, entry journal.Entry) (undoing, error) {
 	u := undoing{entry: entry, world: w}
+	before, err := u.withoutGone(ctx, conn)
+	if err != nil {
+		return u, err
+	}
 	t := touched{}
 	for _, n := range entry.Before.Networks {
 		t.networks = append(t.networks, n.Name)
 	}
-	for _, i := range entry.Before.Interfaces {
+	for _, i := range before.Interfaces {
 		t.interfaces = append(t.interfaces, journal.Interface{Guest: i.Guest, MAC: i.MAC})
 	}
 	for _, l := range entry.Before.Links {
@@ -76,12 +81,30 @@ func wayBack(ctx context.Context, conn *libvirtnet.Conn, w world, entry journal.
 	// What libvirt left behind goes first: nothing starts beside it.
 	u.inWay = bridgesOf(w, entry.Before)
 	u.clear = w.leftovers(u.inWay)
-	var err error
 	if u.now, err = capture(ctx, conn, w.without(u.clear).kernel(), t); err != nil {
 		return u, err
 	}
-	u.back, err = possible(ctx, conn, journal.Way(entry.Before, u.now))
+	u.back, err = possible(ctx, conn, journal.Way(before, u.now))
 	return u, err
+}
+
+// withoutGone is how things were before the change, without the interfaces of
+// guests that are no more: with those went whatever the change did to them.
+func (u *undoing) withoutGone(ctx context.Context, conn *libvirtnet.Conn) (journal.Image, error) {
+	before := u.entry.Before
+	before.Interfaces = nil
+	for _, i := range u.entry.Before.Interfaces {
+		_, err := conn.Guest(ctx, i.Guest)
+		switch {
+		case err == nil:
+			before.Interfaces = append(before.Interfaces, i)
+		case errors.Is(err, libvirtnet.ErrNotFound):
+			u.gone = append(u.gone, "interface "+i.MAC+" of guest "+i.Guest+": the guest is gone")
+		default:
+			return before, err
+		}
+	}
+	return before, nil
 }
 
 // possible leaves out of a way what this libvirt cannot do.
