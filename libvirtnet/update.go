@@ -2,6 +2,7 @@ package libvirtnet
 
 import (
 	"context"
+	"slices"
 
 	"github.com/kvnet/kvnet/xml"
 )
@@ -65,11 +66,27 @@ func (t step) update(ctx context.Context) (undo, error) {
 		return undo{}, &Error{Op: opUpdateNetwork, Object: "network " + show(t.s.Object), Message: "no update to make", Kind: ErrInvalid}
 	}
 	back, former := u.back(t.s.Document)
-	return t.change(ctx,
-		func(ctx context.Context) error {
-			return t.h.UpdateNetwork(ctx, t.s.Object, *u, t.s.Document, t.s.Live)
-		},
-		func(ctx context.Context) error {
-			return t.h.UpdateNetwork(ctx, t.s.Object, back, former, t.s.Live)
-		})
+	takeBack := func(ctx context.Context) error {
+		return t.h.UpdateNetwork(ctx, t.s.Object, back, former, t.s.Live)
+	}
+	done, err := t.change(ctx, func(ctx context.Context) error {
+		return t.h.UpdateNetwork(ctx, t.s.Object, *u, t.s.Document, t.s.Live)
+	}, takeBack)
+	if err != nil && done.do == nil && t.s.Live && t.updated(ctx) {
+		done.do = takeBack
+	}
+	return done, err
+}
+
+// updated says whether a running network shows an update that failed: libvirt keeps
+// it when the server then does not start again with it.
+func (t step) updated(ctx context.Context) bool {
+	document, err1 := t.h.NetworkXML(ctx, t.s.Object, false)
+	list, err2 := xml.Entries(document, t.s.Update.Section)
+	want, err3 := xml.ParseEntry(t.s.Document, t.s.Update.Section)
+	if err1 != nil || err2 != nil || err3 != nil {
+		return false
+	}
+	there := slices.ContainsFunc(list, func(have xml.Entry) bool { return have.Says(want) && want.Says(have) })
+	return there != (t.s.Update.Command == UpdateDelete)
 }

@@ -38,6 +38,11 @@ func (c *Conn) UpdateNetwork(ctx context.Context, key string, u SectionUpdate, e
 	if !known || !placed {
 		return &Error{Op: opUpdateNetwork, Object: object, Message: "libvirt cannot " + string(u.Command) + " " + string(u.Section), Kind: ErrNotSupported}
 	}
+	if u.Command == UpdateDelete && u.Section == xml.DNSHosts {
+		// libvirt deletes none where the address fits one host and a name another, as
+		// those of a guest with an IPv4 and an IPv6 address do.
+		entry = xml.DNSHostOf(entry)
+	}
 	flags := libvirt.NETWORK_UPDATE_AFFECT_CONFIG
 	if live {
 		flags = libvirt.NETWORK_UPDATE_AFFECT_LIVE

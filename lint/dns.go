@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/kvnet/kvnet/xml"
 )
@@ -16,6 +17,8 @@ var dnsRules = []Rule{
 		"Service and protocol are needed; port, priority and weight go with a target (virNetworkDNSSrvDefParseXML)."},
 	{"dns-txt-invalid", "A TXT record that is none", Error, AtDefine,
 		"A name without blanks and commas, and a value (virNetworkDNSTxtDefParseXML)."},
+	{"dns-txt-unreadable", "A TXT record that the DNS server cannot read", Error, AtStart,
+		"libvirt writes it into dnsmasq's file as it is, where a quotation mark wants a second one and a line ends the value (read_file of dnsmasq's option.c)."},
 	{"dns-host-twice", "One name has several DNS entries of a family", Warning, Never,
 		"Guests get both addresses in turn; libvirt says nothing of it."},
 }
@@ -46,9 +49,28 @@ func (p *pass) dns(d *xml.Node) {
 			p.at("dns-txt-invalid", e.Place, "a TXT record needs a name and a value")
 		case strings.ContainsAny(name, " ,"):
 			p.at("dns-txt-invalid", e.At("name"), "TXT record %s: a name has no blank and no comma", show(name))
+		case strings.ContainsFunc(name+e.Attr("value"), unicode.IsControl):
+			p.at("dns-txt-unreadable", e.Place, "TXT record %s has a control character or a line break", show(name))
+		case !paired(name + "," + e.Attr("value")):
+			p.at("dns-txt-unreadable", e.At("value"), "TXT record %s: a quotation mark without its second one", show(name))
 		}
 	}
 	p.dnsHosts(d)
+}
+
+// paired says whether each quotation mark of a line in dnsmasq's file has its second
+// one. Within quotes a backslash takes the meaning of what follows.
+func paired(line string) bool {
+	inside := false
+	for i := 0; i < len(line); i++ {
+		switch {
+		case line[i] == '"':
+			inside = !inside
+		case inside && line[i] == '\\':
+			i++
+		}
+	}
+	return !inside
 }
 
 func (p *pass) dnsHosts(d *xml.Node) {

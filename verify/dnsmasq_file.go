@@ -101,6 +101,8 @@ func haveConfig(config []string, def xml.Network) []string {
 		switch {
 		case !slices.Contains(judgedKeys, key), strings.HasSuffix(value, ",ra-only"), key == "server" && strings.HasPrefix(value, "/"):
 			continue
+		case line == "no-resolv" && slices.Contains(lines, line):
+			continue // once for forwarders, and once more for an isolated network
 		case key == "dhcp-range":
 			parts := strings.Split(value, ",")
 			line = "dhcp-range=" + strings.Join(parts[:min(len(parts), 2)], ",")

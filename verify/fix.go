@@ -77,7 +77,6 @@ const (
 	SetMAC       Action = "mac"           // MAC
 	AddressAdd   Action = "address-add"   // address with prefix length
 	AddressDel   Action = "address-del"   // address with prefix length
-	AddressKeep  Action = "address-keep"  // address with prefix length, which may have gone with another
 	RouteAdd     Action = "route-add"     // the link's own address with prefix length: its connected route
 	RouteVia     Action = "route-via"     // the target; Args: via gateway, metric
 	RouteDefault Action = "route-default" // gateway
@@ -171,8 +170,6 @@ func (s Step) linkCommand() []string {
 		return []string{"ip", "addr", "add", s.With, "dev", s.On}
 	case AddressDel:
 		return []string{"ip", "addr", "del", s.With, "dev", s.On}
-	case AddressKeep:
-		return []string{"ip", "addr", "replace", s.With, "dev", s.On}
 	case RouteAdd:
 		return connectedRoute(s.On, s.With)
 	case RouteVia:

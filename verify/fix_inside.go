@@ -10,6 +10,7 @@ const (
 	SetPromisc    Action = "promisc"        // on or off
 	SetARP        Action = "arp"            // on or off
 	NeighbourDel  Action = "neighbour-del"  // address
+	AddressKeep   Action = "address-keep"   // address with prefix length, which may have gone with another
 	AddressAddNow Action = "address-no-dad" // IPv6 address with prefix length, without duplicate address detection
 	RouteDel6     Action = "route-del6"     // IPv6 destination; Args are further words
 )
@@ -33,6 +34,8 @@ func (s Step) insideCommand() []string {
 		return []string{"ip", "link", "set", "dev", s.On, "arp", s.With}
 	case NeighbourDel:
 		return []string{"ip", "neigh", "del", s.With, "dev", s.On}
+	case AddressKeep:
+		return []string{"ip", "addr", "replace", s.With, "dev", s.On}
 	case AddressAddNow:
 		return []string{"ip", "addr", "add", s.With, "dev", s.On, "nodad"}
 	case RouteDel6:

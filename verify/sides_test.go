@@ -60,7 +60,7 @@ func TestDifferences(t *testing.T) {
 		{name: "all the same", config: parse()},
 		{name: "another spelling", config: parse("netmask='255.255.255.0'", "prefix='24'", " stp='on' delay='0'", "")},
 		{name: "config", config: parse("1400", "1500"), want: "mtu 1500|1400|1400|?"},
-		{name: "unknown to kvnet", config: parse("</network>", "<dns><txt name='a' value='b'/></dns></network>"), want: "dns/txt@name a||?|?\ndns/txt@value b||?|?"},
+		{name: "unknown to kvnet", config: parse("</network>", "<dns><txt name='a' value='b'/></dns></network>"), want: "dns/txt[a]@name a||?|?\ndns/txt[a]@value b||?|?"},
 		{name: "transient", want: ""},
 		{name: "file", config: parse(), file: parse("10.7.0.9", "10.7.0.99"),
 			want: "ip[10.7.0.1/24].ranges 10.7.0.2-10.7.0.9|10.7.0.2-10.7.0.9|?|10.7.0.2-10.7.0.99"},

@@ -98,10 +98,10 @@ func otherDrift(live, config []Setting) []Change {
 			if value == "" {
 				value = "present"
 			}
-			if before, ok := m[s.Path]; ok {
+			if before, ok := m[s.place()]; ok {
 				value = before + ", " + value
 			}
-			m[s.Path] = value
+			m[s.place()] = value
 		}
 		return m
 	}
@@ -128,7 +128,7 @@ func Value(n Network, path string) string {
 	}
 	var values []string
 	for _, s := range n.Other {
-		if s.Path == path {
+		if s.place() == path {
 			if s.Value == "" {
 				return "present"
 			}

@@ -140,9 +140,9 @@ func TestDrift(t *testing.T) {
 		}},
 		{"what has no field", `<network><name>default</name><forward/><dns><txt name='a' value='b'/></dns><ip address='192.168.122.1' prefix='24'>
 			<dhcp><range start='192.168.122.2' end='192.168.122.254'><lease expiry='0'/></range></dhcp></ip></network>`, []Change{
-			{"dns/txt@name", "", "a"},
-			{"dns/txt@value", "", "b"},
-			{"ip/dhcp/range/lease@expiry", "", "0"},
+			{"dns/txt[a]@name", "", "a"},
+			{"dns/txt[a]@value", "", "b"},
+			{"ip[192.168.122.1]/dhcp/range[192.168.122.2 192.168.122.254]/lease@expiry", "", "0"},
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -214,5 +214,24 @@ func TestStatements(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, Statements(n)); diff != "" {
 		t.Errorf("statements (-want +have):\n%s", diff)
+	}
+}
+
+// What has no field belongs to the entry that it stands in.
+func TestDriftOfWhatChangesPlaces(t *testing.T) {
+	for have, want := range map[string]string{
+		"<portgroup name='a' default='yes'/><portgroup name='b'/>":                                        "<portgroup name='a'/><portgroup name='b' default='yes'/>",
+		"<dns><txt name='a' value='1'/><txt name='b' value='2'/></dns>":                                   "<dns><txt name='a' value='2'/><txt name='b' value='1'/></dns>",
+		"<dns><forwarder domain='a' addr='10.0.0.1'/><forwarder domain='b' addr='10.0.0.2'/></dns>":       "<dns><forwarder domain='b' addr='10.0.0.1'/><forwarder domain='a' addr='10.0.0.2'/></dns>",
+		"<ip address='10.0.0.1' prefix='24' localPtr='yes'/><ip address='10.1.0.1' prefix='24'/>":         "<ip address='10.0.0.1' prefix='24'/><ip address='10.1.0.1' prefix='24' localPtr='yes'/>",
+		"<dns><srv service='a' protocol='tcp' port='1'/><srv service='b' protocol='tcp' port='2'/></dns>": "<dns><srv service='a' protocol='tcp' port='2'/><srv service='b' protocol='tcp' port='1'/></dns>",
+	} {
+		a, b := parsed(t, "<network><name>n</name>"+have+"</network>"), parsed(t, "<network><name>n</name>"+want+"</network>")
+		if drift := Drift(a, b); len(drift) < 2 {
+			t.Errorf("%s\n%s\nhave %v", have, want, drift)
+		}
+		if drift := Drift(b, b); len(drift) > 0 {
+			t.Errorf("with itself: %v", drift)
+		}
 	}
 }

@@ -9,10 +9,44 @@ import (
 )
 
 // Setting is something a document says that [Network] has no field for: the
-// path of an attribute or text, such as "dns/txt@value", and its value.
+// path of an attribute or text, such as "dns/txt@value", and its value. At is the
+// path with the entry that it belongs to where there may be several, such as
+// "dns/txt[a]@value", else it is empty.
 type Setting struct {
 	Path  string `json:"path"`
 	Value string `json:"value"`
+	At    string `json:"at,omitempty"`
+}
+
+// place is where the setting stands in a list of changes.
+func (s Setting) place() string { return cmp.Or(s.At, s.Path) }
+
+// entries are the elements that a network may have several of, with the attributes
+// that tell one from another.
+var entries = map[string][]string{
+	"forward/interface": {"dev"}, "forward/pf": {"dev"}, "dns/forwarder": {"domain", "addr"}, "dns/txt": {"name"},
+	"dns/srv": {"service", "protocol", "domain", "target"}, "dns/host": {"ip"}, "ip": {"address"},
+	"ip/dhcp/range": {"start", "end"}, "ip/dhcp/host": {"mac", "id", "name", "ip"}, "route": {"address"},
+	"vlan/tag": {"id"}, "portgroup": {"name"}, "portgroup/vlan/tag": {"id"},
+}
+
+// identity is what tells an element from others of its path, in brackets. A host may change its
+// address and keep its MAC, and a domain its forwarder: there it is the first that
+// they have.
+func identity(e *etree.Element, path string) string {
+	var words []string
+	for _, key := range entries[path] {
+		if value := strings.ToLower(e.SelectAttrValue(key, "")); value != "" {
+			words = append(words, value)
+		}
+		if len(words) > 0 && (path == "ip/dhcp/host" || path == "dns/forwarder") {
+			break
+		}
+	}
+	if words == nil {
+		return ""
+	}
+	return "[" + strings.Join(words, " ") + "]"
 }
 
 // understood are the paths that Network has fields for.
@@ -36,10 +70,10 @@ var liveOnly = set(`@connections forward/interface@connections forward/address@c
 // spelledOut are defaults: to say them is to say nothing. libvirt adds the
 // first by itself.
 var spelledOut = map[Setting]bool{
-	{"forward@managed", "no"}:        true,
-	{"@trustGuestRxFilters", "no"}:   true,
-	{"ip@localPtr", "no"}:            true,
-	{"dns@forwardPlainNames", "yes"}: true,
+	{Path: "forward@managed", Value: "no"}:        true,
+	{Path: "@trustGuestRxFilters", Value: "no"}:   true,
+	{Path: "ip@localPtr", Value: "no"}:            true,
+	{Path: "dns@forwardPlainNames", Value: "yes"}: true,
 }
 
 // containers are the elements on the way to an understood path: empty, they
@@ -68,18 +102,26 @@ func set(words string) map[string]bool {
 // others are the settings without a field, sorted. <metadata> is no setting.
 func others(root *etree.Element) []Setting {
 	var found []Setting
-	walk(root, "", &found)
+	walk(root, "", "", &found)
 	sort.Slice(found, func(i, j int) bool {
-		return cmp.Or(cmp.Compare(found[i].Path, found[j].Path), cmp.Compare(found[i].Value, found[j].Value)) < 0
+		a, b := &found[i], &found[j]
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.At, b.At), cmp.Compare(a.Value, b.Value)) < 0
 	})
 	return found
 }
 
-func walk(e *etree.Element, path string, found *[]Setting) {
-	note := func(at, value string) {
-		if !understood[at] && !liveOnly[at] && !spelledOut[Setting{at, value}] {
-			*found = append(*found, Setting{at, value})
+// walk notes the settings of an element. path is its path, place the same with the
+// entries that it is part of.
+func walk(e *etree.Element, path, place string, found *[]Setting) {
+	note := func(below, value string) {
+		s := Setting{Path: path + below, Value: value}
+		if understood[s.Path] || liveOnly[s.Path] || spelledOut[s] {
+			return
 		}
+		if place != path {
+			s.At = place + below
+		}
+		*found = append(*found, s)
 	}
 	for _, a := range e.Attr {
 		if a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns" {
@@ -88,23 +130,24 @@ func walk(e *etree.Element, path string, found *[]Setting) {
 		if path == "dns/forwarder" && a.Key == "addr" && plainForwarder(e) {
 			continue
 		}
-		note(path+"@"+a.FullKey(), a.Value)
+		note("@"+a.FullKey(), a.Value)
 	}
 	if words := strings.TrimSpace(text(e)); words != "" && path != "" {
-		note(path, words)
+		note("", words)
 	}
 	for _, c := range e.ChildElements() {
-		at := c.FullTag()
+		below := c.FullTag()
 		if path != "" {
-			at = path + "/" + at
+			below = "/" + below
 		}
+		at := path + below
 		if at == "metadata" {
 			continue
 		}
 		if len(c.Attr) == 0 && len(c.Child) == 0 && !containers[at] {
-			note(at, "")
+			note(below, "")
 			continue
 		}
-		walk(c, at, found)
+		walk(c, at, place+below+identity(c, at), found)
 	}
 }

@@ -1,6 +1,7 @@
 package xml
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -106,6 +107,47 @@ func NewEntry(s Section, attrs [][2]string, names ...string) (Entry, error) {
 	return entryOf(e, -1)
 }
 
+// Over is have with what e says in its place: attributes, and the names where e has
+// any. What e leaves open stays, also what stands inside. The attributes without go.
+func (e Entry) Over(have Entry, s Section, without ...string) (Entry, error) {
+	path := sectionPlaces[s]
+	former, err1 := load(have.Text, path[len(path)-1])
+	wish, err2 := load(e.Text, path[len(path)-1])
+	if err := errors.Join(err1, err2); err != nil {
+		return e, fmt.Errorf("read %s: %w", s, err)
+	}
+	root := former.Root()
+	for _, a := range wish.Root().Attr {
+		setAttr(root, a.FullKey(), a.Value)
+	}
+	for _, key := range without {
+		root.RemoveAttr(key)
+	}
+	if names := children(wish.Root(), "hostname"); len(names) > 0 {
+		for _, c := range children(root, "hostname") {
+			remove(c)
+		}
+		for _, c := range names {
+			root.AddChild(c.Copy())
+		}
+	}
+	return entryOf(root, have.Parent)
+}
+
+// DNSHostOf is an entry of a DNS host by its address alone, or the entry itself
+// where it has none.
+func DNSHostOf(text string) string {
+	entry, err := ParseEntry(text, DNSHosts)
+	if err != nil || entry.Value("ip") == "" {
+		return text
+	}
+	short, err := NewEntry(DNSHosts, [][2]string{{"ip", entry.Value("ip")}})
+	if err != nil {
+		return text
+	}
+	return short.Text
+}
+
 func entryOf(e *etree.Element, parent int) (Entry, error) {
 	tree := etree.NewDocument()
 	tree.SetRoot(e.Copy())
@@ -194,6 +236,9 @@ func (s Section) Clash(a, b Entry) string {
 		return ""
 	}
 	for _, key := range identities[s] {
+		if s == DNSHosts && key == "hostname" && addressOf(a, "ip").Is4() != addressOf(b, "ip").Is4() {
+			continue // a name has an address of each family
+		}
 		for _, v := range a.Values[key] {
 			if slices.ContainsFunc(b.Values[key], func(o string) bool { return strings.EqualFold(v, o) }) {
 				return key + " " + v

@@ -3,6 +3,7 @@ package xml
 import (
 	"errors"
 	"slices"
+	"sort"
 
 	"github.com/beevik/etree"
 )
@@ -147,11 +148,17 @@ func (s Section) steps(gone, fresh []Entry) []EntryChange {
 		modified = append(modified, EntryChange{Section: s, Have: &h, Want: w})
 		gone = slices.Delete(slices.Clone(gone), at, at+1)
 	}
+	if s == PortGroups { // one is the default, and libvirt takes no second
+		sort.SliceStable(modified, func(i, j int) bool { return modified[i].noDefault() && !modified[j].noDefault() })
+	}
 	for i := range gone {
 		deleted = append(deleted, EntryChange{Section: s, Have: &gone[i]})
 	}
 	return slices.Concat(deleted, modified, added)
 }
+
+// noDefault says whether a port group is no default when the change is made.
+func (c EntryChange) noDefault() bool { return c.Want.Value("default") != "yes" }
 
 // deviceChanges compares the NICs that traffic may leave by, which documents
 // spell as an attribute, as elements, or as both.

@@ -22,6 +22,8 @@ type netUpdateOptions struct {
 	restart      bool
 	command      libvirtnet.UpdateCommand
 	entry        xml.Entry
+	partial      bool // flags made the entry: what they do not name is left as it is
+	noDefault    bool // --default=false
 	parent       int
 	live, config bool
 }
@@ -83,6 +85,7 @@ and the network restarted under its guests.`,
 			if o.entry, err = readEntry(e, c, o.section, o.command); err != nil {
 				return err
 			}
+			o.partial, o.noDefault = c.String("xml") == "", c.IsSet("default") && !c.Bool("default")
 			return runNetUpdate(c.Context, e, o)
 		},
 	}
@@ -133,7 +136,10 @@ func runNetUpdate(ctx context.Context, e *env, o netUpdateOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(u.refuseEntry(), u.refuseDevice(e)); err != nil {
+	if !u.o.partial || o.command != libvirtnet.UpdateModify { // else with what it leaves as it is
+		err = u.refuseEntry(o.entry)
+	}
+	if err := errors.Join(err, u.refuseDevice(e)); err != nil {
 		return err
 	}
 	plan := libvirtnet.Plan{Network: t.have.Name}
@@ -226,7 +232,15 @@ func (u entryChange) plan(ctx context.Context, live bool) (libvirtnet.Plan, erro
 	if u.o.command == libvirtnet.UpdateDelete {
 		return libvirtnet.PlanUpdate(u.have, s, list[at].Text, live), nil
 	}
-	if list[at].Says(entry) && list[at].SameInside(entry) {
+	if u.o.partial {
+		if entry, err = entry.Over(list[at], u.o.section, u.dropped()...); err != nil {
+			return fail("%w", err)
+		}
+		if err := u.refuseEntry(entry); err != nil {
+			return libvirtnet.Plan{}, err
+		}
+	}
+	if list[at].Says(entry) && list[at].SameInside(entry) && (!u.o.partial || entry.Says(list[at])) {
 		return libvirtnet.Plan{}, nil
 	}
 	for i, other := range list {
@@ -240,6 +254,14 @@ func (u entryChange) plan(ctx context.Context, live bool) (libvirtnet.Plan, erro
 		return libvirtnet.PlanUpdate(u.have, gone, list[at].Text, live).With(libvirtnet.PlanUpdate(u.have, s, entry.Text, live)), nil
 	}
 	return libvirtnet.PlanUpdate(u.have, s, entry.Text, live), nil
+}
+
+// dropped are the attributes that a modified entry is to lose.
+func (u entryChange) dropped() []string {
+	if u.o.noDefault {
+		return []string{"default"}
+	}
+	return nil
 }
 
 // owner is the entry that is modified: that of the same guest, address or name.

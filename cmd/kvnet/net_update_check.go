@@ -19,26 +19,27 @@ var around = map[xml.Section]string{
 
 // refuseEntry refuses an entry that is none: libvirt holds it against no schema
 // when it takes it in place, and would refuse the definition with it later.
-func (u entryChange) refuseEntry() error {
+func (u entryChange) refuseEntry(entry xml.Entry) error {
 	form, judged := around[u.o.section]
 	if !judged || u.o.command == libvirtnet.UpdateDelete {
 		return nil
 	}
-	text := fmt.Sprintf(form, u.o.entry.Text)
+	text := fmt.Sprintf(form, entry.Text)
 	if u.o.section == xml.DHCPHosts {
 		subnet, ok := u.subnet()
 		if !ok {
 			return nil // told with the subnets that there are
 		}
 		family := map[bool]string{true: "ipv4", false: "ipv6"}[subnet.Addr().Is4()]
-		text = fmt.Sprintf(form, family, subnet.Addr(), subnet.Bits(), u.o.entry.Text)
+		text = fmt.Sprintf(form, family, subnet.Addr(), subnet.Bits(), entry.Text)
 	}
 	op := "modify " + string(u.o.section) + " of"
 	if u.o.command == libvirtnet.UpdateAdd {
 		op = "add " + string(u.o.section) + " to"
 	}
 	for _, f := range lint.Check([]lint.File{{Name: "entry", Text: "<network><name>n</name>" + text + "</network>"}}) {
-		if f.Refused == lint.AtDefine || f.Refused == lint.BySchema && !u.o.force {
+		refused := f.Refused == lint.AtDefine || f.Refused == lint.AtStart || f.Rule == "host-address-unusable"
+		if refused || f.Refused == lint.BySchema && !u.o.force {
 			return &failure{op: op, object: u.object(), err: errors.New(f.Message)}
 		}
 	}

@@ -169,7 +169,7 @@ func (e *env) takeChangeBack(ctx context.Context, conn *libvirtnet.Conn, w world
 	} else {
 		c := change{op: "undo", object: u.object, plan: u.back.Plan, world: w, act: kernel.take, takeBack: kernel.takeBack, backs: u.entry.ID, inWay: u.inWay}
 		c.links, c.sysctls = kernelNames(u.entry.Before)
-		c.settle = func(ctx context.Context) error { return isBack(ctx, conn, u.entry) }
+		c.settle = func(ctx context.Context) error { return isBack(ctx, conn, u) }
 		if err := e.carryOut(ctx, conn, c, o.changeOptions); err != nil {
 			return err
 		}
@@ -208,12 +208,16 @@ func kernelNames(i journal.Image) (links, sysctls []string) {
 	return links, sysctls
 }
 
-// isBack looks whether libvirt has what it had.
-func isBack(ctx context.Context, conn *libvirtnet.Conn, entry journal.Entry) error {
-	for _, want := range entry.Before.Networks {
+// isBack looks whether libvirt has what it had. A network that was started runs
+// with its definition, whatever it ran with before.
+func isBack(ctx context.Context, conn *libvirtnet.Conn, u undoing) error {
+	for _, want := range u.entry.Before.Networks {
 		have, err := captureNetwork(ctx, conn, want.Name)
 		if err != nil {
 			return err
+		}
+		if want.Active && have.Active && want.Persistent && !u.ran(want.Name) {
+			want.Live = have.Live
 		}
 		rest := journal.Way(journal.Image{Networks: []journal.Network{want}}, journal.Image{Networks: []journal.Network{have}})
 		if rest, err = possible(ctx, conn, rest); err != nil {

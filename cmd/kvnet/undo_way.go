@@ -29,6 +29,11 @@ type undoing struct {
 // arrived says that nothing is to be done.
 func (u undoing) arrived() bool { return u.back.Empty() && len(u.clear) == 0 }
 
+// ran says whether a network was active when the way was planned.
+func (u undoing) ran(network string) bool {
+	return slices.ContainsFunc(u.now.Networks, func(n journal.Network) bool { return n.Name == network && n.Active })
+}
+
 // words say what is to be done.
 func (u undoing) words() string {
 	var list []string
@@ -68,9 +73,12 @@ func wayBack(ctx context.Context, conn *libvirtnet.Conn, w world, entry journal.
 		t.sysctls = append(t.sysctls, name)
 	}
 	for _, name := range t.networks {
-		n := w.network(name)
-		if n == nil || len(entry.Before.Ports) == 0 {
+		if len(entry.Before.Ports) == 0 {
 			continue
+		}
+		n := w.network(name)
+		if n == nil { // its guests still claim their ports
+			n = &libvirtnet.Network{Name: name}
 		}
 		ports, err := claimedPorts(ctx, conn, w, *n)
 		if err != nil {
