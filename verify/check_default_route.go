@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/xml"
 )
@@ -21,12 +22,35 @@ func noDefaultRoute4(p *pass) {
 			list = append(list, n)
 		}
 	}
+	if p.mainUnasked(list) {
+		return
+	}
 	p.judgeWayOut(list, 4, len(p.defaultRoutes()) == 0, func(network string) Finding {
 		return Finding{
 			Message: "the host has no default route: guests of network " + network + " reach nothing beyond its own subnets",
 			Want:    "a default route", Fix: p.defaultRouteFix(),
 		}
 	})
+}
+
+// mainUnasked tells that no rule leads to the main table, which has the routes to
+// guests, too.
+func (p *pass) mainUnasked(list []*libvirtnet.Network) bool {
+	asked := slices.ContainsFunc(p.snap.Kernel.Rules, func(r bridge.Rule) bool {
+		return r.Family == 4 && r.Action == "lookup" && r.Table == tableMain
+	})
+	if len(list) == 0 || asked || p.tables()[table{4, tableMain}] {
+		return false
+	}
+	s := scope{kind: theHost, link: "host", network: list[0].Name}
+	if p.on(s) {
+		p.found(s, Finding{
+			Severity: Error, Message: "no routing rule leads to the main table: neither the host nor guests of network " + show(list[0].Name) + " find any way",
+			Evidence: "RTM_GETRULE of IPv4", Want: "a rule that looks up main", Have: "none",
+			Fix: Fix{Class: Guarded, Say: "add the rule again that every host begins with", Steps: []Step{{Do: RuleAdd, On: "all", With: "32766", Args: []string{"from"}}}},
+		})
+	}
+	return true
 }
 
 // judgeWayOut tells what refuses the packets of networks' guests by one family,

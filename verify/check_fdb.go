@@ -24,12 +24,12 @@ func fdbChecks() []Check {
 			run: fdbFlap,
 		},
 		{
-			ID: "fdb-mac-wrong-port", Title: "a running guest's address was learned at another port", Severity: Error, Class: Manual,
+			ID: "fdb-mac-wrong-port", Title: "a running guest's address is at another port", Severity: Error, Class: Manual,
 			Needs: []Need{Networks, Guests, Links, FDB}, After: append([]string{"fdb-flap"}, moved...),
 			Doc: Doc{
 				Symptom:  "Answers to the guest go elsewhere.",
 				Cause:    "The guest runs on another host too (a migration that was cut in two, a restored copy), or another machine took its MAC.",
-				Evidence: "The bridge's forwarding table has the MAC of a running guest at another port than its tap, and a frame came from there within the last ten seconds. Guests that are being migrated are not judged.",
+				Evidence: "The bridge's forwarding table has the MAC of a running guest at another port than its tap, and a frame came from there within the last ten seconds; or an entry that somebody made has it there, or at the bridge itself. Guests that are being migrated are not judged.",
 				Cure:     "Find out which of the two is the right one, and stop the other.",
 			},
 			run: fdbWrongPort,
@@ -104,7 +104,34 @@ func fdbWrongPort(p *pass) {
 			for _, e := range elsewhere[n] {
 				p.wrongPort(b, n, e)
 			}
+			if e := p.pinned(b, n); e != nil {
+				p.pinnedElsewhere(b, n, e)
+			}
 		}
+	})
+}
+
+// pinned is an entry that somebody made and that has a guest's MAC at another port,
+// or at the bridge itself; nil when there is none.
+func (h *host) pinned(b judgedBridge, n *nic) *bridge.FDBEntry {
+	for _, e := range h.inside().fdb[b.Name] {
+		if strings.EqualFold(e.MAC, n.iface.MAC) && e.State != bridge.FDBLearned && e.Port != n.port.Name && !h.sameGuest(n, e.Port) && (!b.VLANFiltering || e.VLAN == 0) {
+			return e
+		}
+	}
+	return nil
+}
+
+func (p *pass) pinnedElsewhere(b judgedBridge, n *nic, e *bridge.FDBEntry) {
+	p.found(n.subject, Finding{
+		Severity: Error,
+		Message:  fmt.Sprintf("bridge %s has a fixed entry that sends frames for %s to %s: the guest gets none of them", show(b.Name), n.title(), p.portTitle(e.Port)),
+		Evidence: fmt.Sprintf("forwarding entry %s dev %s of %s, %s", show(e.MAC), show(e.Port), show(b.Name), e.State),
+		Want:     show(e.MAC) + " at " + show(n.port.Name), Have: show(e.MAC) + " at " + show(e.Port),
+		Fix: Fix{
+			Class: Guarded, Say: "put the guest's tap in its place, unless somebody takes the guest's frames on purpose",
+			Steps: []Step{{Do: FDBStaticAdd, On: n.port.Name, With: strings.ToLower(n.iface.MAC)}},
+		},
 	})
 }
 

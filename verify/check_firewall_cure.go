@@ -91,12 +91,24 @@ func (f *packetFilter) jumpsFirst(b breach) Fix {
 			if c.base != by.Chain {
 				continue
 			}
-			for _, do := range []string{"-D", "-I"} {
+			moves := []string{"-D", "-I"}
+			if !f.leads(by.By, c.base, c.chain) {
+				moves = moves[1:]
+			}
+			for _, do := range moves {
 				fix.Steps = addStep(fix.Steps, Step{Do: Filter, On: f.tool(by.By), Args: []string{do, c.base, "-j", c.chain}})
 			}
 		}
 	}
 	return fix
+}
+
+// leads says whether a chain of a rule's table has a jump to another.
+func (f *packetFilter) leads(at firewall.Reference, from, to string) bool {
+	c := f.chain(at, from)
+	return c != nil && slices.ContainsFunc(c.Rules, func(r firewall.Rule) bool {
+		return slices.ContainsFunc(r.Exprs, func(e *firewall.Expr) bool { return e.Jump != nil && e.Jump.Chain == to })
+	})
 }
 
 // decider is the base chain, with its rule, in which something is decided
@@ -240,6 +252,7 @@ type match struct {
 	forward bool
 	proto   string // "" is any
 	port    int
+	from    int // the port that it comes from, instead
 }
 
 // needed are the matches that a network needs in a hook.
@@ -258,7 +271,11 @@ func (f *packetFilter) needed(n flowNet, s seen, hook string) []match {
 			}
 		}
 	case "output":
-		return []match{{out: true, proto: "udp", port: s.ways[0].DstPort}}
+		m := match{out: true, proto: s.ways[0].Proto, port: s.ways[0].DstPort}
+		if m.port == dynamicPort { // any that a guest asked from
+			m.port, m.from = 0, s.ways[0].SrcPort
+		}
+		return []match{m}
 	}
 	return list
 }
@@ -271,8 +288,11 @@ func (m match) iptables(bridge string) []string {
 	if m.proto != "" {
 		args = append(args, "-p", m.proto)
 	}
-	if m.port > 0 {
+	switch {
+	case m.port > 0:
 		args = append(args, "--dport", strconv.Itoa(m.port))
+	case m.from > 0:
+		args = append(args, "--sport", strconv.Itoa(m.from))
 	}
 	return append(args, "-j", "ACCEPT")
 }
@@ -285,6 +305,8 @@ func (m match) nft(bridge string) []string {
 	switch {
 	case m.port > 0:
 		args = append(args, m.proto, "dport", strconv.Itoa(m.port))
+	case m.from > 0:
+		args = append(args, m.proto, "sport", strconv.Itoa(m.from))
 	case m.proto != "":
 		args = append(args, "meta", "l4proto", m.proto)
 	}
@@ -300,8 +322,11 @@ func (m match) ufw(bridge string) []string {
 		return []string{"route", "allow", direction, "on", bridge}
 	}
 	args := []string{"allow", direction, "on", bridge}
-	if m.port > 0 {
+	switch {
+	case m.port > 0:
 		args = append(args, "to", "any", "port", strconv.Itoa(m.port), "proto", m.proto)
+	case m.from > 0:
+		args = append(args, "from", "any", "port", strconv.Itoa(m.from), "proto", m.proto)
 	}
 	return args
 }

@@ -60,17 +60,54 @@ func guestDrop(p *pass) {
 		for _, v6 := range []bool{false, true} {
 			var open []declared
 			for _, w := range p.flowsOf(n, v6) {
-				if w.want == firewall.Accept && f.see(w).Answer == firewall.Depends {
+				if w.want == firewall.Accept && f.open(w) {
 					open = append(open, w)
 				}
 			}
 			if len(open) == 0 {
 				continue
 			}
-			for _, g := range p.leased(n) {
-				if p.on(g.nic.subject) {
-					p.dropOf(f, g, open)
-				}
+			p.dropsOf(f, n, open)
+		}
+	}
+}
+
+// open says whether what becomes of a flow hangs on the guest, or may.
+func (f *packetFilter) open(w declared) bool {
+	return f.see(w).Answer == firewall.Depends || f.seesFrames() && f.see(f.h.framed(w)).Answer == firewall.Depends
+}
+
+// dropsOf tells the guests whose packets are dropped, each, or the network where one
+// rule drops those of all that run on it.
+func (p *pass) dropsOf(f *packetFilter, n flowNet, open []declared) {
+	guests := p.leased(n)
+	var drops []guestDropped
+	nics, hit := map[*nic]bool{}, map[*nic]bool{}
+	for _, g := range guests {
+		nics[g.nic] = true
+		if d, dropped := f.dropOf(g, open); dropped {
+			drops = append(drops, d)
+			hit[g.nic] = hit[g.nic] || d.first.By == drops[0].first.By
+		}
+	}
+	if len(nics) > 1 && len(hit) == len(nics) && !slices.ContainsFunc(drops, func(d guestDropped) bool { return !hit[d.guest.nic] }) && p.on(n.scope()) {
+		first := drops[0]
+		p.found(n.scope(), Finding{
+			Severity: Error,
+			Message:  fmt.Sprintf("a rule drops packets of all %d guests that run on network %s: %s", len(nics), show(n.net.Name), strings.Join(first.says, ", ")),
+			Evidence: evidence(first.first.By),
+			Want:     first.first.say + ": accepted", Have: first.first.say + ": " + had(first.first),
+			Fix: Fix{Class: Manual, Say: "delete the rule, unless somebody wants it", Steps: f.deleteThat(first.first.By)},
+		})
+		return
+	}
+	for _, g := range guests {
+		if !p.on(g.nic.subject) {
+			continue
+		}
+		for _, d := range drops {
+			if d.guest == g {
+				p.tellGuestDrop(f, d)
 			}
 		}
 	}
@@ -113,6 +150,8 @@ func (g leasedGuest) narrow(w declared) (one declared, ok bool) {
 		out := way.Path != firewall.PathOutput && w.say != flowBack
 		if out {
 			way.SrcMAC = strings.ToLower(g.nic.iface.MAC)
+		} else {
+			way.OutMAC = strings.ToLower(g.nic.iface.MAC)
 		}
 		side := &way.Dst
 		if out {
@@ -129,26 +168,34 @@ func (g leasedGuest) narrow(w declared) (one declared, ok bool) {
 	return one, len(one.ways) > 0
 }
 
-func (p *pass) dropOf(f *packetFilter, g leasedGuest, open []declared) {
-	var first seen
-	var says []string
+// guestDropped is what a rule drops of a guest.
+type guestDropped struct {
+	guest leasedGuest
+	first seen
+	says  []string
+}
+
+func (f *packetFilter) dropOf(g leasedGuest, open []declared) (guestDropped, bool) {
+	d := guestDropped{guest: g}
 	for _, w := range open {
 		one, ok := g.narrow(w)
 		if !ok {
 			continue
 		}
 		if s := f.look(one); s.Answer == firewall.Drop && !s.By.Policy() {
-			if len(says) == 0 {
-				first = s
+			if len(d.says) == 0 {
+				d.first = s
 			}
-			if !slices.Contains(says, w.say) {
-				says = append(says, w.say)
+			if !slices.Contains(d.says, w.say) {
+				d.says = append(d.says, w.say)
 			}
 		}
 	}
-	if len(says) == 0 {
-		return
-	}
+	return d, len(d.says) > 0
+}
+
+func (p *pass) tellGuestDrop(f *packetFilter, d guestDropped) {
+	g, first, says := d.guest, d.first, d.says
 	who := "guest " + show(g.nic.guest.Name)
 	if g.addr.IsValid() {
 		who += " (" + g.addr.String() + ")"

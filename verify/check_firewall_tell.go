@@ -154,6 +154,11 @@ func tellNAT(p *pass, b breach) Finding {
 	}
 	f.Evidence = fmt.Sprintf("no rule of %s nat postrouting translates %s", familyName(s.v6), src)
 	f.Message = fmt.Sprintf("nothing translates the addresses of network %s: %s", name, text)
+	if by, before := p.packets().natStopped(s); before {
+		f.Evidence = evidence(by)
+		f.Message = fmt.Sprintf("a rule lets the packets of network %s pass in front of the one that translates their addresses: %s", name, text)
+		f.Fix = Fix{Class: Manual, Say: "delete the rule, or move it behind libvirt's", Steps: p.packets().deleteThat(by)}
+	}
 	if b.check == natWrongSubnet {
 		other := p.packets().natSource(b.net, s.v6)
 		f.Message = fmt.Sprintf("libvirt's NAT rules are for %s, and network %s has %s: %s", other, name, src, text)
@@ -161,6 +166,20 @@ func tellNAT(p *pass, b breach) Finding {
 		f.Fix.Say = "flush libvirt's NAT rules and restart its network daemon, which writes them for the subnets that the networks have"
 	}
 	return f
+}
+
+// natStopped is the rule that ends the way through the NAT of postrouting where
+// libvirt's rules alone would translate.
+func (f *packetFilter) natStopped(s seen) (firewall.Reference, bool) {
+	if f.alone(s.declared).Source == nil {
+		return firewall.Reference{}, false
+	}
+	for _, step := range s.Steps {
+		if step.Hook == "postrouting" && step.By.Table == "nat" && !step.By.Policy() && step.Answer == firewall.Accept {
+			return step.By, true
+		}
+	}
+	return firewall.Reference{}, false
 }
 
 // rulesAgain makes libvirt write its rules.

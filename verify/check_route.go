@@ -161,6 +161,9 @@ func (p *pass) mainFirst(thief *bridge.Rule, direction string, subnet netip.Pref
 func policyRouteSteals(p *pass) {
 	p.eachNetwork(func(one *home) {
 		t := worstTheft(p.thefts(), one.net.Name, func(t *theft) bool { return !t.narrow() })
+		if p.localUnasked(one) {
+			return
+		}
 		from := p.refused(one.net.Name)
 		// A rule that refuses what guests send also refuses what their host
 		// sends by the bridge's address: the cure of the first cures both.
@@ -171,6 +174,26 @@ func policyRouteSteals(p *pass) {
 			p.stealsTo(one, t)
 		}
 	})
+}
+
+// localUnasked tells that packets of guests to the host's own address on the bridge
+// find a route before the table that says that it is the host's.
+func (p *pass) localUnasked(one *home) bool {
+	src := one.own.Next()
+	if len(one.guests) > 0 {
+		src = one.guests[0]
+	}
+	to := p.routing().lookup(flow{dst: one.own, src: src, iif: one.bridge}).plain
+	if to.kind == toLocal || to.rule == nil {
+		return false
+	}
+	p.found(one.scope(), Finding{
+		Severity: Error,
+		Message:  fmt.Sprintf("what guests of network %s send to the host's address %s is not taken for the host's: %s", show(one.net.Name), one.own, to.evidence()),
+		Evidence: to.evidence(), Want: one.own.String() + " local", Have: one.own.String() + " " + to.where(),
+		Fix: Fix{Class: Manual, Say: "have the table local asked before all others (ip rule add priority 0 lookup local)"},
+	})
+	return true
 }
 
 func (p *pass) stealsTo(one *home, t *theft) {

@@ -22,14 +22,15 @@ func (f *packetFilter) blameDrop(n flowNet, s seen) string {
 	accept := f.alone(s.declared)
 	reached := accept.Answer == firewall.Accept && accept.By.Table != "" && !accept.By.Policy() || !f.separable() ||
 		accept.Answer == firewall.Depends && f.backend(n, s.v6) != "" && len(f.lostChains(n, s.v6)) == 0
+	served := s.say != flowND && s.say != flowDNSReply // libvirt has rules for them
 	switch {
-	case !reached && s.say != flowND && f.before(by):
+	case !reached && served && f.before(by):
 		return jumpOrder // libvirt would leave its jumps where they are
 	case !reached && (s.say == flowOut || s.say == flowBack) && f.home(n, by.By):
 		return f.gone(n, s.v6)
-	case !reached && iptablesTable(by.By) && (by.Hook == "input" || by.Hook == "output") && f.backend(n, s.v6) != "nftables" && s.say != flowND:
+	case !reached && iptablesTable(by.By) && (by.Hook == "input" || by.Hook == "output") && f.backend(n, s.v6) != "nftables" && served:
 		// Only the iptables backend has rules for the host's services, and none for
-		// neighbour discovery.
+		// neighbour discovery and for answers to queries.
 		if f.backend(n, s.v6) == "iptables" || f.traces() {
 			return f.gone(n, s.v6)
 		}

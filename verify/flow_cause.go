@@ -193,6 +193,11 @@ func (f *packetFilter) incomplete(n flowNet, v6 bool) string {
 // single port, but its source must be translated like that of the rest.
 func (f *packetFilter) look(w declared) seen {
 	s := f.see(w)
+	if s.Answer == firewall.Accept && w.want == firewall.Accept && f.seesFrames() {
+		if below := f.see(f.h.framed(w)); below.Answer == firewall.Drop {
+			return below
+		}
+	}
 	if s.Answer != firewall.Depends || w.want != firewall.Accept || w.say != flowOut && w.say != flowBack {
 		return s
 	}
@@ -212,6 +217,25 @@ func (f *packetFilter) look(w declared) seen {
 		}
 	}
 	return s
+}
+
+// seesFrames says whether there is a base chain of the bridge family.
+func (f *packetFilter) seesFrames() bool {
+	return slices.ContainsFunc(f.rules.Tables, func(t firewall.Table) bool {
+		return t.Family == "bridge" && slices.ContainsFunc(t.Chains, func(c firewall.Chain) bool { return c.Base != nil })
+	})
+}
+
+// framed is a flow that also passes the ports of the bridges that it comes and
+// leaves by. What a rule for a single port does to it is not sure, so that it is
+// asked for drops only.
+func (h *host) framed(w declared) declared {
+	w.ways = slices.Clone(w.ways)
+	for i := range w.ways {
+		way := &w.ways[i]
+		way.FromPort, way.ToPort = h.isBridge(way.IIF.Name), h.isBridge(way.OIF.Name)
+	}
+	return w
 }
 
 // alone is what libvirt's rules do to a flow if nobody else has a say.

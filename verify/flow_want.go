@@ -14,6 +14,7 @@ const (
 	flowDHCP      = "guests' DHCP requests to the host"
 	flowDHCPReply = "the host's DHCP replies to guests"
 	flowDNS       = "guests' DNS queries to the host"
+	flowDNSReply  = "the host's DNS answers to guests"
 	flowTFTP      = "guests' TFTP requests to the host"
 	flowND        = "guests' IPv6 neighbour discovery"
 	flowOut       = "guests to the outside"
@@ -75,6 +76,12 @@ func (h *host) serviceFlows(n flowNet, v6 bool) []declared {
 		if n.def.DNS == nil || n.def.DNS.Enabled == nil || *n.def.DNS.Enabled {
 			in(flowDNS, "udp", 53, prefix, host)
 			in(flowDNS, "tcp", 53, prefix, host)
+			for _, proto := range []string{"udp", "tcp"} {
+				add(flowDNSReply, firewall.Flow{
+					Path: firewall.PathOutput, OIF: n.bridge, Src: host, Dst: prefix, Proto: proto, SrcPort: 53, DstPort: dynamicPort,
+					CT: []string{firewall.StateEstablished}, Reply: true,
+				})
+			}
 		}
 		if ip.TFTP != "" {
 			in(flowTFTP, "udp", 69, prefix, host)
@@ -89,6 +96,9 @@ func (h *host) serviceFlows(n flowNet, v6 bool) []declared {
 	}
 	return list
 }
+
+// dynamicPort is one that a guest may ask from (RFC 6335, 6).
+const dynamicPort = 49152
 
 // dhcpFlows are a guest's first request, and the answer to it.
 func dhcpFlows(bridge firewall.Interface, host, prefix netip.Prefix) (ask, reply firewall.Flow) {

@@ -40,13 +40,17 @@ func guestFilterFaults() map[string]func(*Snapshot) {
 		"fw-guest-drop+no-lease": func(s *Snapshot) {
 			s.Firewall = edited(s, oneTable("filter", atFront("-A FORWARD -m mac --mac-source 52:54:00:e4:75:83 -j DROP")), nil)
 		},
+		"fw-guest-drop+all": func(s *Snapshot) {
+			blocked(s, "-A FORWARD -m iprange --src-range 192.168.122.2-192.168.122.254 -j DROP")
+		},
 		"fw-dns-out": func(s *Snapshot) {
 			blocked(s, "-A OUTPUT -p udp -m udp --dport 53 -j DROP")
 			asking(s)
 		},
 		"fw-dns-out+policy": func(s *Snapshot) {
 			asking(s)
-			s.Firewall = edited(s, oneTable("filter", swapped(":OUTPUT ACCEPT", ":OUTPUT DROP")), nil)
+			answers := atEnd("-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT")
+			s.Firewall = edited(s, oneTable("filter", both(swapped(":OUTPUT ACCEPT", ":OUTPUT DROP"), answers)), nil)
 		},
 		"nat-source-unanswered":       func(s *Snapshot) { sourced(s, "203.0.113.77") },
 		"nat-source-unanswered+range": func(s *Snapshot) { sourced(s, "203.0.113.2-203.0.113.9") },

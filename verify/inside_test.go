@@ -79,6 +79,10 @@ func insideFaults() map[string]func(*Snapshot) {
 		"fdb-mac-wrong-port+another-guest": func(s *Snapshot) {
 			learned(s, "vnet2", "52:54:00:e4:75:83")
 		},
+		"fdb-mac-wrong-port+fixed": func(s *Snapshot) { static(s, "eth0", "52:54:00:e4:75:84") },
+		"fdb-mac-wrong-port+bridge": func(s *Snapshot) {
+			s.Kernel.FDB = append(s.Kernel.FDB, bridge.FDBEntry{Bridge: "virbr0", Port: "virbr0", MAC: "52:54:00:e4:75:83", State: bridge.FDBPermanent})
+		},
 		"fdb-mac-wrong-port+vlan": with2(vlanAware, func(s *Snapshot) {
 			learned(s, "eth0", "52:54:00:e4:75:84")
 			s.Kernel.FDB[len(s.Kernel.FDB)-1].VLAN = 100

@@ -1,6 +1,10 @@
 package verify
 
-import "github.com/kvnet/kvnet/bridge"
+import (
+	"slices"
+
+	"github.com/kvnet/kvnet/bridge"
+)
 
 // Routing tables of linux/rtnetlink.h.
 const (
@@ -21,13 +25,15 @@ func tableOf(r *bridge.Route) table {
 }
 
 // tables are the tables that any packet is looked up in: those that rules
-// without conditions lead to, besides the main and the default table. What a
-// rule with conditions (a mark, a source, a VRF) does to a packet cannot be
-// told from here.
+// without conditions lead to; the main and the default table where no rule of the
+// family is known. What a rule with conditions (a mark, a source, a VRF) does to a
+// packet cannot be told from here.
 func (h *host) tables() map[table]bool {
-	found := map[table]bool{
-		{4, tableMain}: true, {4, tableDefault}: true,
-		{6, tableMain}: true, {6, tableDefault}: true,
+	found := map[table]bool{}
+	for _, family := range []int{4, 6} {
+		if !slices.ContainsFunc(h.snap.Kernel.Rules, func(r bridge.Rule) bool { return r.Family == family }) {
+			found[table{family, tableMain}], found[table{family, tableDefault}] = true, true
+		}
 	}
 	for i := range h.snap.Kernel.Rules {
 		if r := &h.snap.Kernel.Rules[i]; r.Action == "lookup" && !conditional(r) {

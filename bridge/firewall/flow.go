@@ -45,6 +45,11 @@ type Flow struct {
 	// them the chains of the bridge family and of netdev are met, too.
 	PhysIn  Interface `json:"phys_in"`
 	PhysOut Interface `json:"phys_out"`
+	// FromPort and ToPort: it comes by some port of the bridge that IIF is, and leaves
+	// by some port of the one that OIF is, where PhysIn and PhysOut do not say which.
+	// The chains of the bridge family are met.
+	FromPort bool `json:"from_port,omitempty"`
+	ToPort   bool `json:"to_port,omitempty"`
 	// BridgeCall: br_netfilter hands bridged frames of this family to the IP
 	// hooks (bridge-nf-call-iptables of the host or of the bridge).
 	BridgeCall bool         `json:"bridge_call,omitempty"`
@@ -52,11 +57,14 @@ type Flow struct {
 	Dst        netip.Prefix `json:"dst"`
 	SrcMAC     string       `json:"src_mac,omitempty"`
 	DstMAC     string       `json:"dst_mac,omitempty"`
-	Proto      string       `json:"proto,omitempty"` // tcp, udp, icmp, ipv6-icmp, a number; empty: any
-	SrcPort    int          `json:"src_port,omitempty"`
-	DstPort    int          `json:"dst_port,omitempty"`
-	ICMPType   *uint8       `json:"icmp_type,omitempty"`
-	ICMPCode   *uint8       `json:"icmp_code,omitempty"`
+	// OutMAC is the destination of the frame that it leaves in, where that is another
+	// one. On PathOutput it is DstMAC.
+	OutMAC   string `json:"out_mac,omitempty"`
+	Proto    string `json:"proto,omitempty"` // tcp, udp, icmp, ipv6-icmp, a number; empty: any
+	SrcPort  int    `json:"src_port,omitempty"`
+	DstPort  int    `json:"dst_port,omitempty"`
+	ICMPType *uint8 `json:"icmp_type,omitempty"`
+	ICMPCode *uint8 `json:"icmp_code,omitempty"`
 	// CT is the state of its connection, StateNew if empty. With several, the
 	// answer holds for each of them or is depends.
 	CT []string `json:"ct,omitempty"`

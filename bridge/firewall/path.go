@@ -1,6 +1,9 @@
 package firewall
 
-import "math"
+import (
+	"math"
+	"net"
+)
 
 // Priorities of what the kernel itself hangs into the hooks
 // (linux/netfilter_ipv4.h, linux/netfilter_bridge.h).
@@ -61,7 +64,7 @@ func (j *journey) travel() {
 // arrive is the way up to the routing decision.
 func (j *journey) arrive() {
 	f := j.flow
-	if f.PhysIn != (Interface{}) {
+	if f.PhysIn != (Interface{}) || f.FromPort {
 		j.device("ingress", &f.PhysIn)
 		j.bridge("prerouting", &f.PhysIn, nil)
 		j.bridge("input", &f.PhysIn, nil)
@@ -84,12 +87,19 @@ func (j *journey) leave() {
 	}
 	// The frame has other addresses now.
 	j.st.ll.sub(0, 12).forget()
+	mac := f.OutMAC
+	if mac == "" && j.path == PathOutput {
+		mac = f.DstMAC
+	}
+	if mac, err := net.ParseMAC(mac); err == nil && len(mac) == 6 {
+		j.st.ll.set(0, mac)
+	}
 	dev := &j.out
-	if f.PhysOut != (Interface{}) && same(&j.out, &f.OIF) {
+	if (f.PhysOut != (Interface{}) || f.ToPort) && same(&j.out, &f.OIF) {
 		j.bridge("output", nil, &f.PhysOut)
 		j.bridge("postrouting", nil, &f.PhysOut)
 		j.device("egress", &j.out)
-		dev = &f.PhysOut
+		dev = &f.PhysOut // without a name where it may be any
 	}
 	j.device("egress", dev)
 }

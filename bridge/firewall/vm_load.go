@@ -103,10 +103,14 @@ func (m *machine) metaValue(e *Expr) (bits, tri) {
 			return bits{}, no // no socket
 		}
 	case "iiftype", "iifgroup", "iifkind":
-		if m.at.in == nil {
+		in := m.at.in
+		if e.Key == "iiftype" && in == nil && m.at.family == "netdev" {
+			in = m.at.out // at egress the kernel tells that of the device itself
+		}
+		if in == nil {
 			return bits{}, no
 		}
-		if e.Key == "iiftype" && m.ethernet(m.at.in) {
+		if e.Key == "iiftype" && m.ethernet(in) {
 			return m.number(unix.ARPHRD_ETHER, 2), yes
 		}
 	case "oiftype", "oifgroup", "oifkind":
@@ -120,7 +124,8 @@ func (m *machine) metaValue(e *Expr) (bits, tri) {
 // ethernet: the packet came with a MAC address, or by a bridge.
 func (m *machine) ethernet(in *Interface) bool {
 	f := m.flow
-	return f.SrcMAC != "" || f.DstMAC != "" || f.Path == PathBridge || f.PhysIn != (Interface{}) && (same(in, &f.PhysIn) || same(in, &f.IIF))
+	return f.SrcMAC != "" || f.DstMAC != "" || f.Path == PathBridge || f.FromPort && same(in, &f.IIF) ||
+		f.PhysIn != (Interface{}) && (same(in, &f.PhysIn) || same(in, &f.IIF)) || f.PhysOut != (Interface{}) && same(in, &f.PhysOut)
 }
 
 func (m *machine) bridgeName(port *Interface, bridge Interface) (bits, tri) {
