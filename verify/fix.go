@@ -12,6 +12,9 @@ type Fix struct {
 	Class Class
 	Say   string // the cure in words, one line
 	Steps []Step
+	// URI is the libvirt that commands of kvnet and virsh name, where that is not
+	// [libvirtnet.SystemURI].
+	URI string
 
 	read []string // the commands of a report that was read back
 }
@@ -20,7 +23,7 @@ type Fix struct {
 func (f Fix) Commands() []string {
 	commands := make([]string, 0, len(f.Steps)+len(f.read))
 	for _, s := range f.Steps {
-		commands = append(commands, s.Command())
+		commands = append(commands, s.commandFor(f.URI))
 	}
 	if len(f.Steps) == 0 {
 		commands = append(commands, f.read...)
@@ -121,6 +124,15 @@ func (s Step) Command() string {
 		return shellJoin(args)
 	}
 	return ""
+}
+
+// commandFor is the command for the libvirt of a URI.
+func (s Step) commandFor(uri string) string {
+	args := s.Argv()
+	if uri == "" || len(args) == 0 || args[0] != "kvnet" && args[0] != "virsh" {
+		return s.Command()
+	}
+	return shellJoin(append([]string{args[0], "-c", uri}, args[1:]...))
 }
 
 // Argv is the program and the arguments of that command, for who runs it

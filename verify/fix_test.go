@@ -91,6 +91,28 @@ func TestShellQuoteInAShell(t *testing.T) {
 	}
 }
 
+// What is pasted works on the libvirt that was looked at.
+func TestCommandsNameTheirLibvirt(t *testing.T) {
+	for uri, want := range map[string][]string{
+		"":                       {"kvnet net-start lab", "ip link set dev vnet0 up"},
+		"qemu+ssh://host/system": {"kvnet -c qemu+ssh://host/system net-start lab", "ip link set dev vnet0 up"},
+		"qemu:///s?a=1&b":        {"kvnet -c 'qemu:///s?a=1&b' net-start lab", "ip link set dev vnet0 up"},
+	} {
+		f := Fix{Steps: []Step{{Do: NetStart, On: "lab"}, {Do: LinkUp, On: "vnet0"}}, URI: uri}
+		if diff := cmp.Diff(want, f.Commands()); diff != "" {
+			t.Errorf("%s (-want +have):\n%s", uri, diff)
+		}
+	}
+	s := healthyHost()
+	s.URI = "qemu:///session"
+	s.stop("default")
+	for _, f := range judge(s).Findings {
+		if cure := strings.Join(f.Fix.Commands(), "; "); f.Check == "net-inactive" && !strings.HasPrefix(cure, "kvnet -c qemu:///session ") {
+			t.Errorf("have %s", cure)
+		}
+	}
+}
+
 func TestFixJSON(t *testing.T) {
 	f := Fix{Class: Safe, Say: "set it up", Steps: []Step{{Do: LinkUp, On: "vnet0"}}}
 	data, err := json.Marshal(f)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+
+	"github.com/kvnet/kvnet/libvirtnet"
 )
 
 // Judge holds what libvirt declares against what the kernel shows. It is
@@ -246,6 +248,9 @@ func (p *pass) tell(s scope, causes []scope, asked bool, f Finding) {
 		return
 	}
 	f.Check = p.check.ID
+	if uri := p.snap.URI; uri != libvirtnet.SystemURI {
+		f.Fix.URI = uri
+	}
 	f.Severity = cmp.Or(f.Severity, p.check.Severity)
 	f.Subject = cmp.Or(f.Subject, s.name())
 	f.Network = cmp.Or(f.Network, s.network)

@@ -24,6 +24,8 @@ type changeOptions struct {
 	force    bool
 	// noJournal: go on when the way back cannot be written down.
 	noJournal bool
+	// takesBack: it takes a change back, such as one that stands half-way.
+	takesBack bool
 }
 
 // changeFlags declares them. force says what --force does; without words the

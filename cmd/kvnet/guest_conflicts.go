@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/xml"
 )
@@ -28,6 +29,9 @@ func (t guestTarget) attachConflicts(want xml.NewInterface, src source, live boo
 		}
 		found = append(found, fmt.Sprintf("it has no port group %s (%s), and libvirt would leave that out without a word", clean(want.PortGroup), has))
 	}
+	if src.kind == sourceDirect {
+		found = append(found, portAlready(w.kernel(), src.name)...)
+	}
 	if want.MAC != "" {
 		found = append(found, t.macOwners(want.MAC, src)...)
 	}
@@ -39,6 +43,19 @@ func (t guestTarget) attachConflicts(want xml.NewInterface, src source, live boo
 			versionWord(w.Libvirt.Version), clean(src.bridge)))
 	}
 	return found
+}
+
+// portAlready says that a device hands what it receives to a bridge or bond: the
+// kernel takes one such receiver (netdev_rx_handler_register, net/core/dev.c).
+func portAlready(k bridge.State, name string) []string {
+	l := findLink(k, name)
+	if l == nil || l.Master == "" {
+		return nil
+	}
+	if m := findLink(k, l.Master); m == nil || !slices.Contains([]string{"bridge", "bond", "team", "openvswitch"}, m.Kind) {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s is a port of %s, and the kernel puts no macvtap on one", clean(l.Name), clean(l.Master))}
 }
 
 // vlansOnBridges is the first libvirt that takes VLANs on bridges of the kernel

@@ -21,9 +21,16 @@ func (w world) leftovers(bridges []string) []verify.Step {
 
 // without is the world as it is behind these steps.
 func (w world) without(steps []verify.Step) world {
-	w.Kernel.Links = slices.DeleteFunc(slices.Clone(w.Kernel.Links), func(l bridge.Link) bool {
-		return slices.ContainsFunc(steps, func(s verify.Step) bool { return s.Do == verify.LinkDel && s.On == l.Name })
-	})
+	deleted := func(link string) bool {
+		return slices.ContainsFunc(steps, func(s verify.Step) bool { return s.Do == verify.LinkDel && s.On == link })
+	}
+	w.Kernel.Links = slices.DeleteFunc(slices.Clone(w.Kernel.Links), func(l bridge.Link) bool { return deleted(l.Name) })
+	for i := range w.Kernel.Links {
+		if l := &w.Kernel.Links[i]; deleted(l.Master) {
+			l.Master = ""
+		}
+	}
+	w.Kernel.Ports = slices.DeleteFunc(slices.Clone(w.Kernel.Ports), func(p bridge.Port) bool { return deleted(p.Bridge) })
 	return w
 }
 

@@ -41,6 +41,7 @@ Taking back is a change, too, and can be taken back.`,
 					return usage("undo", "no number of a change: "+quote(args[0]), "kvnet history lists them")
 				}
 			}
+			o.takesBack = true
 			if err := o.check("undo"); err != nil {
 				return err
 			}
