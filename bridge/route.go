@@ -33,7 +33,8 @@ func (c *conn) routes(ctx context.Context) ([]routeMsg, error) {
 }
 
 // parseRoute reads struct rtmsg and its attributes (linux/rtnetlink.h). Routes
-// of the local table, cached ones and families other than IP are left out.
+// that the kernel keeps in the local table for addresses, cached ones and families
+// other than IP are left out.
 func parseRoute(b []byte) (routeMsg, bool, error) {
 	var r routeMsg
 	if len(b) < rtmsgLen {
@@ -90,7 +91,8 @@ func parseRoute(b []byte) (routeMsg, bool, error) {
 	if len(r.hops) == 0 {
 		r.hops = []hop{one}
 	}
-	return r, r.Table != unix.RT_TABLE_LOCAL, nil
+	// The kernel's own follow from the addresses.
+	return r, r.Table != unix.RT_TABLE_LOCAL || r.Type == "local" && r.Protocol != "kernel", nil
 }
 
 // parse takes the attributes that a route and a next hop have in common.

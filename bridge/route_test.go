@@ -81,7 +81,7 @@ func ipRoutes(family int, everywhere string, w map[string]any) []string {
 	if v, ok := w["table"]; ok {
 		table = fmt.Sprint(v)
 	}
-	if table == "255" {
+	if table == "255" && (fmt.Sprint(w["type"]) != "2" && fmt.Sprint(w["type"]) != "local" || fmt.Sprint(w["protocol"]) == "kernel" || fmt.Sprint(w["protocol"]) == "2") {
 		return nil
 	}
 	dst := w["dst"].(string)

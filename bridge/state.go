@@ -151,8 +151,8 @@ type Address struct {
 	Secondary bool `json:"secondary,omitempty"`
 }
 
-// Route is one unicast or special route (RTM_GETROUTE), every table but the
-// local one. A multipath route stands once for each next hop.
+// Route is one unicast or special route (RTM_GETROUTE), of every table; of the local
+// one those that somebody added. A multipath route stands once for each next hop.
 type Route struct {
 	Table    int          `json:"table"`
 	Dst      netip.Prefix `json:"dst"` // 0.0.0.0/0 or ::/0 for a default route

@@ -144,6 +144,9 @@ func tellRules(p *pass, b breach) Finding {
 }
 
 func tellNAT(p *pass, b breach) Finding {
+	if told, ok := tellUntracked(p, b); ok {
+		return told
+	}
 	name := show(b.net.net.Name)
 	text, _ := effects(b)
 	f := Finding{Fix: p.rulesAgain()}
@@ -206,7 +209,26 @@ var owners = map[string]string{
 	firewall.OwnerTailscale: "Tailscale", firewall.OwnerLibvirt: "libvirt",
 }
 
+// tellUntracked tells of a rule that keeps packets from conntrack; ok is false where
+// there is none behind the breach.
+func tellUntracked(p *pass, b breach) (f Finding, ok bool) {
+	i := slices.IndexFunc(b.flows, seen.untracked)
+	if i < 0 {
+		return f, false
+	}
+	by := b.flows[i].Untracked
+	text, _ := effects(b)
+	return Finding{
+		Message:  fmt.Sprintf("a rule takes the packets of network %s from connection tracking, and with it from NAT and from libvirt's rules: %s", show(b.net.net.Name), text),
+		Evidence: evidence(by),
+		Fix:      Fix{Class: Manual, Say: "delete the rule, or except the bridge and its uplink from it", Steps: p.packets().deleteThat(by)},
+	}, true
+}
+
 func tellForeign(p *pass, b breach) Finding {
+	if told, ok := tellUntracked(p, b); ok {
+		return told
+	}
 	f := p.packets()
 	s := b.first()
 	by := s.last()

@@ -206,6 +206,9 @@ func (p *pass) stealsTo(one *home, t *theft) {
 		f.Severity = Warning
 	}
 	fix, ok := p.mainFirst(t.answer.rule, "to", t.home.prefix)
+	if t.answer.kind == toLocal {
+		fix, ok = p.unshadow(t, t.answer.routes[0]), true
+	}
 	if !ok {
 		fix = Fix{Class: Manual, Say: "have packets to " + t.home.prefix.String() + " looked up in the main table before that rule"}
 	}

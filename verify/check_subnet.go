@@ -169,7 +169,7 @@ func netSubnetCollision(p *pass) {
 	tables := p.tables()
 	for i := range p.snap.Kernel.Routes {
 		r := &p.snap.Kernel.Routes[i]
-		if tables[tableOf(r)] && foreign(r) && !bridges[r.Link] && !p.strayed(r) {
+		if r.Table != tableLocal && tables[tableOf(r)] && foreign(r) && !bridges[r.Link] && !p.strayed(r) {
 			spans = append(spans, span{prefix: plainPrefix(r.Dst), route: r})
 		}
 	}

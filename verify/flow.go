@@ -144,6 +144,12 @@ func (s seen) broken() bool { return s.Answer != firewall.Depends && s.Answer !=
 // though it is to be translated.
 func (s seen) unmasked() bool { return s.nat && s.Answer == firewall.Accept && s.Source == nil }
 
+// untracked says whether a rule takes packets from conntrack that guests send out, or
+// the answers to them: libvirt's rules are for connections.
+func (s seen) untracked() bool {
+	return s.Untracked.Table != "" && (s.say == flowOut || s.say == flowBack)
+}
+
 // see asks what becomes of a flow. Where it may take several ways, all must
 // agree: on the answer, and on whether the source is translated.
 func (f *packetFilter) see(w declared) seen { return seeIn(f.filter, w) }

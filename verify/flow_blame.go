@@ -134,6 +134,9 @@ func (f *packetFilter) blameAccept(n flowNet, s seen) string {
 
 // blameNAT is the cause for which guests' own addresses leave the host.
 func (f *packetFilter) blameNAT(n flowNet, s seen) string {
+	if s.untracked() {
+		return natMissing
+	}
 	own := f.alone(s.declared)
 	if f.separable() && (own.Answer != firewall.Accept || own.By.Table == "" || own.By.Policy()) {
 		return f.gone(n, s.v6)

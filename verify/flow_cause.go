@@ -159,6 +159,8 @@ func (f *packetFilter) judgeFamily(n flowNet, v6 bool, note func(string, seen)) 
 		s := f.look(w)
 		cause := ""
 		switch {
+		case s.broken() && s.untracked():
+			cause = dropForward
 		case s.broken() && w.want == firewall.Accept:
 			cause = f.blameDrop(n, s)
 		case s.broken():

@@ -89,7 +89,9 @@ func (h *host) flowsTo(one *home, addr netip.Addr) []flow {
 func (h *host) stolen(one *home, fl flow) (theft, bool) {
 	lost := func(a answer) bool {
 		switch {
-		case a.kind == toLocal, a.kind == noRoute:
+		case a.kind == toLocal:
+			return len(a.routes) > 0 // by a route; an address is told with the guests'
+		case a.kind == noRoute:
 			return false
 		case a.kind != toLink:
 			return true

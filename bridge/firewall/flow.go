@@ -137,6 +137,9 @@ type Verdict struct {
 	// Source and Destination are what NAT does to a new connection; nil: nothing.
 	Source      *Translation `json:"source,omitempty"`
 	Destination *Translation `json:"destination,omitempty"`
+	// Untracked is the rule by which conntrack does not see the packet: no NAT is made
+	// of it, and it is of no connection. Its Table is empty when there is none.
+	Untracked Reference `json:"untracked,omitzero"`
 	// Steps are the base chains that it met, in order.
 	Steps []Step `json:"steps,omitempty"`
 }

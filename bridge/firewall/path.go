@@ -299,6 +299,7 @@ func (j *journey) drop(c *cause) {
 // result is the verdict at the end of the way.
 func (j *journey) result() Verdict {
 	v := j.verdict
+	v.Untracked = j.untracker.ref()
 	switch {
 	case j.finished:
 	case j.doubt != nil:

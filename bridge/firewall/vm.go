@@ -55,9 +55,11 @@ type machine struct {
 	steps int
 	memo  map[memoKey]outcome
 	rule  ruleResult
-	// now is the rule that is evaluated, marker that which wrote the mark last.
-	now    cause
-	marker *cause
+	// now is the rule that is evaluated, marker that which wrote the mark last, and
+	// untracker that which takes the packet from conntrack for sure.
+	now       cause
+	marker    *cause
+	untracker *cause
 }
 
 // ruleResult is what a rule does: nothing (no), or one of its verdicts.

@@ -263,6 +263,9 @@ func (m *machine) untrack() {
 	}
 	if m.st.untracked != want {
 		m.st.untracked = want
+		if now := m.now; want == yes {
+			m.untracker = &now
+		}
 		m.st.changed()
 	}
 }
