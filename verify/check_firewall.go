@@ -38,7 +38,7 @@ func firewallChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Guests reach the host and nothing beyond: answers never come back.",
 				Cause:    "The nat table was flushed, or libvirt's chain in it.",
-				Evidence: "A packet from the network's subnet to the outside passes, and no rule that it meets changes its source. Whose rule translates does not matter. IPv6 is translated only with <nat ipv6='yes'>; networks of other modes are not.",
+				Evidence: "A packet from the network's subnet to the outside passes, and no rule that it meets changes its source; a rule in front that lets it pass, or keeps it from connection tracking, is named. Whose rule translates does not matter. IPv6 is translated only with <nat ipv6='yes'>; networks of other modes are not.",
 				Cure:     "Restart libvirt's network daemon: it writes the rules again.",
 			},
 			run: func(p *pass) { p.tellBreaches(natMissing, tellNAT) },
@@ -82,7 +82,7 @@ func firewallChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Guests get no address, or no names, while everything else is in order.",
 				Cause:    "A firewall of the host drops what it does not know. libvirt's nftables backend has no rules for requests to the host; those of its iptables backend do not count in other tables.",
-				Evidence: "Requests to the DHCP, DNS and TFTP server that the network has (IPv6: neighbour discovery, too), or its answers, are dropped in a base chain of somebody else. Services that the network does not offer are not asked for.",
+				Evidence: "Requests to the DHCP, DNS and TFTP server that the network has (IPv6: neighbour discovery, too), or answers by DHCP and DNS, are dropped in a base chain of somebody else. Services that the network does not offer are not asked for.",
 				Cure:     "Allow the services on the bridge in that firewall.",
 			},
 			run: func(p *pass) { p.tellBreaches(dropInput, tellForeign) },

@@ -15,14 +15,14 @@ import (
 func firewallGuestChecks() []Check {
 	return []Check{
 		{
-			ID: "fw-guest-drop", Title: "the packet filter drops the packets of a single guest", Severity: Warning, Class: Manual,
+			ID: "fw-guest-drop", Title: "the packet filter drops the packets of single guests", Severity: Error, Class: Manual,
 			Needs: append([]Need{Guests}, filterNeeds...), After: append([]string{
 				rulesMissing, chainsMissing, natMissing, natWrongSubnet, jumpOrder, dropForward, dropInput, ufwBlocks, killSwitch, bridgeDrop, backendMixed, legacyShadow,
 			}, filterCauses...),
 			Doc: Doc{
 				Symptom:  "One guest has no address, no names or no way out, and its neighbours have.",
 				Cause:    "A rule names the guest's address or MAC: it was blocked once, or the address was somebody else's then.",
-				Evidence: "What the ruleset does to packets of the whole network hangs on the guest, and those with the leased address and the MAC of a running guest are dropped: its DHCP or DNS, what it sends to the outside, or the answers. It may be what you want.",
+				Evidence: "What the ruleset does to packets of the whole network hangs on the guest, and those with the leased address and the MAC of a running guest are dropped: its DHCP or DNS, what it sends to the outside, or the answers. A warning, for it may be what you want; an error when one rule does so to every guest that runs on the network.",
 				Cure:     "Delete the rule if nobody wants it.",
 			},
 			run: guestDrop,
@@ -201,6 +201,7 @@ func (p *pass) tellGuestDrop(f *packetFilter, d guestDropped) {
 		who += " (" + g.addr.String() + ")"
 	}
 	p.found(g.nic.subject, Finding{
+		Severity: Warning,
 		Message:  fmt.Sprintf("a rule drops packets of %s alone: %s", who, strings.Join(says, ", ")),
 		Evidence: evidence(first.By),
 		Want:     first.say + ": accepted", Have: first.say + ": " + had(first),

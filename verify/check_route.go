@@ -27,7 +27,7 @@ func wayChecks() []Check {
 			Doc: Doc{
 				Symptom:  "The host does not reach some of its guests, or their answers get lost, since a VPN came up or a route was added.",
 				Cause:    "A route to a part of the subnet is more specific than the network's own, so it wins.",
-				Evidence: "Every rule and table is followed for addresses of guests, from the host and from the way out: packets to them leave by another link than the bridge. A warning when only addresses outside of the DHCP ranges, leases and reservations are hit.",
+				Evidence: "Every rule and table is followed for addresses of guests, from the host and from the way out: packets to them leave by another link than the bridge, or are taken for the host's own by a route. A warning when only addresses outside of the DHCP ranges, leases and reservations are hit.",
 				Cure:     "Delete the route, or have packets to the subnet looked up in the main table first.",
 			},
 			run: routeShadow,
@@ -38,7 +38,7 @@ func wayChecks() []Check {
 			Doc: Doc{
 				Symptom:  "With a VPN or an exit node up, the host does not reach its guests, or guests reach nothing.",
 				Cause:    "A rule sends packets to a table that knows nothing of the network, before the main table is asked; or a rule refuses what guests send, or what the packet filter marks, while the host's own packets pass.",
-				Evidence: "Every rule and table is followed for packets to guests and from guests, these with the mark that the packet filter gives them. A way out over a VPN is none of it, nor is a table that only packets with another mark get to. A warning when packets from beyond find the bridge with a mark, or a single guest is hit.",
+				Evidence: "Every rule and table is followed for packets to guests and from guests, these with the mark that the packet filter gives them; and packets from guests to the host's address on the bridge must be the host's. A way out over a VPN is none of it, nor is a table that only packets with another mark get to. A warning when packets from beyond find the bridge with a mark, or a single guest is hit.",
 				Cure:     "Have packets to the subnet looked up in the main table first; with Tailscale, allow access to the local network.",
 			},
 			run: policyRouteSteals,
