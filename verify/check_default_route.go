@@ -39,7 +39,11 @@ func (p *pass) mainUnasked(list []*libvirtnet.Network) bool {
 	asked := slices.ContainsFunc(p.snap.Kernel.Rules, func(r bridge.Rule) bool {
 		return r.Family == 4 && r.Action == "lookup" && r.Table == tableMain
 	})
-	if len(list) == 0 || asked || p.tables()[table{4, tableMain}] {
+	// A table of one's own may have all that main has.
+	lost := slices.ContainsFunc(p.homes(), func(one home) bool {
+		return one.own.Is4() && p.routing().lookup(flow{dst: one.own.Next()}).plain.kind == noRoute
+	})
+	if len(list) == 0 || asked || !lost || p.tables()[table{4, tableMain}] {
 		return false
 	}
 	s := scope{kind: theHost, link: "host", network: list[0].Name}
