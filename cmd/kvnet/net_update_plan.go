@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
+)
+
+// entryChange is an entry that is to be changed in a network.
+type entryChange struct {
+	netTarget
+	o netUpdateOptions
+}
+
+// entries are those of the section in one layer.
+func (u entryChange) entries(ctx context.Context, live bool) (string, []xml.Entry, error) {
+	doc, err := u.conn.NetworkXML(ctx, u.have.Name, !live)
+	if err != nil {
+		return "", nil, err
+	}
+	list, err := xml.Entries(doc, u.o.section)
+	return doc, list, err
+}
+
+// plan is the step for one layer; empty where the layer has it so already.
+func (u entryChange) plan(ctx context.Context, live bool) (libvirtnet.Plan, error) {
+	doc, list, err := u.entries(ctx, live)
+	if err != nil {
+		return libvirtnet.Plan{}, err
+	}
+	where := "the definition"
+	if live {
+		where = "the running network"
+	}
+	fail := func(format string, args ...any) (libvirtnet.Plan, error) {
+		return libvirtnet.Plan{}, &failure{op: string(u.o.command) + " " + string(u.o.section) + " of", object: u.object(),
+			err: fmt.Errorf(format, args...)}
+	}
+	s, entry := libvirtnet.SectionUpdate{Command: u.o.command, Section: u.o.section, Parent: u.o.parent}, u.o.entry
+	if u.o.command == libvirtnet.UpdateAdd {
+		return u.planAdd(doc, list, live, where)
+	}
+	at, err := u.find(list)
+	if err != nil {
+		return fail("%s has more than one: %w", where, err)
+	}
+	if at < 0 && u.o.command == libvirtnet.UpdateModify { // the MAC stays, the rest may change
+		at = u.owner(doc, list)
+	}
+	if at < 0 {
+		return fail("%s has no such entry%s", where, others(list))
+	}
+	if s.Parent < 0 {
+		s.Parent = list[at].Parent
+	}
+	s.Former = list[at].Text
+	if u.o.command == libvirtnet.UpdateDelete {
+		return libvirtnet.PlanUpdate(u.have, s, list[at].Text, live), nil
+	}
+	if u.o.partial {
+		if entry, err = entry.Over(list[at], u.o.section, u.dropped()...); err != nil {
+			return fail("%w", err)
+		}
+		if err := u.refuseEntry(entry); err != nil {
+			return libvirtnet.Plan{}, err
+		}
+	}
+	if list[at].Says(entry) && list[at].SameInside(entry) && (!u.o.partial || entry.Says(list[at])) {
+		return libvirtnet.Plan{}, nil
+	}
+	for i, other := range list {
+		if clash := u.o.section.Clash(entry, other); i != at && clash != "" {
+			return fail("%s has another entry with %s", where, clean(clash))
+		}
+	}
+	if !u.o.section.Modifiable() {
+		gone := s
+		gone.Command, s.Command, s.Former = libvirtnet.UpdateDelete, libvirtnet.UpdateAdd, ""
+		return libvirtnet.PlanUpdate(u.have, gone, list[at].Text, live).With(libvirtnet.PlanUpdate(u.have, s, entry.Text, live)), nil
+	}
+	return libvirtnet.PlanUpdate(u.have, s, entry.Text, live), nil
+}
+
+// dropped are the attributes that a modified entry is to lose.
+func (u entryChange) dropped() []string {
+	if u.o.noDefault {
+		return []string{"default"}
+	}
+	return nil
+}
+
+// owner is the entry that is modified: that of the same guest, address or name.
+// A range that overlaps none is the one of its subnet, where there is but one.
+func (u entryChange) owner(doc string, list []xml.Entry) int {
+	same := func(have xml.Entry) bool { return u.o.section.SameOwner(have, u.o.entry) }
+	at := slices.IndexFunc(list, same)
+	if at >= 0 || u.o.section != xml.DHCPRanges {
+		return at
+	}
+	parent, err := u.parentOf(doc)
+	if err != nil {
+		return -1
+	}
+	for i, have := range list {
+		if have.Parent != parent {
+			continue
+		}
+		if at >= 0 {
+			return -1
+		}
+		at = i
+	}
+	return at
+}
+
+func (u entryChange) planAdd(doc string, list []xml.Entry, live bool, where string) (libvirtnet.Plan, error) {
+	fail := func(err error, hint string) (libvirtnet.Plan, error) {
+		return libvirtnet.Plan{}, &failure{op: "add " + string(u.o.section) + " to", object: u.object(), err: err, hint: hint}
+	}
+	for _, have := range list {
+		if have.Says(u.o.entry) && u.o.entry.Says(have) && have.SameInside(u.o.entry) {
+			return libvirtnet.Plan{}, nil
+		}
+	}
+	for _, have := range list {
+		if clash := u.o.section.Clash(u.o.entry, have); clash != "" {
+			return fail(fmt.Errorf("%s has an entry with %s: %s", where, clean(clash), clean(shorten(have.Text))), "delete that one first, or modify it")
+		}
+	}
+	parent, err := u.parentOf(doc)
+	if err != nil {
+		return fail(err, "")
+	}
+	s := libvirtnet.SectionUpdate{Command: libvirtnet.UpdateAdd, Section: u.o.section, Parent: parent}
+	return libvirtnet.PlanUpdate(u.have, s, u.o.entry.Text, live), nil
+}
+
+// others names a few entries that are there.
+func others(list []xml.Entry) string {
+	const most = 3
+	var words []string
+	for i, e := range list {
+		if i == most {
+			words = append(words, "...")
+			break
+		}
+		words = append(words, clean(shorten(e.Text)))
+	}
+	if len(words) == 0 {
+		return ": the section is empty"
+	}
+	return " (it has " + strings.Join(words, ", ") + ")"
+}
+
+// settled looks whether libvirt shows the change in the layers.
+func (u entryChange) settled(ctx context.Context, plan libvirtnet.Plan, live, config bool) error {
+	for _, l := range []struct{ wanted, live bool }{{config, false}, {live, true}} {
+		if !l.wanted {
+			continue
+		}
+		_, list, err := u.entries(ctx, l.live)
+		if err != nil {
+			return err
+		}
+		want, deleted := u.o.entry, u.o.command == libvirtnet.UpdateDelete
+		for _, s := range plan.Steps {
+			if deleted && s.Live == l.live {
+				if want, err = xml.ParseEntry(s.Document, u.o.section); err != nil {
+					return err
+				}
+			}
+		}
+		there := slices.ContainsFunc(list, func(have xml.Entry) bool { return have.Says(want) && (!deleted || want.Says(have)) })
+		if there == deleted {
+			return &failure{op: "verify", object: u.object(), err: errors.New("libvirt said yes, and its document does not show the update")}
+		}
+	}
+	return nil
+}
