@@ -27,6 +27,7 @@ var hinters = []struct {
 	{"macvtap-switch", macvtapSwitch},
 	{"path-mtu", pathMTU},
 	{"offload-checksum-l2", tunnelChecksums},
+	{"rule-undecided", undecidedRule},
 }
 
 // hints adds what goes with the subjects that were asked for. What a finding

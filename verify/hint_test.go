@@ -38,6 +38,11 @@ func tunnel(s *Snapshot, offloads bool) {
 	addPort(s, "vx0", "br0")
 }
 
+// ruled puts rules before libvirt's.
+func ruled(lines ...string) func(*Snapshot) {
+	return func(s *Snapshot) { s.Firewall = edited(s, oneTable("filter", atFront(lines...)), nil) }
+}
+
 // TestHints: a hint is given where the host has what it is about, and a plain
 // host has none.
 func TestHints(t *testing.T) {
@@ -58,6 +63,13 @@ func TestHints(t *testing.T) {
 		{"jumbo", func(s *Snapshot) { s.link("br0").MTU, s.link("eth0").MTU = 9000, 9000 }, Options{}, []string{"path-mtu ping -c 3 -M do -s 8972 HOST"}},
 		{"tunnel", func(s *Snapshot) { tunnel(s, true) }, Options{}, []string{"offload-checksum-l2 ethtool -K vx0 tx off"}},
 		{"tunnel that fills checksums in", func(s *Snapshot) { tunnel(s, false) }, Options{}, nil},
+		{"rule for what nobody sees", ruled("-A FORWARD -m time --timestart 10:00 --timestop 11:00 -j DROP"), Options{}, []string{"rule-undecided nft -a list chain ip filter FORWARD"}},
+		{"rule that is not understood", ruled("-A FORWARD -m u32 --u32 0x0=0x1 -j DROP"), Options{}, []string{"rule-undecided nft -a list chain ip filter FORWARD"}},
+		{"answers alone", ruled("-A FORWARD -o virbr0 -m u32 --u32 0x0=0x1 -j DROP"), Options{}, []string{"rule-undecided nft -a list chain ip filter FORWARD"}},
+		{"a program decides", ruled("-A FORWARD -j NFQUEUE --queue-num 0"), Options{}, []string{"rule-undecided nft -a list chain ip filter FORWARD"}},
+		{"another network asked for", ruled("-A FORWARD -j NFQUEUE --queue-num 0"), Options{Subjects: []string{"br0"}}, nil},
+		{"for a port, a subnet and a MAC", ruled("-A FORWARD -p tcp -m tcp --dport 25 -m u32 --u32 0x0=0x1 -j DROP", "-A FORWARD -s 10.99.0.0/16 -m u32 --u32 0x0=0x1 -j DROP", "-A FORWARD -m mac --mac-source 02:00:00:00:00:77 -m u32 --u32 0x0=0x1 -j DROP"), Options{}, nil},
+		{"behind what accepts", ruled("-A FORWARD -j ACCEPT", "-A FORWARD -j NFQUEUE --queue-num 0"), Options{}, nil},
 		{"kernel of somebody else", func(s *Snapshot) { virtual(s); s.link("br0").MTU = 9000; s.Kernel.Namespace++ }, Options{}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,0 +1,98 @@
+package verify
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/kvnet/kvnet/bridge/firewall"
+)
+
+// undecidedRule: a rule that kvnet does not understand, or that hangs on what is
+// in no packet, decides about a guest's packets.
+func undecidedRule(p *pass) (message, probe string) {
+	f := p.packets()
+	if f == nil || !p.kernelKnown() {
+		return "", ""
+	}
+	for _, n := range p.flowNets() {
+		if !p.asked(key{aNetwork, n.net.Name}) {
+			continue
+		}
+		guests := p.leased(n)
+		if len(guests) == 0 {
+			continue
+		}
+		for _, v6 := range []bool{false, true} {
+			for _, w := range p.flowsOf(n, v6) {
+				one, ok := guests[0].narrow(w)
+				if !ok || w.want != firewall.Accept || slices.ContainsFunc(w.ways, astray) {
+					continue
+				}
+				if s := f.see(wholly(one)); s.Answer == firewall.Depends && s.By.Table != "" && !s.By.Policy() {
+					return fmt.Sprintf("whether %s of network %s pass is not seen from here: it hangs on a rule (%s), %s", w.say, show(n.net.Name), oneLine(s.Why), evidence(s.By)),
+						shellJoin(f.listChain(s.By))
+				}
+			}
+		}
+	}
+	return "", ""
+}
+
+// astray says whether it is not known by which link packets come or leave.
+func astray(way firewall.Flow) bool {
+	return way.Path == firewall.PathForward && (way.IIF.Name == "" || way.OIF.Name == "")
+}
+
+// Any host outside (RFC 5737, RFC 3849), and the MAC of whoever leads there.
+var (
+	anyHost4 = netip.MustParsePrefix("198.51.100.1/32")
+	anyHost6 = netip.MustParsePrefix("2001:db8::1/128")
+)
+
+const anyMAC = "02:00:00:00:00:01"
+
+// Ports as a browser has them.
+const (
+	webPort  = 443
+	freePort = 49152 // first of those that nobody has (RFC 6335)
+)
+
+// wholly is one packet of a flow: all of it that rules ask for is known.
+func wholly(w declared) declared {
+	w.ways = slices.Clone(w.ways)
+	for i := range w.ways {
+		way := &w.ways[i]
+		far := anyHost4
+		if w.v6 {
+			far = anyHost6
+		}
+		for _, side := range []*netip.Prefix{&way.Src, &way.Dst} {
+			switch {
+			case !side.IsValid():
+				*side = far
+			case !side.IsSingleIP(): // of a guest without a lease
+				*side = single(side.Masked().Addr().Next().Next())
+			}
+		}
+		if way.SrcMAC == "" && w.say == flowBack {
+			way.SrcMAC = anyMAC
+		}
+		if way.Proto != "" {
+			continue
+		}
+		way.Proto, way.SrcPort, way.DstPort = "tcp", freePort, webPort
+		if w.say == flowBack {
+			way.SrcPort, way.DstPort = webPort, freePort
+		}
+	}
+	return w
+}
+
+// listChain is the command that lists a rule's chain with its counters.
+func (f *packetFilter) listChain(r firewall.Reference) []string {
+	if r.Legacy {
+		return []string{f.tool(r), "-t", r.Table, "-vnL", r.Chain}
+	}
+	return []string{"nft", "-a", "list", "chain", r.Family, r.Table, r.Chain}
+}
