@@ -8,6 +8,8 @@ import (
 	"errors"
 	"sort"
 	"sync"
+
+	"github.com/kvnet/kvnet/xml"
 )
 
 // State asks libvirt for everything in one pass: each list once, then one
@@ -34,6 +36,7 @@ func (c *Conn) State(ctx context.Context) (State, error) {
 		s.Guests = c.gatherGuests(ctx, &g, true)
 		s.Filters = c.gatherFilters(ctx, s.Guests, &g)
 		wg.Wait()
+		c.gatherUnclaimed(&s, &g)
 		s.Gaps = g.sorted()
 		return s, g.broken
 	})
@@ -63,6 +66,52 @@ func (c *Conn) gatherNetworks(ctx context.Context, g *gaps, wanted bool) []Netwo
 		return false
 	})
 	return without(list, gone)
+}
+
+// gatherUnclaimed reads the ports of networks that no interface has: a healthy
+// host has none.
+func (c *Conn) gatherUnclaimed(s *State, g *gaps) {
+	claimed := map[string]bool{}
+	for i := range s.Guests {
+		for j := range s.Guests[i].Interfaces {
+			claimed[s.Guests[i].Interfaces[j].PortID] = true
+		}
+	}
+	for i := range s.Networks {
+		n := &s.Networks[i]
+		for _, id := range n.Ports {
+			if claimed[id] {
+				continue
+			}
+			port, err := c.readPort(n.UUID, id)
+			switch {
+			case err == nil:
+				n.Unclaimed = append(n.Unclaimed, port)
+			case !errors.Is(err, ErrNotFound):
+				g.add("ports of "+show(n.Name), err)
+				return
+			}
+		}
+	}
+}
+
+func (c *Conn) readPort(network, id string) (xml.Port, error) {
+	fail := func(err error) (xml.Port, error) { return xml.Port{}, toError(opPorts, "port "+show(id), err) }
+	n, err := c.raw.LookupNetworkByUUIDString(network)
+	if err != nil {
+		return fail(err)
+	}
+	defer n.Free()
+	port, err := n.LookupNetworkPortByUUIDString(id)
+	if err != nil {
+		return fail(err)
+	}
+	defer port.Free()
+	doc, err := port.GetXMLDesc(0)
+	if err != nil {
+		return fail(err)
+	}
+	return xml.ParsePort(doc)
 }
 
 // gatherGuests reads every guest with its interfaces, and with the reason for

@@ -79,6 +79,8 @@ type Network struct {
 	// driver or the daemon (before 5.5) has none to tell.
 	Ports      []string `json:"ports"`
 	PortsKnown bool     `json:"ports_known"`
+	// Unclaimed are those of them that no interface of a guest says it has.
+	Unclaimed []xml.Port `json:"unclaimed_ports,omitempty"`
 	// Leases are the DHCP leases that have not run out, by address.
 	// LeasesKnown is false when they were not asked for: the network is not
 	// active, serves no addresses, or its driver has none to tell.

@@ -71,8 +71,8 @@ func networkChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Nothing yet; libvirt does not know that the guest is attached, and will stop the network under it without a word.",
 				Cause:    "The network was stopped and started under a running guest: both forget every port.",
-				Evidence: "The port id in the guest's live document is not among the network's ports. Interfaces on host bridges have none.",
-				Cure:     "Create the port again, with the tap in its bridge.",
+				Evidence: "The port id in the guest's live document is not among the network's ports. Interfaces on host bridges have none. Info where it is the other way round: a port of a guest that has no such interface, as a daemon leaves it that dies while it attaches one.",
+				Cure:     "Create the port again, with the tap in its bridge; delete one that nobody has.",
 			},
 			run: netPortsStale,
 		},

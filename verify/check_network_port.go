@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
 )
 
 func netPortsStale(p *pass) {
@@ -30,6 +33,47 @@ func netPortsStale(p *pass) {
 		})
 	}
 	p.connections()
+	p.leakedPorts()
+}
+
+// leakedPorts are those that libvirt's daemon made for an interface, and died
+// before it made that.
+func (p *pass) leakedPorts() {
+	for i := range p.snap.Libvirt.Networks {
+		n := &p.snap.Libvirt.Networks[i]
+		leaked := p.leaked(n)
+		s := scope{kind: aNetwork, network: n.Name}
+		if len(leaked) == 0 || !p.on(s) {
+			continue
+		}
+		var guests, ids []string
+		var steps []Step
+		for _, port := range leaked {
+			guests, ids = append(guests, port.OwnerName), append(ids, port.UUID)
+			steps = append(steps, Step{Do: PortDel, On: n.Name, With: port.UUID})
+		}
+		slices.Sort(guests)
+		s.guest = guests[0]
+		p.found(s, Finding{
+			Severity: Info,
+			Message: fmt.Sprintf("network %s counts %s of %s that no interface has: libvirt's daemon died while it attached one",
+				show(n.Name), plural(len(leaked), "port"), guestsNamed(slices.Compact(guests))),
+			Evidence: "owner of " + someTexts(ids) + " (virNetworkPortGetXMLDesc), source/@portid of every guest",
+			Want:     "an interface for each port", Have: fmt.Sprintf("%d without", len(leaked)),
+			Fix: Fix{Class: Guarded, Say: "delete what nobody has", Steps: steps},
+		})
+	}
+}
+
+// leaked are the ports of a network whose owner is a guest of this connection that
+// does not have them.
+func (h *host) leaked(n *libvirtnet.Network) []xml.Port {
+	if len(n.Unclaimed) == 0 || len(h.gaps.lacks[EveryGuest]) > 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(n.Unclaimed), func(port xml.Port) bool {
+		return !slices.ContainsFunc(h.snap.Libvirt.Guests, func(g libvirtnet.Guest) bool { return g.Name == port.OwnerName && g.UUID == port.OwnerUUID })
+	})
 }
 
 func (p *pass) connections() {

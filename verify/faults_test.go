@@ -110,6 +110,12 @@ func networkFaults() map[string]func(*Snapshot) {
 		"net-subnet-collision+wider":             func(s *Snapshot) { addRoute(s, "192.168.0.0/16", "203.0.113.7", "br0") },
 		"net-subnet-collision+proxied-elsewhere": func(s *Snapshot) { cutOut(s, "eth0") },
 		"net-ports-stale":                        func(s *Snapshot) { s.network("default").Ports = []string{} },
+		"net-ports-stale+leaked": func(s *Snapshot) {
+			g := s.guest("centos")
+			n := s.network("default")
+			n.Ports = append(n.Ports, "6f1b8a4e-0d3c-4c1e-8f6e-6a2f1d3c5b77")
+			n.Unclaimed = []xml.Port{{UUID: "6f1b8a4e-0d3c-4c1e-8f6e-6a2f1d3c5b77", OwnerName: g.Name, OwnerUUID: g.UUID, MAC: "52:54:00:00:00:77"}}
+		},
 		"net-ports-stale+count": func(s *Snapshot) {
 			n := s.network("default")
 			n.PortsKnown, n.Ports, n.Live.Connections = false, []string{}, 0

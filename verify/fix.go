@@ -101,6 +101,7 @@ const (
 	NetAutostart Action = "net-autostart"
 	NetRestart   Action = "net-restart"   // guests stay plugged in
 	HostDel      Action = "dhcp-host-del" // the <host> element; Args: flags
+	PortDel      Action = "port-del"      // network; the port's UUID
 	Replug       Action = "replug"        // guest; tap: a new network port, and back into the bridge
 	Attach       Action = "attach"        // guest; source; Args: flags
 	Detach       Action = "detach"        // guest; MAC
@@ -224,6 +225,8 @@ func (s Step) objectCommand() []string {
 		return words([]string{"kvnet", "net-restart"}, nil, s.On)
 	case HostDel:
 		return words([]string{"virsh", "net-update"}, s.Args, s.On, "delete", "ip-dhcp-host", s.With)
+	case PortDel:
+		return words([]string{"virsh", "net-port-delete"}, nil, s.On, s.With)
 	case Replug:
 		return words([]string{"kvnet", "domif-replug"}, nil, s.On, s.With)
 	case Attach:

@@ -40,6 +40,22 @@ func Leftovers(s Snapshot, bridges []string) []Step {
 	return steps
 }
 
+// LeakedPorts are the steps that delete the network ports of these guests that none
+// of their interfaces has.
+func LeakedPorts(s Snapshot, guests []string) []Step {
+	h := newHost(&s)
+	var steps []Step
+	for i := range s.Libvirt.Networks {
+		n := &s.Libvirt.Networks[i]
+		for _, port := range h.leaked(n) {
+			if slices.Contains(guests, port.OwnerName) {
+				steps = append(steps, Step{Do: PortDel, On: n.Name, With: port.UUID})
+			}
+		}
+	}
+	return steps
+}
+
 // deleteBridge are the steps, in libvirt's own order.
 func deleteBridge(name string) []Step {
 	return []Step{{Do: LinkDown, On: name}, {Do: LinkDel, On: name}}

@@ -167,6 +167,8 @@ type change struct {
 	// inWay are bridges that are to be free of what libvirt left of them, beside
 	// those of the networks that the plan starts.
 	inWay []string
+	// strays are steps that take away what libvirt does not know.
+	strays []verify.Step
 	// backs is the number of the change that this one takes back.
 	backs int
 	// settle waits until libvirt and the kernel show the change; it may be nil.
@@ -185,7 +187,7 @@ func (e *env) carryOut(ctx context.Context, conn *libvirtnet.Conn, c change, o c
 	}
 	err = e.makeChange(ctx, conn, c, o)
 	if err != nil {
-		err = e.cameHome(ctx, record, err, o)
+		err = e.cameHome(ctx, record, c.world, err, o)
 	}
 	record.end(e, err)
 	for _, n := range conn.Notes() {
@@ -201,7 +203,7 @@ func (e *env) makeChange(ctx context.Context, conn *libvirtnet.Conn, c change, o
 	if c.start != nil {
 		c.start()
 	}
-	if err := e.deedsOf(c.leftovers(), o.timeout).take(ctx); err != nil {
+	if err := e.deedsOf(append(c.leftovers(), c.strays...), o.timeout).take(ctx); err != nil {
 		return err
 	}
 	err := conn.Apply(ctx, c.plan, func(ctx context.Context) error {

@@ -3,10 +3,17 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/journal"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/verify"
 )
 
 // reconnects is how often a daemon that went away under a change is asked for
@@ -18,7 +25,7 @@ const reconnects = 20
 // whether all is as it was before: what was under way then may have happened
 // after all, and what was to be taken back may not. It goes the rest of the way
 // once, and says what is left.
-func (e *env) cameHome(ctx context.Context, r *record, failed error, o changeOptions) error {
+func (e *env) cameHome(ctx context.Context, r *record, former world, failed error, o changeOptions) error {
 	lost := errors.Is(failed, libvirtnet.ErrDaemonDown)
 	if r == nil || !lost && ctx.Err() == nil {
 		return failed
@@ -29,7 +36,7 @@ func (e *env) cameHome(ctx context.Context, r *record, failed error, o changeOpt
 		return notHome(failed, unknown, err)
 	}
 	defer conn.Close()
-	u, err := e.wayHome(ctx, conn, r.entry)
+	u, err := e.wayHome(ctx, conn, r.entry, former)
 	switch {
 	case err != nil:
 		return notHome(failed, unknown, err)
@@ -37,13 +44,13 @@ func (e *env) cameHome(ctx context.Context, r *record, failed error, o changeOpt
 		return home(failed)
 	}
 	kernel := e.deedsOf(u.back.Steps, o.timeout)
-	c := change{plan: u.back.Plan, world: u.world, inWay: u.inWay, act: kernel.take, takeBack: kernel.takeBack}
+	c := change{plan: u.back.Plan, world: u.world, inWay: u.inWay, strays: u.strays, act: kernel.take, takeBack: kernel.takeBack}
 	o.noVerify = true
 	if err := e.makeChange(ctx, conn, c, o); err != nil {
 		return notHome(failed, u.words(), err)
 	}
 	e.sweep(ctx, c, o)
-	if u, err = e.wayHome(ctx, conn, r.entry); err != nil {
+	if u, err = e.wayHome(ctx, conn, r.entry, former); err != nil {
 		return notHome(failed, unknown, err)
 	}
 	if u.arrived() {
@@ -119,10 +126,44 @@ func lookBack[T any](ctx context.Context, e *env, conn *libvirtnet.Conn, read fu
 }
 
 // wayHome looks around and plans the way back.
-func (e *env) wayHome(ctx context.Context, conn *libvirtnet.Conn, entry journal.Entry) (undoing, error) {
+func (e *env) wayHome(ctx context.Context, conn *libvirtnet.Conn, entry journal.Entry, former world) (undoing, error) {
 	w, err := e.lookAround(ctx)
 	if err != nil {
 		return undoing{}, err
 	}
-	return wayBack(ctx, conn, w, entry)
+	u, err := wayBack(ctx, conn, w, entry)
+	u.strays = append(u.strays, w.strayTaps(former, guestsOf(entry.Before))...)
+	return u, err
+}
+
+// strayTaps are the steps that delete taps which came since the former look, belong
+// to no guest's interface, and are open in the QEMU of one of these: libvirt's
+// daemon died while it plugged them in, and knows nothing of them.
+func (w world) strayTaps(former world, guests []string) []verify.Step {
+	var steps []verify.Step
+	for _, h := range w.kernel().Holders {
+		was := slices.ContainsFunc(former.kernel().Links, func(l bridge.Link) bool { return l.Name == h.Link })
+		theirs := slices.ContainsFunc(guests, func(name string) bool { return pidOf(name) == h.PID })
+		if !was && theirs {
+			steps = append(steps, verify.Step{Do: verify.LinkDel, On: h.Link})
+		}
+	}
+	return steps
+}
+
+// pidOf is the process of a running guest, as libvirt's QEMU driver notes it; 0
+// where it does not.
+func pidOf(guest string) int {
+	if filepath.Base(guest) != guest {
+		return 0
+	}
+	text, err := os.ReadFile(filepath.Join("/run/libvirt/qemu", guest+".pid"))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0
+	}
+	return pid
 }

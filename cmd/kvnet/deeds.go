@@ -111,6 +111,9 @@ func (e *env) takeStep(ctx context.Context, s verify.Step) (bridge.Undo, error) 
 	case s.Do == verify.Hangup, s.Do == verify.Kill, s.Do == verify.Continue, s.Do == verify.AwaitEnd:
 		return nil, sendSignal(ctx, s)
 	}
+	if argv[0] == "virsh" && e.uri != "" {
+		argv = append([]string{"virsh", "-c", e.uri}, argv[1:]...)
+	}
 	var words bytes.Buffer
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = &words, &words

@@ -147,7 +147,7 @@ func refuseCutOff(w world, back journal.Back, force bool) error {
 func (e *env) takeChangeBack(ctx context.Context, conn *libvirtnet.Conn, w world, u undoing, o undoOptions) error {
 	r := undoResult{Undone: u.entry.ID, Change: u.entry.Op + " " + u.entry.Object, Result: "taken back", Steps: []string{}, Lost: list(append(u.back.Lost, u.gone...))}
 	kernel := e.deedsOf(u.back.Steps, o.timeout)
-	shown := e.clearing(u.clear).With(u.back.Plan).With(libvirtnet.Plan{Steps: kernel.shown("kernel")})
+	shown := e.clearing(slices.Concat(u.clear, u.strays)).With(u.back.Plan).With(libvirtnet.Plan{Steps: kernel.shown("kernel")})
 	var stale []string
 	for _, n := range u.back.Restarts {
 		stale = append(stale, "network "+n+" runs with another definition than it did: kvnet net-restart "+n+", or --restart, brings it into force")
@@ -168,7 +168,7 @@ func (e *env) takeChangeBack(ctx context.Context, conn *libvirtnet.Conn, w world
 			r.Result = "not taken back"
 		}
 	} else {
-		c := change{op: "undo", object: u.object, plan: u.back.Plan, world: w, act: kernel.take, takeBack: kernel.takeBack, backs: u.entry.ID, inWay: u.inWay}
+		c := change{op: "undo", object: u.object, plan: u.back.Plan, world: w, act: kernel.take, takeBack: kernel.takeBack, backs: u.entry.ID, inWay: u.inWay, strays: u.strays}
 		c.links, c.sysctls = kernelNames(u.entry.Before)
 		c.settle = func(ctx context.Context) error { return isBack(ctx, conn, u) }
 		if err := e.carryOut(ctx, conn, c, o.changeOptions); err != nil {

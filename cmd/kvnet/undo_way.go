@@ -24,10 +24,13 @@ type undoing struct {
 	// those away that are.
 	inWay []string
 	clear []verify.Step
+	// strays are the steps that take away what the guests of the change have and
+	// libvirt does not know.
+	strays []verify.Step
 }
 
 // arrived says that nothing is to be done.
-func (u undoing) arrived() bool { return u.back.Empty() && len(u.clear) == 0 }
+func (u undoing) arrived() bool { return u.back.Empty() && len(u.clear)+len(u.strays) == 0 }
 
 // ran says whether a network was active when the way was planned.
 func (u undoing) ran(network string) bool {
@@ -37,7 +40,7 @@ func (u undoing) ran(network string) bool {
 // words say what is to be done.
 func (u undoing) words() string {
 	var list []string
-	for _, s := range u.clear {
+	for _, s := range slices.Concat(u.clear, u.strays) {
 		list = append(list, s.Command())
 	}
 	for _, s := range u.back.Plan.Steps {
@@ -89,11 +92,21 @@ func wayBack(ctx context.Context, conn *libvirtnet.Conn, w world, entry journal.
 	// What libvirt left behind goes first: nothing starts beside it.
 	u.inWay = bridgesOf(w, entry.Before)
 	u.clear = w.leftovers(u.inWay)
+	u.strays = verify.LeakedPorts(w.Snapshot, guestsOf(before))
 	if u.now, err = capture(ctx, conn, w.without(u.clear).kernel(), t); err != nil {
 		return u, err
 	}
 	u.back, err = possible(ctx, conn, journal.Way(before, u.now))
 	return u, err
+}
+
+// guestsOf are the guests whose interfaces an image has.
+func guestsOf(i journal.Image) []string {
+	var names []string
+	for _, n := range i.Interfaces {
+		names = append(names, n.Guest)
+	}
+	return names
 }
 
 // withoutGone is how things were before the change, without the interfaces of
