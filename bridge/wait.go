@@ -55,6 +55,21 @@ func WaitGone(ctx context.Context, link string) error {
 	return nil
 }
 
+// WaitLink waits until the link of that name is as want wishes, which gets a
+// zero Link while there is none, and no facts that take another question.
+func WaitLink(ctx context.Context, name string, want func(Link) bool) error {
+	err := watch(ctx, name, func(l linkMsg, err error) (bool, error) {
+		if errors.Is(err, ErrNotFound) {
+			err = nil
+		}
+		return err == nil && want(l.Link), err
+	})
+	if err != nil {
+		return fmt.Errorf("wait for %s: %w", name, err)
+	}
+	return nil
+}
+
 // watch reads a link again whenever the kernel says that some link changed,
 // until done says so. done's error is only told when ctx ends.
 func watch(ctx context.Context, name string, done func(linkMsg, error) (bool, error)) error {

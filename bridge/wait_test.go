@@ -81,3 +81,39 @@ func TestWaitGone(t *testing.T) {
 		t.Errorf("what is not there is gone: %v", err)
 	}
 }
+
+func TestWaitLink(t *testing.T) {
+	inNamespace(t)
+	sh(t, "ip link add br0 type bridge\nip link set br0 up")
+	first, err := Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var index int
+	for _, l := range first.Links {
+		if l.Name == "br0" {
+			index = l.Index
+		}
+	}
+	// Down, gone, and there again.
+	for _, c := range []struct {
+		change string
+		want   func(Link) bool
+	}{
+		{"ip link set br0 down", func(l Link) bool { return !l.Up && l.Index == index }},
+		{"ip link del br0", func(l Link) bool { return l.Index == 0 }},
+		{"ip link add br0 type bridge", func(l Link) bool { return l.Index != 0 && l.Index != index }},
+	} {
+		later := start(t, c.change)
+		err := WaitLink(t.Context(), "br0", c.want)
+		later()
+		if err != nil {
+			t.Errorf("%s: %v", c.change, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := WaitLink(ctx, "br0", func(l Link) bool { return l.Up }); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("have %v, want %v", err, context.DeadlineExceeded)
+	}
+}

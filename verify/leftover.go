@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
 )
 
@@ -54,6 +55,30 @@ func LeakedPorts(s Snapshot, guests []string) []Step {
 		}
 	}
 	return steps
+}
+
+// RulesFor are libvirt's rules for the bridge of an active network, which
+// stopping it deletes; none where one of them is not nf_tables'.
+func RulesFor(s Snapshot, network string) []firewall.Place {
+	s.Libvirt.Networks = slices.Clone(s.Libvirt.Networks)
+	var name string
+	for i := range s.Libvirt.Networks {
+		if n := &s.Libvirt.Networks[i]; n.Name == network && n.Active {
+			name, n.Active = definition(n).Bridge, false
+		}
+	}
+	f := (&pass{host: newHost(&s)}).packets()
+	if name == "" || f == nil {
+		return nil
+	}
+	var places []firewall.Place
+	for _, r := range f.leftovers()[name] {
+		if r.table.Legacy || r.rule().Handle == 0 {
+			return nil
+		}
+		places = append(places, firewall.Place{Family: r.table.Family, Table: r.table.Name, Chain: r.chain.Name, Handle: r.rule().Handle})
+	}
+	return places
 }
 
 // deleteBridge are the steps, in libvirt's own order.

@@ -2,9 +2,13 @@ package verify
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
 )
 
@@ -55,4 +59,51 @@ func TestLeftovers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRulesFor: what is left without them is what libvirt makes where that network
+// is not active, and where one is not nf_tables' there are none.
+func TestRulesFor(t *testing.T) {
+	for name, backend := range map[string]func(*Snapshot) *firewall.Ruleset{
+		"iptables": func(s *Snapshot) *firewall.Ruleset { return iptablesRules(s, "") },
+		"nftables": nftRules,
+	} {
+		s := healthyHost()
+		addNetwork(&s, natNetwork("lab", "virbr7", "10.7.0.1/24"))
+		addBridge(&s, "virbr7", "52:54:00:00:07:07", 1, 2000)
+		s.Firewall = backend(&s)
+		places := RulesFor(s, "default")
+		have := textsWithout(s.Firewall, places)
+		if len(RulesFor(s, "nothere")) > 0 {
+			t.Errorf("%s: rules of no network", name)
+		}
+		s.Firewall.Tables[0].Legacy = true
+		if len(RulesFor(s, "default")) > 0 {
+			t.Errorf("%s: rules without a number", name)
+		}
+		s.stop("default")
+		want := textsWithout(backend(&s), nil)
+		if diff := cmp.Diff(want, have); diff != "" || len(places) == 0 {
+			t.Errorf("%s: %d rules; want -, have +:\n%s", name, len(places), diff)
+		}
+		if len(RulesFor(s, "default")) > 0 {
+			t.Errorf("%s: rules of a network that is not active", name)
+		}
+	}
+}
+
+// textsWithout are the rules of a ruleset but for some.
+func textsWithout(rs *firewall.Ruleset, without []firewall.Place) []string {
+	rs.Describe()
+	var list []string
+	for _, t := range rs.Tables {
+		for _, c := range t.Chains {
+			for _, r := range c.Rules {
+				if place := (firewall.Place{Family: t.Family, Table: t.Name, Chain: c.Name, Handle: r.Handle}); !slices.Contains(without, place) {
+					list = append(list, strings.Join([]string{t.Family, t.Name, c.Name, r.Text}, " "))
+				}
+			}
+		}
+	}
+	return list
 }

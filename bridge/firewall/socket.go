@@ -2,7 +2,6 @@ package firewall
 
 import (
 	"context"
-	"encoding/binary"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -138,19 +137,7 @@ func (c *conn) generation(ctx context.Context) (gen uint32, err error) {
 // listRequest asks for what is in one chain or set: both have the table's
 // name first and their own second (NFTA_RULE_*, NFTA_SET_ELEM_LIST_*).
 func listRequest(family, table, name string) []byte {
-	b := []byte{familyNumber(family), 0, 0, 0}
-	b = appendString(b, 1, table)
-	return appendString(b, 2, name)
-}
-
-func appendString(b []byte, typ uint16, s string) []byte {
-	b = binary.NativeEndian.AppendUint16(b, uint16(4+len(s)+1)) // names are at most 256 bytes
-	b = binary.NativeEndian.AppendUint16(b, typ)
-	b = append(append(b, s...), 0)
-	for len(b)%4 != 0 {
-		b = append(b, 0)
-	}
-	return b
+	return slices.Concat([]byte{familyNumber(family), 0, 0, 0}, textAttr(1, table), textAttr(2, name))
 }
 
 func familyNumber(name string) uint8 {

@@ -60,17 +60,35 @@ func Open(protocol int) (*Conn, error) {
 // Close closes the socket.
 func (c *Conn) Close() { _ = unix.Close(c.fd) }
 
-// Send sends a request of a message type with flags of NLM_F_* and what follows
-// struct nlmsghdr. The kernel binds the socket and begins with the answer.
+// Request is a message to the kernel: a type, flags of NLM_F_*, and what follows
+// struct nlmsghdr.
+type Request struct {
+	Type, Flags uint16
+	Payload     []byte
+}
+
+// Send sends a request. The kernel binds the socket and begins with the answer.
 func (c *Conn) Send(typ, flags uint16, payload []byte) error {
+	return c.SendAll(Request{typ, flags, payload})
+}
+
+// SendAll sends requests in one datagram and with one number: the first answer
+// to any of them is the answer to all.
+func (c *Conn) SendAll(list ...Request) error {
 	c.seq++
-	b := make([]byte, 0, unix.NLMSG_HDRLEN+len(payload))
-	b = binary.NativeEndian.AppendUint32(b, uint32(unix.NLMSG_HDRLEN+len(payload))) // requests are small
-	b = binary.NativeEndian.AppendUint16(b, typ)
-	b = binary.NativeEndian.AppendUint16(b, unix.NLM_F_REQUEST|flags)
-	b = binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(b, c.seq), 0) // port of the socket: the kernel knows
+	var b []byte
+	for _, r := range list {
+		b = binary.NativeEndian.AppendUint32(b, uint32(unix.NLMSG_HDRLEN+len(r.Payload))) // requests are small
+		b = binary.NativeEndian.AppendUint16(b, r.Type)
+		b = binary.NativeEndian.AppendUint16(b, unix.NLM_F_REQUEST|r.Flags)
+		b = binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(b, c.seq), 0) // port of the socket: the kernel knows
+		b = append(b, r.Payload...)
+		for len(b)%unix.NLMSG_ALIGNTO != 0 {
+			b = append(b, 0)
+		}
+	}
 	err := repeat(func() error {
-		return unix.Sendto(c.fd, append(b, payload...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+		return unix.Sendto(c.fd, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 	})
 	if err != nil {
 		return fmt.Errorf("ask netlink: %w", err)
@@ -188,7 +206,12 @@ func words(typ, flags uint16, b []byte) string {
 // Ask sends a request and calls f with type and payload of every message of the
 // answer. The payload is valid during the call only.
 func (c *Conn) Ask(typ, flags uint16, payload []byte, f func(typ uint16, payload []byte) error) error {
-	if err := c.Send(typ, flags, payload); err != nil {
+	return c.AskAll(f, Request{typ, flags, payload})
+}
+
+// AskAll is Ask for requests in one datagram.
+func (c *Conn) AskAll(f func(typ uint16, payload []byte) error, list ...Request) error {
+	if err := c.SendAll(list...); err != nil {
 		return err
 	}
 	if c.buf == nil {

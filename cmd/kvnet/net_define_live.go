@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -80,53 +78,11 @@ func (d definition) leaseConflicts(ctx context.Context) ([]string, error) {
 	if !d.have.Active || !restarts && !takes {
 		return nil, nil
 	}
-	have, want := d.have.Def(), xml.Network{}
-	if def, err := xml.Parse(d.want); err == nil {
-		want = def
+	want, err := xml.Parse(d.want)
+	if err != nil {
+		want = xml.Network{}
 	}
-	leases, err := d.conn.Leases(ctx, d.have.Name)
-	if errors.Is(err, libvirtnet.ErrNotSupported) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	var lost []string
-	for _, l := range leases {
-		if serves(have, l.IP, l.MAC) && !serves(want, l.IP, l.MAC) {
-			lost = append(lost, fmt.Sprintf("%s of %s", l.IP, d.world.holder(l)))
-		}
-	}
-	if len(lost) == 0 {
-		return nil, nil
-	}
-	return []string{"live leases lie outside of what the network is to lease: " + strings.Join(lost, ", ")}, nil
-}
-
-// serves says whether a network leases an address to a MAC.
-func serves(def xml.Network, ip netip.Addr, mac string) bool {
-	for _, n := range def.IPs {
-		for _, r := range n.Ranges {
-			if !ip.Less(r.Start) && !r.End.Less(ip) {
-				return true
-			}
-		}
-		for _, h := range n.Hosts {
-			if h.IP == ip && (h.MAC == mac || h.MAC == "") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// holder names who has a lease.
-func (w world) holder(l libvirtnet.Lease) string {
-	for _, g := range w.Libvirt.Guests {
-		if _, has := byMAC(g.Interfaces, l.MAC); has {
-			return "guest " + clean(g.Name)
-		}
-	}
-	return l.MAC
+	return netTarget{d.conn, d.have, d.world}.lostLeases(ctx, want)
 }
 
 // settledLive looks whether the running network has what it was given.

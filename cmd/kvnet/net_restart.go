@@ -29,10 +29,13 @@ Brings a network's definition into force under running guests: remembers their
 ports and taps, stops and starts the network, makes the ports anew in libvirt, puts
 the taps back into the bridge with their MTU, VLANs and settings, and waits until
 they forward. What somebody gave the bridge by hand (VLAN filtering, ports, static
-forwarding entries, addresses, routes) is put back, too. Prints for how long each guest was cut off. On a bridge with STP that is
-twice the forward delay; --fast has STP off until the taps are back.`,
-			"kvnet net-restart default --fast", 0, 1, 2, 5),
-		Flags: append(changeFlags(&o.changeOptions, ""),
+forwarding entries, addresses, routes) is put back, too. Prints for how long each
+guest was cut off. On a bridge with STP that is twice the forward delay; --fast has
+STP off until the taps are back. On one without, the bridge stays up while libvirt
+deletes its rules: what goes between the guests and other networks is then let
+through where its connection is established, and dropped else.`,
+			"kvnet net-restart default --fast", 0, 1, 2, 4, 5),
+		Flags: append(changeFlags(&o.changeOptions, "restart it although guests lose the addresses that they have leased"),
 			&cli.BoolFlag{Name: "fast", Usage: "do not wait for STP: have it off until the taps forward", Destination: &o.fast}),
 		Action: func(c *cli.Context) error {
 			args, err := arguments(c, "NETWORK")
@@ -119,6 +122,15 @@ func runNetRestart(ctx context.Context, e *env, name string, o restartOptions) e
 	}
 	if err := t.world.needGuests("restart", t.object(), false); err != nil {
 		return err
+	}
+	if t.have.Config != nil {
+		lost, err := t.lostLeases(ctx, *t.have.Config)
+		if err != nil {
+			return err
+		}
+		if err := e.refuseConflicts("restart", t.object(), lost, o.changeOptions); err != nil {
+			return err
+		}
 	}
 	r, err := e.newRestart(ctx, t, o)
 	if err != nil {

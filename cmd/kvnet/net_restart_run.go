@@ -10,6 +10,7 @@ import (
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
 )
 
 // opRestart is what the journal calls a restart.
@@ -25,7 +26,8 @@ type restart struct {
 	ports  []*keptPort
 	others *keptByHand
 	began  time.Time
-	stp    bool // the bridge has STP on
+	stp    bool        // the bridge has STP on
+	was    bridge.Link // the bridge that libvirt made, as the kernel has it
 }
 
 // keptPort is a guest's interface that is plugged back in.
@@ -48,6 +50,11 @@ func (e *env) newRestart(ctx context.Context, t netTarget, o restartOptions) (*r
 		r.after = next.Bridge
 	}
 	kernel := t.world.kernel()
+	for _, l := range kernel.Links {
+		if l.Name == r.bridge {
+			r.was = l
+		}
+	}
 	for _, b := range kernel.Bridges {
 		r.stp = r.stp || b.Name == r.bridge && b.STP == 1
 	}
@@ -118,9 +125,12 @@ func (r *restart) wait() string {
 	return ", which STP makes twice the forward delay (--fast)"
 }
 
-// shown is the plan as it is printed.
+// shown is the plan as it is printed, with what comes into force.
 func (r *restart) shown() libvirtnet.Plan {
 	plan := r.plan()
+	if have := r.t.have; have.Live != nil && have.Config != nil {
+		plan.Changes = xml.Drift(*have.Live, *have.Config)
+	}
 	for _, p := range r.ports {
 		if p.putBack != nil {
 			plan.Steps = append(plan.Steps, libvirtnet.PlanStep{Do: "kernel", Object: p.guest.Name,
@@ -140,12 +150,23 @@ func (r *restart) run(ctx context.Context) error {
 		}
 		plan.Steps[len(plan.Steps)-1].Document = live
 	}
+	meanwhile := func() {}
+	defer func() { meanwhile() }()
 	c := change{
 		op: opRestart, object: r.t.object(), plan: plan, world: r.t.world, subjects: []string{r.t.have.Name},
-		own:    networkOwn(r.t.have.Def()),
-		start:  func() { r.began = time.Now() },
-		act:    within(r.o.timeout, r.plugBack),
-		rescue: r.rescue, // the network may be back, and its guests are not
+		own: networkOwn(r.t.have.Def()),
+		start: func() {
+			r.began = time.Now()
+			meanwhile = r.meanwhile(ctx)
+		},
+		act: within(r.o.timeout, func(ctx context.Context) error {
+			meanwhile()
+			return r.plugBack(ctx)
+		}),
+		rescue: func(ctx context.Context) error { // the network may be back, and its guests are not
+			meanwhile()
+			return r.rescue(ctx)
+		},
 	}
 	for _, p := range r.ports {
 		if p.putBack != nil {
@@ -181,6 +202,16 @@ func (r *restart) plugBack(ctx context.Context) (err error) {
 }
 
 func (r *restart) putBack() error {
+	if err := r.putGuestsBack(); err != nil {
+		return err
+	}
+	if r.after != "" {
+		r.others.putBack(r.e, r.after)
+	}
+	return nil
+}
+
+func (r *restart) putGuestsBack() error {
 	if r.after != "" {
 		if err := r.others.filter.PutBack(r.after); err != nil {
 			return err
@@ -199,9 +230,6 @@ func (r *restart) putBack() error {
 		if err := p.putBack.PutBack(r.after); err != nil {
 			return err
 		}
-	}
-	if r.after != "" {
-		r.others.putBack(r.e, r.after)
 	}
 	return nil
 }
@@ -223,12 +251,13 @@ func (r *restart) await(ctx context.Context) error {
 	var wg sync.WaitGroup
 	errs := make([]error, len(r.ports))
 	for n, p := range r.ports {
-		if p.putBack == nil || r.o.noVerify {
+		if p.putBack == nil || !p.forward.IsZero() || r.o.noVerify {
 			continue
 		}
 		wg.Go(func() {
-			errs[n] = waitPort(ctx, p.iface.Target, r.after)
-			p.forward = time.Now()
+			if errs[n] = waitPort(ctx, p.iface.Target, r.after); errs[n] == nil {
+				p.forward = time.Now()
+			}
 		})
 	}
 	wg.Wait()

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/bridge/firewall"
+	"github.com/kvnet/kvnet/verify"
+)
+
+// meanwhile does, while libvirt stops and starts the network, what shortens the
+// time that its guests are cut off. None of it is needed: what does not work is
+// done by libvirt, or behind the start. The function that is returned ends it.
+func (r *restart) meanwhile(ctx context.Context) (end func()) {
+	if r.bridge == "" || r.was.Index == 0 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { r.stayUp(ctx) })
+	wg.Go(func() { r.joinEarly(ctx) })
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// stayUp keeps the old bridge forwarding for as long as it is there. libvirt sets
+// it down first and then runs a program for each of its rules, which takes most
+// of the time of a stop. So behind that moment, when libvirt deletes the rules
+// whatever becomes of kvnet, all of them go at once, and the bridge comes back up
+// with a stand-in for them.
+func (r *restart) stayUp(ctx context.Context) {
+	rules := verify.RulesFor(r.t.world.Snapshot, r.t.have.Name)
+	if len(rules) == 0 || !r.was.Up || r.stp && !r.o.fast { // with STP nothing forwards in time
+		return
+	}
+	away := func(l bridge.Link) bool { return !l.Up || l.Index != r.was.Index }
+	if bridge.WaitLink(ctx, r.bridge, away) != nil {
+		return
+	}
+	down := time.Now()
+	standIn, err := firewall.StandIn(ctx, r.bridge, rules)
+	if err != nil {
+		return
+	}
+	defer standIn.Close()
+	if r.stp {
+		if _, err := bridge.SetSTP(r.bridge, false); err != nil {
+			return
+		}
+	}
+	if _, err := bridge.SetUp(r.bridge); err != nil {
+		return
+	}
+	blip := time.Since(down)
+	if bridge.WaitLink(ctx, r.bridge, away) == nil {
+		r.began = time.Now().Add(-blip)
+	}
+	<-ctx.Done() // the new bridge is not to forward before it has its own rules
+}
+
+// joinEarly puts the taps into the new bridge as soon as libvirt has made it,
+// long before it has its rules: it is set up behind them, and from then on
+// they forward.
+func (r *restart) joinEarly(ctx context.Context) {
+	if r.o.fast && r.stp {
+		return // libvirt still switches STP on
+	}
+	anew := func(l bridge.Link) bool { return l.Index != 0 && l.Index != r.was.Index }
+	if bridge.WaitLink(ctx, r.after, anew) != nil || r.putGuestsBack() != nil {
+		return
+	}
+	_ = r.await(ctx)
+}
