@@ -58,23 +58,13 @@ func guestDrop(p *pass) {
 	f := p.packets()
 	for _, n := range p.flowNets() {
 		for _, v6 := range []bool{false, true} {
-			var open []declared
-			for _, w := range p.flowsOf(n, v6) {
-				if w.want == firewall.Accept && f.open(w) {
-					open = append(open, w)
-				}
-			}
+			open := f.openFlows(n, v6)
 			if len(open) == 0 {
 				continue
 			}
 			p.dropsOf(f, n, open)
 		}
 	}
-}
-
-// open says whether what becomes of a flow hangs on the guest, or may.
-func (f *packetFilter) open(w declared) bool {
-	return f.see(w).Answer == firewall.Depends || f.seesFrames() && f.see(f.h.framed(w)).Answer == firewall.Depends
 }
 
 // dropsOf tells the guests whose packets are dropped, each, or the network where one

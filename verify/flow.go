@@ -33,6 +33,14 @@ type packetFilter struct {
 	less map[string]*firewall.Filter // serves without
 	// found are the breaches by network, once looked for.
 	found map[string][]breach
+	// openOf are the open flows, once looked for.
+	openOf map[netFamily][]declared
+}
+
+// netFamily is one family of a network.
+type netFamily struct {
+	network string
+	v6      bool
 }
 
 // packets is the packet filter of the host; nil when it was not read.
@@ -242,4 +250,29 @@ func libvirtRules(t *firewall.Table, rules []firewall.Rule) []firewall.Rule {
 		}
 	}
 	return kept
+}
+
+// openFlows are the flows of a network that are to be accepted, and whose verdict
+// hangs on more than the network.
+func (f *packetFilter) openFlows(n flowNet, v6 bool) []declared {
+	at := netFamily{n.net.Name, v6}
+	open, known := f.openOf[at]
+	if known {
+		return open
+	}
+	for _, w := range f.h.flowsOf(n, v6) {
+		if w.want == firewall.Accept && f.open(w) {
+			open = append(open, w)
+		}
+	}
+	if f.openOf == nil {
+		f.openOf = map[netFamily][]declared{}
+	}
+	f.openOf[at] = open
+	return open
+}
+
+// open says whether what becomes of a flow hangs on the guest, or may.
+func (f *packetFilter) open(w declared) bool {
+	return f.see(w).Answer == firewall.Depends || f.seesFrames() && f.see(f.h.framed(w)).Answer == firewall.Depends
 }

@@ -24,9 +24,9 @@ func undecidedRule(p *pass) (message, probe string) {
 			continue
 		}
 		for _, v6 := range []bool{false, true} {
-			for _, w := range p.flowsOf(n, v6) {
+			for _, w := range f.openFlows(n, v6) {
 				one, ok := guests[0].narrow(w)
-				if !ok || w.want != firewall.Accept || slices.ContainsFunc(w.ways, astray) {
+				if !ok || slices.ContainsFunc(w.ways, astray) {
 					continue
 				}
 				if s := f.see(wholly(one)); s.Answer == firewall.Depends && s.By.Table != "" && !s.By.Policy() {
