@@ -3,6 +3,7 @@ package libvirtnet
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kvnet/kvnet/xml"
@@ -27,7 +28,7 @@ func NewPlan(have *Network, want string, more ...xml.Change) (Plan, error) {
 	if want, err = xml.KeepIdentity(want, "", ""); err != nil {
 		return Plan{}, &Error{Op: opDefine, Object: "network " + show(w.Name), Message: err.Error(), Kind: ErrInvalid}
 	}
-	p := Plan{Network: w.Name, Changes: xml.Statements(w)}.clone()
+	p := Plan{Network: w.Name, Changes: withOthers(xml.Statements(w), more)}.clone()
 	step := PlanStep{Do: Define, Object: w.Name, Document: want,
 		Say: "define network " + show(w.Name), Why: "it is not defined"}
 	if have == nil {
@@ -54,7 +55,7 @@ func NewPlan(have *Network, want string, more ...xml.Change) (Plan, error) {
 		if w, err = xml.Parse(step.Document); err != nil {
 			return Plan{}, &Error{Op: opDefine, Object: object, Message: err.Error(), Kind: ErrInvalid}
 		}
-		changes := append(xml.Drift(*have.Config, w), more...)
+		changes := withOthers(xml.Drift(*have.Config, w), more)
 		if len(changes) == 0 {
 			return p, nil
 		}
@@ -62,6 +63,16 @@ func NewPlan(have *Network, want string, more ...xml.Change) (Plan, error) {
 	}
 	p.Steps = append(p.Steps, step)
 	return p, nil
+}
+
+// withOthers adds those of more that are not in the list.
+func withOthers(list, more []Change) []Change {
+	for _, c := range more {
+		if !slices.ContainsFunc(list, func(told Change) bool { return told.Path == c.Path }) {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // differences names what differs, for a step's reason.

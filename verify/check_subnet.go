@@ -141,7 +141,11 @@ func (p *pass) overlap(a, b span, reported map[*libvirtnet.Network]bool) {
 func (p *pass) moveSubnet(n *libvirtnet.Network) Fix {
 	steps := []Step{{Do: NetDefine, On: n.Name, Args: []string{"--subnet", "auto"}}}
 	if n.Active {
-		steps = append(steps, p.restart(n)...)
+		again := p.restart(n)
+		if again[0].Do == NetRestart {
+			again[0].Args = []string{"--force"} // what guests have leased is of no use
+		}
+		steps = append(steps, again...)
 	}
 	return Fix{
 		Class: Manual, Steps: steps,

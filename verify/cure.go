@@ -80,10 +80,12 @@ func (h *host) putBack(nics []*nic) []Step {
 }
 
 // restart are the steps that stop and start a network and bring its guests
-// back. libvirt forgets a transient network that is stopped: net-restart keeps
-// its document, and wants its bridge.
+// back. net-restart does both and hurts them least, and wants the network's
+// bridge. libvirt forgets a transient network that is stopped, and net-restart
+// keeps its document.
 func (h *host) restart(n *libvirtnet.Network) []Step {
-	if bridge := n.Def().Bridge; !n.Persistent && h.isBridge(bridge) {
+	bridge := n.Def().Bridge
+	if h.owners[bridge] == n && h.isBridge(bridge) {
 		return []Step{{Do: NetRestart, On: n.Name}}
 	} else if !n.Persistent {
 		steps := []Step{{Do: BridgeAdd, On: bridge}, {Do: NetRestart, On: n.Name}}

@@ -99,7 +99,7 @@ const (
 	NetStart     Action = "net-start"
 	NetStopForce Action = "net-stop-force"
 	NetAutostart Action = "net-autostart"
-	NetRestart   Action = "net-restart"   // guests stay plugged in
+	NetRestart   Action = "net-restart"   // guests stay plugged in; Args: flags
 	HostDel      Action = "dhcp-host-del" // the <host> element; Args: flags
 	PortDel      Action = "port-del"      // network; the port's UUID
 	Replug       Action = "replug"        // guest; tap: a new network port, and back into the bridge
@@ -222,7 +222,7 @@ func (s Step) objectCommand() []string {
 	case NetAutostart:
 		return words([]string{"kvnet", "net-autostart"}, nil, s.On)
 	case NetRestart:
-		return words([]string{"kvnet", "net-restart"}, nil, s.On)
+		return words([]string{"kvnet", "net-restart"}, s.Args, s.On)
 	case HostDel:
 		return words([]string{"virsh", "net-update"}, s.Args, s.On, "delete", "ip-dhcp-host", s.With)
 	case PortDel:

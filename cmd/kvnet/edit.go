@@ -56,7 +56,7 @@ func editText(ctx context.Context, e *env, pattern, text string) (t editedText, 
 func (t editedText) keptIn(what string, err error) error {
 	f := explain(err)
 	if t.path != "" {
-		f.hint = strings.TrimSpace(f.hint + " your " + what + " is in " + t.path)
+		f.hint = strings.TrimPrefix(f.hint+"; your "+what+" is in "+t.path, "; ")
 	}
 	return f
 }

@@ -187,17 +187,19 @@ func (e *env) defineDocument(ctx context.Context, conn *libvirtnet.Conn, w world
 // metadataDrift is what a document tells people and programs otherwise than the
 // definition does. That changes nothing of the network, and is not to be lost.
 func metadataDrift(ctx context.Context, conn *libvirtnet.Conn, w world, have *libvirtnet.Network, document string) ([]xml.Change, error) {
-	if have == nil || !have.Persistent {
-		return nil, nil
+	var was xml.Metadata
+	if have != nil && have.Persistent {
+		former, err := conn.NetworkXML(ctx, have.UUID, true)
+		if err != nil {
+			return nil, err
+		}
+		if was, err = xml.ParseMetadata(former); err != nil {
+			return nil, &failure{op: "define", object: "network " + have.Name, err: bareError(err)}
+		}
 	}
-	former, err := conn.NetworkXML(ctx, have.UUID, true)
+	want, err := xml.ParseMetadata(document)
 	if err != nil {
-		return nil, err
-	}
-	was, err1 := xml.ParseMetadata(former)
-	want, err2 := xml.ParseMetadata(document)
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, &failure{op: "define", object: "network " + have.Name, err: bareError(err)}
+		return nil, &failure{op: "define", object: "network", err: bareError(err)}
 	}
 	return was.Drift(want, w.Libvirt.Version >= libvirtnet.KeepsNotes), nil
 }

@@ -163,6 +163,9 @@ func (e *env) takeChangeBack(ctx context.Context, conn *libvirtnet.Conn, w world
 		r.Steps = append(r.Steps, s.Say)
 	}
 	if shown.Empty() {
+		if u.entry.Outcome == journal.Done && len(u.entry.Final) > 0 {
+			return &failure{op: "undo", object: "change " + strconv.Itoa(u.entry.ID), err: errors.New(strings.Join(r.Lost, "; ")), hint: "kvnet undo NUMBER takes an earlier change back"}
+		}
 		r.Result = "nothing to take back"
 		if len(r.Lost) > 0 {
 			r.Result = "not taken back"
