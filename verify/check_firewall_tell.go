@@ -54,6 +54,8 @@ func had(s seen) string {
 		return "accepted"
 	case s.Rejected:
 		return "rejected"
+	case s.Unheard:
+		return "dropped, as no program listens on the rule's queue"
 	}
 	return "dropped"
 }

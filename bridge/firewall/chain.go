@@ -12,6 +12,7 @@ type cause struct {
 	chain    *chain
 	rule     int // -1: the policy
 	rejected bool
+	unheard  bool
 	unsure   bool // it may not match; one that does takes its place
 	why      string
 }
@@ -131,7 +132,7 @@ func (m *machine) apply(out *outcome, c *chain, i int, res ruleResult) bool {
 	if len(res.verdicts) == 0 && res.nat == nil {
 		return false
 	}
-	by := &cause{chain: c, rule: i, rejected: res.rejected}
+	by := &cause{chain: c, rule: i, rejected: res.rejected, unheard: res.unheard}
 	certain := res.match == yes
 	var doubtful *cause
 	if !certain || len(res.verdicts) > 1 {

@@ -44,7 +44,7 @@ var layouts = map[string][]field{
 	"dynset":       {nil, set, skip, op([]string{"add", "update", "delete"}), sreg, sreg2, skip, stateful, skip, flags, stateful},
 	"objref":       {nil, flags, label, sreg, set, skip},
 	"notrack":      {nil},
-	"queue":        {nil, skip, skip, skip, skip},
+	"queue":        {nil, queueFirst, queueTotal, queueFlags, sreg},
 	"synproxy":     {nil, skip, skip, skip},
 	"dup":          {nil, skip, skip},
 	"fwd":          {nil, skip, skip, skip},

@@ -133,6 +133,7 @@ type Verdict struct {
 	// Table is empty when the flow met no chain.
 	By       Reference `json:"by"`
 	Rejected bool      `json:"rejected,omitempty"` // dropped with an error to the sender
+	Unheard  bool      `json:"unheard,omitempty"`  // dropped as no program listens on the queue that it went to
 	Why      string    `json:"why,omitempty"`      // depends: what is not known
 	// Source and Destination are what NAT does to a new connection; nil: nothing.
 	Source      *Translation `json:"source,omitempty"`

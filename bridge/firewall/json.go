@@ -56,6 +56,9 @@ type (
 		BigEndian  bool          `json:"big_endian,omitempty"`
 		Exprs      []Expr        `json:"exprs,omitempty"`
 		Tables     []storedTable `json:"tables"`
+
+		Queues      []int `json:"queues,omitempty"`
+		QueuesKnown bool  `json:"queues_known,omitempty"`
 	}
 	storedTable struct {
 		Table
@@ -85,7 +88,8 @@ func (rs Ruleset) MarshalJSON() ([]byte, error) {
 	if rules < sharedFrom {
 		return json.Marshal(plain(rs))
 	}
-	out := storedRuleset{Version: rs.Version, Generation: rs.Generation, BigEndian: rs.BigEndian, Tables: make([]storedTable, len(rs.Tables))}
+	out := storedRuleset{Version: rs.Version, Generation: rs.Generation, BigEndian: rs.BigEndian, Queues: rs.Queues, QueuesKnown: rs.QueuesKnown,
+		Tables: make([]storedTable, len(rs.Tables))}
 	list := exprList{place: map[*Expr]int{}, equal: map[string]int{}}
 	for i, t := range rs.Tables {
 		out.Tables[i] = storedTable{t, make([]storedChain, len(t.Chains))}
@@ -146,7 +150,7 @@ func (rs *Ruleset) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &in); err != nil {
 		return fmt.Errorf("ruleset: %w", err)
 	}
-	*rs = Ruleset{Version: in.Version, Generation: in.Generation, BigEndian: in.BigEndian, Tables: make([]Table, len(in.Tables))}
+	*rs = Ruleset{Version: in.Version, Generation: in.Generation, BigEndian: in.BigEndian, Queues: in.Queues, QueuesKnown: in.QueuesKnown, Tables: make([]Table, len(in.Tables))}
 	listed := make([]*Expr, len(in.Exprs))
 	for i := range in.Exprs {
 		listed[i] = &in.Exprs[i]

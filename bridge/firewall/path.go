@@ -293,7 +293,7 @@ func (j *journey) noteAccept(s stage, c *cause) {
 
 func (j *journey) drop(c *cause) {
 	j.finished = true
-	j.verdict.Answer, j.verdict.By, j.verdict.Rejected = Drop, c.ref(), c.rejected
+	j.verdict.Answer, j.verdict.By, j.verdict.Rejected, j.verdict.Unheard = Drop, c.ref(), c.rejected, c.unheard
 }
 
 // result is the verdict at the end of the way.

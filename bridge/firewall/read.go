@@ -31,6 +31,10 @@ func Read(ctx context.Context) (Ruleset, []Gap, error) {
 	}
 	rs.Tables = append(rs.Tables, legacy...)
 	rs.finish()
+	if rs.queues() {
+		list, err := readQueues() // what cannot be read is not known: a verdict depends
+		rs.Queues, rs.QueuesKnown = list, err == nil
+	}
 	if err != nil && len(legacy) == 0 {
 		return rs, gaps, fmt.Errorf("read packet filter: %w", err)
 	}

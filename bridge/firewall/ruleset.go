@@ -22,6 +22,10 @@ type Ruleset struct {
 	Generation uint32  `json:"generation"` // of nf_tables at the time of reading (NFT_MSG_GETGEN)
 	BigEndian  bool    `json:"big_endian,omitempty"`
 	Tables     []Table `json:"tables"`
+	// Queues are the numbers of the queues to user space that a program listens
+	// on. QueuesKnown is false where no rule uses one, or they could not be read.
+	Queues      []int `json:"queues,omitempty"`
+	QueuesKnown bool  `json:"queues_known,omitempty"`
 }
 
 // Table is an nftables table, or one of iptables-legacy.

@@ -135,11 +135,28 @@ func (d *decompiler) statement(e *Expr) {
 		d.say(text)
 	case "dynset":
 		d.say(fmt.Sprintf("%s @%s { %s }", e.Op, e.Set, d.regs[slot(e.Sreg)].text))
+	case "queue":
+		d.say(queueText(e))
 	case "objref":
 		d.say(strings.TrimSpace("object " + e.Key))
 	default:
 		d.say(e.Kind)
 	}
+}
+
+func queueText(e *Expr) string {
+	text := "queue"
+	if e.Flags&queueBypass != 0 {
+		text += " flags bypass"
+	}
+	switch {
+	case e.Sreg != 0:
+	case e.Len > 1:
+		text += fmt.Sprintf(" to %d-%d", e.Offset, e.Offset+e.Len-1)
+	default:
+		text += fmt.Sprintf(" to %d", e.Offset)
+	}
+	return text
 }
 
 // rejectText is empty for the default of the family, as nft prints it.

@@ -69,6 +69,7 @@ type ruleResult struct {
 	verdicts []Jump // empty: the next rule
 	nat      *Translation
 	rejected bool
+	unheard  bool
 	split    bool // several verdicts are possible although it matches
 }
 
@@ -240,8 +241,10 @@ func (m *machine) statement(e *Expr) tri {
 		return m.translate(e.NAT)
 	case "limit", "quota", "connlimit":
 		return m.doubt("%s", map[string]string{"limit": "a rate limit", "quota": "a quota", "connlimit": "a number of connections"}[e.Kind])
-	case "queue", "tproxy", "synproxy", "fwd":
-		return m.anything(map[string]string{"queue": "a program in user space decides (queue)", "tproxy": "a transparent proxy",
+	case "queue":
+		return m.queued(int(e.Offset), int(e.Offset+max(e.Len, 1))-1, e.Flags&queueBypass != 0, e.Sreg == 0)
+	case "tproxy", "synproxy", "fwd":
+		return m.anything(map[string]string{"tproxy": "a transparent proxy",
 			"synproxy": "a SYN proxy", "fwd": "it is forwarded to another device"}[e.Kind])
 	case "objref":
 		return m.object(e)

@@ -33,6 +33,8 @@ func (m *machine) xtTarget(e *Expr) tri {
 	case "SET", "HMARK":
 		m.assign(&m.st.mark, unknownBits(4)) // --map-mark
 		return yes
+	case "NFQUEUE":
+		return m.queued(xtQueueOf(e))
 	case "MASQUERADE", "SNAT", "DNAT", "REDIRECT", "NETMAP":
 		return m.xtTranslate(e)
 	}

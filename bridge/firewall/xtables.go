@@ -59,6 +59,7 @@ var xtTargets = map[string]decoder{
 	"DNAT":        xtNAT,
 	"NETMAP":      xtNAT,
 	"CT":          xtCT,
+	"NFQUEUE":     xtQueue,
 	"TCPMSS":      xtNothing,
 	"CLASSIFY":    xtNothing,
 	"DSCP":        xtNothing,
