@@ -8,7 +8,7 @@ import (
 	"github.com/kvnet/kvnet/bridge/firewall"
 )
 
-// bridgeFamily looks for rules of the families bridge and netdev that drop all
+// bridgeFamily looks for rules of the families bridge, netdev and arp that drop all
 // ARP or all IP packets of a guest.
 func bridgeFamily(p *pass) {
 	f := p.packets()
@@ -33,14 +33,14 @@ func bridgeFamily(p *pass) {
 	}
 }
 
-// below is the ruleset with the families bridge and netdev alone; nil where
+// below is the ruleset with the families bridge, netdev and arp alone; nil where
 // there are no base chains of theirs.
 func (f *packetFilter) below() *firewall.Filter {
 	rs := &firewall.Ruleset{Version: f.rules.Version, BigEndian: f.rules.BigEndian}
 	base := false
 	for i := range f.rules.Tables {
 		t := f.rules.Tables[i]
-		if t.Family != "bridge" && t.Family != "netdev" && t.Family != "inet" {
+		if t.Family != "bridge" && t.Family != "netdev" && t.Family != "arp" && t.Family != "inet" {
 			continue
 		}
 		if t.Family == "inet" { // its ingress is that of a device

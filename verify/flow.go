@@ -149,8 +149,11 @@ type seen struct {
 func (s seen) broken() bool { return s.Answer != firewall.Depends && s.Answer != s.want }
 
 // unmasked says whether packets surely leave with the guest's own source
-// though it is to be translated.
-func (s seen) unmasked() bool { return s.nat && s.Answer == firewall.Accept && s.Source == nil }
+// though it is to be translated. Those that somebody sends elsewhere, as to a proxy
+// on the host, are another matter.
+func (s seen) unmasked() bool {
+	return s.nat && s.Answer == firewall.Accept && s.Source == nil && s.Destination == nil
+}
 
 // untracked says whether a rule takes packets from conntrack that guests send out, or
 // the answers to them: libvirt's rules are for connections.

@@ -28,6 +28,7 @@ var hinters = []struct {
 	{"path-mtu", pathMTU},
 	{"offload-checksum-l2", tunnelChecksums},
 	{"rule-undecided", undecidedRule},
+	{"rule-redirects", redirected},
 }
 
 // hints adds what goes with the subjects that were asked for. What a finding

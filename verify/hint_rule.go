@@ -39,6 +39,43 @@ func undecidedRule(p *pass) (message, probe string) {
 	return "", ""
 }
 
+// redirected: a rule sends what guests send to the outside elsewhere, as to a
+// transparent proxy.
+func redirected(p *pass) (message, probe string) {
+	f := p.packets()
+	if f == nil || !p.kernelKnown() || !f.translates() {
+		return "", ""
+	}
+	for _, n := range p.flowNets() {
+		guests := p.leased(n)
+		if len(guests) == 0 || !p.asked(key{aNetwork, n.net.Name}) {
+			continue
+		}
+		for _, v6 := range []bool{false, true} {
+			for _, w := range p.flowsOf(n, v6) {
+				one, ok := guests[0].narrow(w)
+				if !ok || w.want != firewall.Accept || w.say != flowOut || slices.ContainsFunc(w.ways, astray) {
+					continue
+				}
+				if to := f.see(wholly(one)).Destination; to != nil && !to.Maybe {
+					return fmt.Sprintf("what guests of network %s send to the outside is sent elsewhere: whether they are answered from there is not seen from here; %s", show(n.net.Name), evidence(to.By)),
+						shellJoin(f.listChain(to.By))
+				}
+			}
+		}
+	}
+	return "", ""
+}
+
+// translates says whether any rule of prerouting changes destinations.
+func (f *packetFilter) translates() bool {
+	return slices.ContainsFunc(f.rules.Tables, func(t firewall.Table) bool {
+		return slices.ContainsFunc(t.Chains, func(c firewall.Chain) bool {
+			return c.Base != nil && c.Base.Type == "nat" && c.Base.Hook == "prerouting" && len(c.Rules) > 0
+		})
+	})
+}
+
 // astray says whether it is not known by which link packets come or leave.
 func astray(way firewall.Flow) bool {
 	return way.Path == firewall.PathForward && (way.IIF.Name == "" || way.OIF.Name == "")

@@ -43,6 +43,15 @@ func ruled(lines ...string) func(*Snapshot) {
 	return func(s *Snapshot) { s.Firewall = edited(s, oneTable("filter", atFront(lines...)), nil) }
 }
 
+// redirecting is a host with a chain for rules that change destinations.
+func redirecting(line string) func(*Snapshot) {
+	return func(s *Snapshot) {
+		s.Firewall = iptablesRules(s, "")
+		s.Firewall.Tables = append(s.Firewall.Tables, nftTables("ip", "*nat\n:PREROUTING ACCEPT [0:0]\n"+line+"\nCOMMIT\n")...)
+		s.Firewall = numbered(s.Firewall)
+	}
+}
+
 // TestHints: a hint is given where the host has what it is about, and a plain
 // host has none.
 func TestHints(t *testing.T) {
@@ -70,6 +79,9 @@ func TestHints(t *testing.T) {
 		{"another network asked for", ruled("-A FORWARD -j NFQUEUE --queue-num 0"), Options{Subjects: []string{"br0"}}, nil},
 		{"for a port, a subnet and a MAC", ruled("-A FORWARD -p tcp -m tcp --dport 25 -m u32 --u32 0x0=0x1 -j DROP", "-A FORWARD -s 10.99.0.0/16 -m u32 --u32 0x0=0x1 -j DROP", "-A FORWARD -m mac --mac-source 02:00:00:00:00:77 -m u32 --u32 0x0=0x1 -j DROP"), Options{}, nil},
 		{"behind what accepts", ruled("-A FORWARD -j ACCEPT", "-A FORWARD -j NFQUEUE --queue-num 0"), Options{}, nil},
+		{"all to a proxy", redirecting("-A PREROUTING -i virbr0 -p tcp -j REDIRECT --to-ports 3128"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},
+		{"all to another host", redirecting("-A PREROUTING -i virbr0 -j DNAT --to-destination 10.9.9.9"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},
+		{"DNS to another server", redirecting("-A PREROUTING -i virbr0 -p udp -m udp --dport 53 -j DNAT --to-destination 10.9.9.9"), Options{}, nil},
 		{"kernel of somebody else", func(s *Snapshot) { virtual(s); s.link("br0").MTU = 9000; s.Kernel.Namespace++ }, Options{}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -264,6 +264,10 @@ func structureFaults() map[string]func(*Snapshot) {
 			s.Firewall = iptablesOnly(s)
 			newTable(s, "bridge", "mine", "input", "accept", newRule(false).device("iifname", "vnet0").jump("drop", ""))
 		},
+		"fw-bridge-family-drop+arp": func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			newTable(s, "arp", "mine", "output", "drop", newRule(false).device("oifname", "eth0").jump("accept", ""))
+		},
 		"fw-bridge-family-drop+netdev": func(s *Snapshot) {
 			s.Firewall = iptablesOnly(s)
 			newTable(s, "netdev", "mine", "ingress", "accept", newRule(false).jump("drop", ""))
