@@ -57,28 +57,40 @@ func LeakedPorts(s Snapshot, guests []string) []Step {
 	return steps
 }
 
-// RulesFor are libvirt's rules for the bridge of an active network, which
-// stopping it deletes; none where one of them is not nf_tables'.
-func RulesFor(s Snapshot, network string) []firewall.Place {
-	s.Libvirt.Networks = slices.Clone(s.Libvirt.Networks)
-	var name string
-	for i := range s.Libvirt.Networks {
-		if n := &s.Libvirt.Networks[i]; n.Name == network && n.Active {
-			name, n.Active = definition(n).Bridge, false
-		}
-	}
-	f := (&pass{host: newHost(&s)}).packets()
-	if name == "" || f == nil {
+// Rejects are libvirt's rules that reject all that comes from, or goes to, the
+// bridge of a network and that its other rules do not accept; none where one of
+// them is not nf_tables'.
+func Rejects(s Snapshot, bridge string) []firewall.Place {
+	h := newHost(&s)
+	f := h.packets()
+	if f == nil {
 		return nil
 	}
 	var places []firewall.Place
-	for _, r := range f.leftovers()[name] {
-		if r.table.Legacy || r.rule().Handle == 0 {
-			return nil
+	legacy := false
+	f.networkRules(func(r placedRule) {
+		if links := f.ruleLinks(r.rule()); len(links) == 1 && h.nameIn(links[0]) == bridge && rejectsAll(r.rule()) {
+			legacy = legacy || r.table.Legacy
+			places = append(places, firewall.Place{Family: r.table.Family, Table: r.table.Name, Chain: r.chain.Name, Handle: r.rule().Handle})
 		}
-		places = append(places, firewall.Place{Family: r.table.Family, Table: r.table.Name, Chain: r.chain.Name, Handle: r.rule().Handle})
+	})
+	if legacy {
+		return nil
 	}
 	return places
+}
+
+// rejectsAll says whether a rule asks for one thing, and rejects.
+func rejectsAll(r *firewall.Rule) bool {
+	var kinds []string
+	for _, e := range r.Exprs {
+		if e.Kind == "target" && e.Key == "REJECT" {
+			kinds = append(kinds, "reject")
+		} else if e.Kind != "counter" {
+			kinds = append(kinds, e.Kind)
+		}
+	}
+	return slices.Equal(kinds, []string{"meta", "cmp", "reject"})
 }
 
 // deleteBridge are the steps, in libvirt's own order.

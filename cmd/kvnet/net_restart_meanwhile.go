@@ -29,12 +29,14 @@ func (r *restart) meanwhile(ctx context.Context) (end func()) {
 
 // stayUp keeps the old bridge forwarding for as long as it is there. libvirt sets
 // it down first and then runs a program for each of its rules, which takes most
-// of the time of a stop. So behind that moment, when libvirt deletes the rules
-// whatever becomes of kvnet, all of them go at once, and the bridge comes back up
-// with a stand-in for them.
+// of the time of a stop. So behind that moment, when libvirt deletes its rules
+// whatever becomes of kvnet, the bridge comes back up. What is established then goes
+// on, new connections to other networks are dropped: that stands in for the
+// rules that go one by one, and for those that reject, which would outlive those
+// that accept.
 func (r *restart) stayUp(ctx context.Context) {
-	rules := verify.RulesFor(r.t.world.Snapshot, r.t.have.Name)
-	if len(rules) == 0 || !r.was.Up || r.stp && !r.o.fast { // with STP nothing forwards in time
+	rejects := verify.Rejects(r.t.world.Snapshot, r.bridge)
+	if len(rejects) == 0 || !r.was.Up || r.stp && !r.o.fast { // with STP nothing forwards in time
 		return
 	}
 	away := func(l bridge.Link) bool { return !l.Up || l.Index != r.was.Index }
@@ -42,7 +44,7 @@ func (r *restart) stayUp(ctx context.Context) {
 		return
 	}
 	down := time.Now()
-	standIn, err := firewall.StandIn(ctx, r.bridge, rules)
+	standIn, err := firewall.StandIn(ctx, r.bridge, rejects)
 	if err != nil {
 		return
 	}
