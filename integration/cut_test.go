@@ -80,7 +80,7 @@ func TestCutOff(t *testing.T) {
 			case "repair", "edit": // and they much
 				stride = "6"
 			case "attach-inside":
-				stride = "12"
+				stride = "20"
 			case "move-daemon", "move-back-daemon": // two changes each
 				stride = "20"
 			}

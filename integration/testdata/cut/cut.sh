@@ -166,7 +166,7 @@ entries=$(outcomes | wc -l)
 # Which thread makes which call differs each time: where a change is short, all
 # is gone through again until it was met in the middle of it.
 reached=0 round=0
-while [ $reached -lt 3 ] && [ $round -lt 4 ]; do
+while [ $reached -lt 3 ] && [ $round -lt 3 ]; do
   round=$((round + 1))
   for calls in $classes; do
     n=0 long=24 stood=0 former_outcome=
