@@ -79,9 +79,7 @@ func TestCutOff(t *testing.T) {
 				stride = "1"
 			case "repair", "edit": // and they much
 				stride = "6"
-			case "attach-inside":
-				stride = "20"
-			case "move-daemon", "move-back-daemon": // two changes each
+			case "attach-inside", "move-daemon", "move-back-daemon": // long ones
 				stride = "20"
 			}
 			cutOff(t, c.guest, c.whom, c.prepare, c.change, c.finish, c.reset, stride)

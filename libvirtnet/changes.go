@@ -164,15 +164,21 @@ func (c *Conn) HasPort(ctx context.Context, network, uuid string) (bool, error) 
 func (c *Conn) PortXML(ctx context.Context, network, uuid string) (string, error) {
 	var doc string
 	err := c.onNetwork(ctx, opPorts, network, func(h *libvirt.Network) error {
-		port, err := h.LookupNetworkPortByUUIDString(uuid)
-		if err != nil {
-			return err // toError knows that of a port that is not there
-		}
-		defer port.Free()
-		doc, err = port.GetXMLDesc(0)
+		var err error
+		doc, err = portXML(h, uuid)
 		return err
 	})
 	return doc, err
+}
+
+// portXML is libvirt's answer; toError knows the error of a port that is not there.
+func portXML(h *libvirt.Network, uuid string) (string, error) {
+	port, err := h.LookupNetworkPortByUUIDString(uuid)
+	if err != nil {
+		return "", err
+	}
+	defer port.Free()
+	return port.GetXMLDesc(0)
 }
 
 // AttachInterface plugs an interface into a guest: the running one, its

@@ -96,20 +96,14 @@ func (c *Conn) gatherUnclaimed(s *State, g *gaps) {
 }
 
 func (c *Conn) readPort(network, id string) (xml.Port, error) {
-	fail := func(err error) (xml.Port, error) { return xml.Port{}, toError(opPorts, "port "+show(id), err) }
-	n, err := c.raw.LookupNetworkByUUIDString(network)
-	if err != nil {
-		return fail(err)
+	var doc string
+	h, err := c.raw.LookupNetworkByUUIDString(network)
+	if err == nil {
+		defer h.Free()
+		doc, err = portXML(h, id)
 	}
-	defer n.Free()
-	port, err := n.LookupNetworkPortByUUIDString(id)
 	if err != nil {
-		return fail(err)
-	}
-	defer port.Free()
-	doc, err := port.GetXMLDesc(0)
-	if err != nil {
-		return fail(err)
+		return xml.Port{}, toError(opPorts, "port "+show(id), err)
 	}
 	return xml.ParsePort(doc)
 }

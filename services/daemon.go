@@ -61,15 +61,35 @@ func (r *reader) exists(name string) bool {
 // pidFile reads a pid file and believes it when a process of that name has the
 // pid. The kernel keeps 15 bytes of a name (TASK_COMM_LEN).
 func (r *reader) pidFile(path, name string) int {
+	pid := r.noted(path)
+	if pid == 0 || r.comm(pid) != name[:min(len(name), 15)] {
+		return 0
+	}
+	return pid
+}
+
+// noted is the process id in a file; 0 where there is none.
+func (r *reader) noted(path string) int {
 	data, err := r.file(path)
 	if err != nil {
 		return 0
 	}
 	pid, err := strconv.Atoi(string(bytes.TrimSpace(data)))
-	if err != nil || pid <= 0 || r.comm(pid) != name[:min(len(name), 15)] {
+	if err != nil {
 		return 0
 	}
-	return pid
+	return max(pid, 0)
+}
+
+// GuestPID is the process of a running guest, as libvirt's QEMU driver notes it
+// in /run/libvirt/qemu; 0 where it does not.
+func GuestPID(guest string) int { return (&reader{root: "/"}).guestPID(guest) }
+
+func (r *reader) guestPID(guest string) int {
+	if filepath.Base(guest) != guest {
+		return 0
+	}
+	return r.noted("run/libvirt/qemu/" + guest + ".pid")
 }
 
 func (r *reader) comm(pid int) string {

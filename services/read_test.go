@@ -334,3 +334,16 @@ func FuzzRead(f *testing.F) {
 		_, _ = SameFiles(Options{Root: root}, 42)
 	})
 }
+
+func TestGuestPID(t *testing.T) {
+	r := &reader{root: machine(t, map[string]string{
+		"run/libvirt/qemu/centos.pid": "146\n",
+		"run/libvirt/qemu/broken.pid": "what\n",
+		"run/libvirt/secret.pid":      "7\n",
+	})}
+	for guest, want := range map[string]int{"centos": 146, "broken": 0, "nothere": 0, "../secret": 0} {
+		if have := r.guestPID(guest); have != want {
+			t.Errorf("%s: have %d, want %d", guest, have, want)
+		}
+	}
+}

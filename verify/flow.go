@@ -149,10 +149,10 @@ type seen struct {
 func (s seen) broken() bool { return s.Answer != firewall.Depends && s.Answer != s.want }
 
 // unmasked says whether packets surely leave with the guest's own source
-// though it is to be translated. Those that somebody sends elsewhere, as to a proxy
-// on the host, are another matter.
+// though it is to be translated. Those that somebody surely sends elsewhere, as to a
+// proxy on the host, are another matter.
 func (s seen) unmasked() bool {
-	return s.nat && s.Answer == firewall.Accept && s.Source == nil && s.Destination == nil
+	return s.nat && s.Answer == firewall.Accept && s.Source == nil && (s.Destination == nil || s.Destination.Maybe)
 }
 
 // untracked says whether a rule takes packets from conntrack that guests send out, or

@@ -188,3 +188,21 @@ func TestOutsideAvoidsTheHost(t *testing.T) {
 		t.Errorf("the outside is %s", have)
 	}
 }
+
+// TestUnmasked: what surely goes elsewhere needs no address of the host, what may go
+// there does.
+func TestUnmasked(t *testing.T) {
+	for name, c := range map[string]struct {
+		to   *firewall.Translation
+		want bool
+	}{
+		"nowhere else": {nil, true},
+		"elsewhere":    {&firewall.Translation{Kind: "redirect"}, false},
+		"perhaps":      {&firewall.Translation{Kind: "dnat", Maybe: true}, true},
+	} {
+		s := seen{declared{nat: true}, firewall.Verdict{Answer: firewall.Accept, Destination: c.to}}
+		if s.unmasked() != c.want {
+			t.Errorf("%s: have %v", name, !c.want)
+		}
+	}
+}

@@ -12,39 +12,45 @@ import (
 // in no packet, decides about a guest's packets.
 func undecidedRule(p *pass) (message, probe string) {
 	f := p.packets()
-	if f == nil || !p.kernelKnown() {
-		return "", ""
-	}
-	for _, n := range p.flowNets() {
-		if !p.asked(key{aNetwork, n.net.Name}) {
-			continue
+	p.packetsOfGuests(f.openFlows, func(n flowNet, w declared) bool {
+		s := f.see(w)
+		if s.Answer != firewall.Depends || s.By.Table == "" || s.By.Policy() {
+			return false
 		}
-		guests := p.leased(n)
-		if len(guests) == 0 {
-			continue
-		}
-		for _, v6 := range []bool{false, true} {
-			for _, w := range f.openFlows(n, v6) {
-				one, ok := guests[0].narrow(w)
-				if !ok || slices.ContainsFunc(w.ways, astray) {
-					continue
-				}
-				if s := f.see(wholly(one)); s.Answer == firewall.Depends && s.By.Table != "" && !s.By.Policy() {
-					return fmt.Sprintf("whether %s of network %s pass is not seen from here: it hangs on a rule (%s), %s", w.say, show(n.net.Name), oneLine(s.Why), evidence(s.By)),
-						shellJoin(f.listChain(s.By))
-				}
-			}
-		}
-	}
-	return "", ""
+		message = fmt.Sprintf("whether %s of network %s pass is not seen from here: it hangs on a rule (%s), %s", w.say, show(n.net.Name), oneLine(s.Why), evidence(s.By))
+		probe = shellJoin(f.listChain(s.By))
+		return true
+	})
+	return message, probe
 }
 
 // redirected: a rule sends what guests send to the outside elsewhere, as to a
 // transparent proxy.
 func redirected(p *pass) (message, probe string) {
 	f := p.packets()
-	if f == nil || !p.kernelKnown() || !f.translates() {
+	if f == nil || !f.translates() {
 		return "", ""
+	}
+	out := func(n flowNet, v6 bool) []declared {
+		return slices.DeleteFunc(p.flowsOf(n, v6), func(w declared) bool { return w.say != flowOut || w.want != firewall.Accept })
+	}
+	p.packetsOfGuests(out, func(n flowNet, w declared) bool {
+		to := f.see(w).Destination
+		if to == nil || to.Maybe {
+			return false
+		}
+		message = fmt.Sprintf("what guests of network %s send to the outside is sent elsewhere: whether they are answered from there is not seen from here; %s", show(n.net.Name), evidence(to.By))
+		probe = shellJoin(f.listChain(to.By))
+		return true
+	})
+	return message, probe
+}
+
+// packetsOfGuests makes one packet of each of the flows, of one running guest of
+// each network that was asked for, and calls visit with it until that is true.
+func (p *pass) packetsOfGuests(flows func(flowNet, bool) []declared, visit func(flowNet, declared) bool) {
+	if p.packets() == nil || !p.kernelKnown() {
+		return
 	}
 	for _, n := range p.flowNets() {
 		guests := p.leased(n)
@@ -52,19 +58,13 @@ func redirected(p *pass) (message, probe string) {
 			continue
 		}
 		for _, v6 := range []bool{false, true} {
-			for _, w := range p.flowsOf(n, v6) {
-				one, ok := guests[0].narrow(w)
-				if !ok || w.want != firewall.Accept || w.say != flowOut || slices.ContainsFunc(w.ways, astray) {
-					continue
-				}
-				if to := f.see(wholly(one)).Destination; to != nil && !to.Maybe {
-					return fmt.Sprintf("what guests of network %s send to the outside is sent elsewhere: whether they are answered from there is not seen from here; %s", show(n.net.Name), evidence(to.By)),
-						shellJoin(f.listChain(to.By))
+			for _, w := range flows(n, v6) {
+				if one, ok := guests[0].narrow(w); ok && !slices.ContainsFunc(w.ways, astray) && visit(n, wholly(one)) {
+					return
 				}
 			}
 		}
 	}
-	return "", ""
 }
 
 // translates says whether any rule of prerouting changes destinations.

@@ -71,7 +71,7 @@ func Rejects(s Snapshot, bridge string) []firewall.Place {
 	f.networkRules(func(r placedRule) {
 		if links := f.ruleLinks(r.rule()); len(links) == 1 && h.nameIn(links[0]) == bridge && rejectsAll(r.rule()) {
 			legacy = legacy || r.table.Legacy
-			places = append(places, firewall.Place{Family: r.table.Family, Table: r.table.Name, Chain: r.chain.Name, Handle: r.rule().Handle})
+			places = append(places, firewall.Place(r.place()))
 		}
 	})
 	if legacy {

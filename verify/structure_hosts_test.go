@@ -286,6 +286,11 @@ func structureFaults() map[string]func(*Snapshot) {
 			addRoute(s, "128.0.0.0/1", "", "tun0")
 		},
 
+		"nat-missing+one-port-elsewhere": func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			chainOf(s, "ip", "nat", "LIBVIRT_PRT").Rules = []firewall.Rule{}
+			published(s, "-i virbr0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.9.9.9")
+		},
 		"port-forward-rejected": func(s *Snapshot) {
 			s.Firewall = iptablesOnly(s)
 			published(s, "-d 203.0.113.2/32 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.168.122.5:80")
@@ -394,6 +399,10 @@ func structureHealthy() map[string]func() Snapshot {
 			newTable(s, "bridge", "mine", "forward", "accept",
 				newRule(false).device("iifname", "vnet77").jump("drop", ""),
 				newRule(false).device("iifname", "vnet1").protocol(17).port(67).jump("drop", ""))
+		}),
+		"ok-transparent-proxy": with(func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			published(s, "-i virbr0 -p tcp -j REDIRECT --to-ports 3128")
 		}),
 		"ok-port-forward": with(func(s *Snapshot) {
 			s.Firewall = iptablesOnly(s)

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -24,11 +23,11 @@ type Place struct {
 
 // StandIn takes rules for a link out, and has the host pass on between that link
 // and others what belongs to a connection that is established, and nothing else:
-// one transaction, all of it or none. That ends when the result is closed, or
+// one transaction, all of it or none. That ends with a call of end, or
 // with the process: the table has an owner (NFT_TABLE_F_OWNER,
 // linux/netfilter/nf_tables.h, Linux 5.12). The rules are then gone. It needs
 // CAP_NET_ADMIN.
-func StandIn(ctx context.Context, link string, rules []Place) (io.Closer, error) {
+func StandIn(ctx context.Context, link string, rules []Place) (end func(), err error) {
 	if link == "" || len(link) >= unix.IFNAMSIZ {
 		return nil, fmt.Errorf("stand in for the rules of %q: %w", link, unix.EINVAL)
 	}
@@ -52,14 +51,7 @@ func StandIn(ctx context.Context, link string, rules []Place) (io.Closer, error)
 		c.Close()
 		return nil, fmt.Errorf("stand in for the rules of %s: %w", link, err)
 	}
-	return closer{c}, nil
-}
-
-type closer struct{ conn *socket.Conn }
-
-func (c closer) Close() error {
-	c.conn.Close()
-	return nil
+	return c.Close, nil
 }
 
 // standIn makes the table: in front of other rules, so that none of them

@@ -47,7 +47,7 @@ func TestStandIn(t *testing.T) {
 	}`)
 	before := read(t)
 	gone := []Place{placeOf(t, before, `oifname "virbr0" reject`), placeOf(t, before, `iifname "virbr0" accept`)}
-	s, err := StandIn(t.Context(), "virbr0", gone)
+	end, err := StandIn(t.Context(), "virbr0", gone)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,9 +64,7 @@ func TestStandIn(t *testing.T) {
 			}
 		}
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	end()
 	after := texts(read(t))
 	if want := []string{"jump OWN", `iifname "virbr1" accept`}; !slices.Equal(after, want) {
 		t.Errorf("afterwards: have %q, want %q", after, want)
@@ -85,8 +83,8 @@ func TestStandInAllOrNothing(t *testing.T) {
 		"table":  {"ip6", "own", "OWN", first.Handle},
 	} {
 		for _, list := range [][]Place{{first, place}, {place, first}} {
-			if s, err := StandIn(t.Context(), "virbr0", list); err == nil {
-				_ = s.Close()
+			if end, err := StandIn(t.Context(), "virbr0", list); err == nil {
+				end()
 				t.Errorf("another %s: no error", name)
 			}
 		}

@@ -3,16 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/journal"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/services"
 	"github.com/kvnet/kvnet/verify"
 )
 
@@ -143,27 +140,10 @@ func (w world) strayTaps(former world, guests []string) []verify.Step {
 	var steps []verify.Step
 	for _, h := range w.kernel().Holders {
 		was := slices.ContainsFunc(former.kernel().Links, func(l bridge.Link) bool { return l.Name == h.Link })
-		theirs := slices.ContainsFunc(guests, func(name string) bool { return pidOf(name) == h.PID })
+		theirs := slices.ContainsFunc(guests, func(name string) bool { return services.GuestPID(name) == h.PID })
 		if !was && theirs {
 			steps = append(steps, verify.Step{Do: verify.LinkDel, On: h.Link})
 		}
 	}
 	return steps
-}
-
-// pidOf is the process of a running guest, as libvirt's QEMU driver notes it; 0
-// where it does not.
-func pidOf(guest string) int {
-	if filepath.Base(guest) != guest {
-		return 0
-	}
-	text, err := os.ReadFile(filepath.Join("/run/libvirt/qemu", guest+".pid"))
-	if err != nil {
-		return 0
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		return 0
-	}
-	return pid
 }

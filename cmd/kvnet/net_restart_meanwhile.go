@@ -44,11 +44,11 @@ func (r *restart) stayUp(ctx context.Context) {
 		return
 	}
 	down := time.Now()
-	standIn, err := firewall.StandIn(ctx, r.bridge, rejects)
+	end, err := firewall.StandIn(ctx, r.bridge, rejects)
 	if err != nil {
 		return
 	}
-	defer standIn.Close()
+	defer end()
 	if r.stp {
 		if _, err := bridge.SetSTP(r.bridge, false); err != nil {
 			return
