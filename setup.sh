@@ -32,7 +32,6 @@ host_packages=(
   busybox-static          # a guest's whole user land
   procps util-linux mount # sysctl, nsenter and mount inside a sealed host
   xz-utils                # unpacks the source package with libvirt's own test documents
-  strace                  # cuts a change off at a system call of its choice
   mmdebstrap              # the root folder below
 )
 

@@ -1,117 +1,88 @@
 # cut.sh WHOM PREPARE CHANGE FINISH RESET [STRIDE]: makes a change again and again, each
-# time cut off some system calls later than the last. WHOM is cut off:
+# time cut off STRIDE acts later than the last, an act being a call by which it
+# changes something (program cutoff). WHOM is cut off:
 #   kvnet      is killed
 #   interrupt  kvnet gets SIGINT
 #   libvirtd   is killed and started again under a kvnet that waits
-#   inside     libvirtd is killed and started again, at a call of its own
+#   inside     libvirtd is killed and started again, at an act of its own
 # After each time nothing may be lost: what is half done is named, and FINISH alone
 # makes the host what it was before or what the whole change makes it, to
 # the byte. What ended by itself is one of the two, as its entry and its exit code
 # say. RESET leads back to where it was before. FINISH and RESET are undo,
-# undo_all, or commands. Prints how often the change was cut off, and how often it was
-# half done then.
+# undo_all, or commands. Prints how often the change was cut off, and how often it
+# was half done then.
 set -u
-whom=$1 prepare=$2 change=$3 finish=$4 reset=$5 stride=${6:-3}
-# What kvnet says to libvirt and the journal, and what it says to the kernel:
-# each counts for itself, as looking at the kernel takes hundreds of the latter.
-classes='write,writev,sendmsg,renameat,rename,fsync sendto'
-# What libvirtd says to its files, the kernel and the programs that it runs.
-[ $whom != inside ] || classes='write,sendto,sendmsg,rename,unlink,ioctl,clone,clone3,vfork,wait4,kill'
+whom=$1 prepare=$2 change=$3 finish=$4 reset=$5 stride=${6:-1}
 
 fail() { echo "cut $n: $*"; echo "$said"; kvnet history; kvnet verify; exit 1; }
 
+# state is what virsh, ip and bridge say. One virsh is asked many things: to start one
+# takes longer than its answer.
 state() {
-  for net in $(virsh net-list --all --name); do
-    virsh net-dumpxml --inactive $net 2>/dev/null || virsh net-dumpxml $net
-    virsh net-info $net | grep -v UUID
-  done
-  for net in $(virsh net-list --name); do
-    virsh net-dumpxml $net | sed 's/ connections=.[0-9]*.//'
-    virsh -q net-port-list $net | grep -c .
-  done
-  for guest in $(virsh list --name); do
-    virsh -q domiflist $guest | awk '{ print $2, $3, $4, $5 }'
-    virsh dumpxml --inactive $guest | grep -v "<address type='pci'" # a slot that is free again
-  done
+  names=$(virsh 'net-list --all --name; echo :; net-list --name; echo :; list --name' | awk '
+    /^:/ { part++; next }
+    NF && part == 0 { print "net-dumpxml --inactive " $1 "; net-info " $1 ";" }
+    NF && part == 1 { print "net-dumpxml " $1 "; net-port-list " $1 ";" }
+    NF && part == 2 { print "domiflist " $1 "; dumpxml --inactive " $1 ";" }')
+  virsh -q "$names" 2>&1 | sed "
+    s/ connections=.[0-9]*.//
+    s/^ vnet[0-9]* //
+    /^UUID:/d
+    s/^ [0-9a-f-]\{36\}$/ a port/
+    /<address type='pci'/d # a slot that is free again"
   ip -o link show type bridge | sed 's/^[0-9]*: //; s/state [A-Z]*//; s/<.*>//'
   ip -o addr show scope global | sed 's/^[0-9]*: //; s/  */ /g'
   bridge -d -o link show | sed 's/^[0-9]*: vnet[0-9]*//; s/<.*>//; s/state [a-z]*//' | sort
 }
 
-# raise_libvirtd waits for the end of a libvirtd that was killed, and starts it again.
-raise_libvirtd() {
-  while kill -0 $1 2>/dev/null; do sleep 0.05; done
-  rm -f /run/libvirtd.pid
-  libvirtd -d
-  until virsh uri >/dev/null 2>&1; do sleep 0.1; done
-}
+# raise_libvirtd kills libvirtd, or waits for its end, and starts it again.
+cat >/run/raise_libvirtd <<'END'
+#!/bin/sh
+daemon=$(cat /run/libvirtd.pid)
+kill -9 $daemon
+while kill -0 $daemon; do sleep 0.05; done 2>/dev/null
+rm -f /run/libvirtd.pid
+libvirtd -d
+until virsh uri >/dev/null 2>&1; do sleep 0.1; done
+END
+chmod +x /run/raise_libvirtd
 
-# cut_off runs the change and cuts it off at the nth call of one of its
-# threads; hit says whether any made so many, and whole whether kvnet ended
-# by itself.
+# cut_off runs the change and cuts it off at the nth act; hit says whether it came
+# so far, and whole whether kvnet ended by itself.
 cut_off() {
-  hit=no whole=no code=0
-  trace="strace -qq -e trace=$calls"
+  whole=yes
   case $whom in
   kvnet)
-    $trace -f -o /dev/null -e inject=$calls:signal=KILL:when=$n $change >/run/said 2>&1
-    [ $? != 137 ] || hit=yes
+    cutoff -o /run/acts -at $n $change >/run/said 2>&1
+    code=$?
+    [ $code != 137 ] || whole=no
     ;;
   interrupt)
-    $trace -f -o /run/trace -e inject=$calls:signal=INT:when=$n $change >/run/said 2>&1
+    cutoff -o /run/acts -at $n -do interrupt $change >/run/said 2>&1
     code=$?
-    # A second signal, from another thread that gets so far, ends it at once.
-    case $(grep -c -e '--- SIGINT' /run/trace) in
-    0) ;;
-    1) hit=yes whole=yes ;;
-    *) hit=yes ;;
-    esac
     ;;
   libvirtd)
-    $trace -f -o /dev/null -e inject=$calls:signal=STOP:when=$n $change >/run/said 2>&1 &
-    tracer=$! whole=yes
-    while kill -0 $tracer 2>/dev/null; do
-      pid=$(pgrep -x kvnet | head -n 1)
-      case $(sed -n 's/^State:.\(.\).*/\1/p' /proc/${pid:-0}/status 2>/dev/null) in T | t)
-        hit=yes
-        daemon=$(cat /run/libvirtd.pid)
-        kill -9 $daemon
-        raise_libvirtd $daemon
-        # Each thread that gets so far stops once more.
-        while kill -CONT $pid 2>/dev/null && kill -0 $tracer 2>/dev/null; do sleep 0.05; done
-        ;;
-      esac
-      sleep 0.02
-    done
-    wait $tracer
+    cutoff -o /run/acts -at $n -do /run/raise_libvirtd $change >/run/said 2>&1
     code=$?
     ;;
   inside)
-    whole=yes
-    daemon=$(cat /run/libvirtd.pid)
-    # Its threads, not its children.
-    $trace -o /dev/null -e inject=$calls:signal=KILL:when=$n $(ls /proc/$daemon/task | sed 's/^/-p /') &
+    cutoff -o /run/acts -at $n -pid $(cat /run/libvirtd.pid) >/run/joined &
     tracer=$!
-    until grep -q 'TracerPid:.[1-9]' /proc/$daemon/task/*/status; do sleep 0.02; done
+    until grep -q joined /run/joined; do sleep 0.02; done
     { $change >/run/said 2>&1; echo $? >/run/code; } &
-    waiting=$!
-    while kill -0 $waiting 2>/dev/null; do
-      if [ $hit = no ] && ! kill -0 $daemon 2>/dev/null; then
-        hit=yes
-        raise_libvirtd $daemon
-      fi
-      sleep 0.02
-    done
-    wait $waiting
-    code=$(cat /run/code)
+    changing=$!
+    # It ends with libvirtd, or is ended when the change is over.
+    while kill -0 $tracer 2>/dev/null && kill -0 $changing 2>/dev/null; do sleep 0.02; done
+    kill -0 $tracer 2>/dev/null || /run/raise_libvirtd 2>/dev/null
+    wait $changing
     kill $tracer 2>/dev/null
     wait $tracer
-    if [ $hit = no ] && ! virsh uri >/dev/null 2>&1; then # kvnet was faster to hear of it
-      hit=yes
-      raise_libvirtd $daemon
-    fi
+    virsh uri >/dev/null 2>&1 || /run/raise_libvirtd # kvnet was faster to hear of its end
+    code=$(cat /run/code)
     ;;
   esac
+  hit=no
+  [ $n = 0 ] || [ $(wc -l </run/acts) -lt $n ] || hit=yes
 }
 
 # as says how things are: before, wish, or neither. libvirtd, just started,
@@ -159,85 +130,60 @@ eval "$prepare" >/dev/null || exit 1
 mark=$(last)
 mark=${mark:-0}
 state >/run/before
-said=$($change 2>&1) || fail "the change fails when nothing cuts it off"
-state >/run/wish
 former=$mark
-entries=$(outcomes | wc -l)
-# Which thread makes which call differs each time: where a change is short, all
-# is gone through again until it was met in the middle of it.
-reached=0 round=0
-while [ $reached -lt 3 ] && [ $round -lt 3 ]; do
-  round=$((round + 1))
-  for calls in $classes; do
-    n=0 long=24 stood=0 former_outcome=
-    [ $calls != sendto ] || long=60
-    step=$long
-    while :; do
-      if ! cmp -s /run/before /run/state; then
-        [ "$reset" = undo ] && reset=undo_all
-        said="$said
+cut_off
+said=$(cat /run/said)
+[ $code = 0 ] || fail "the change fails when nothing cuts it off"
+state >/run/wish
+hit=yes
+while [ $hit = yes ]; do
+  if ! cmp -s /run/before /run/state; then
+    [ "$reset" = undo ] && reset=undo_all
+    said="$said
     $(eval "$reset" 2>&1)" || fail "reset"
-        state >/run/state
-        cmp -s /run/before /run/state || { diff /run/before /run/state; fail "the whole change cannot be taken back"; }
-      fi
-      n=$((n + step))
-      former=$(last)
-      mark=${former:-0}
-      cut_off
-      back=no said=$(cat /run/said)
-      [ $hit = no ] || cut=$((cut + 1))
-      if [ "$(last)" = "$former" ]; then # it had only looked
-        [ $hit = yes ] || fail "nothing cut it off, and it changed nothing"
-        continue
-      fi
-      outcome=$(outcomes | awk '{ print $2 }' | sort -u | tr '\n' ' ')
-      if [ $step -gt $stride ] && [ "$outcome" != "$former_outcome" ]; then # some were stepped over
-        case $whom in kvnet | interrupt) n=$((n - step)) back=yes ;; esac # elsewhere each thread counts its own
-        step=$stride
-      fi
-      former_outcome=$outcome
-      # What stands is only looked at. But threads count their calls each for itself,
-      # so this shows only behind many, and not where a change makes few.
-      case $whom$outcome in
-      "kvnetdone " | "interruptdone ") stood=$((stood + 1)) ;;
-      *) stood=0 ;;
-      esac
-      [ $stood -lt 6 ] || [ $stride = 1 ] || [ $back = yes ] || [ $(outcomes | wc -l) -lt $entries ] || step=$long
-      case $outcome in
-      *begun* | *left*)
-        [ $whole = no ] || [ "${outcome#*begun}" = "$outcome" ] || fail "kvnet ended and its entry did not"
-        [ $whole = no ] || [ $code != 0 ] || fail "what is half done is said to be done"
-        half=$((half + 1))
-        kvnet verify -o json | grep -q '"check": "change-half-done"' || fail "verify does not name what is half done"
-        said="$said
+    state >/run/state
+    cmp -s /run/before /run/state || { diff /run/before /run/state; fail "the whole change cannot be taken back"; }
+  fi
+  n=$((n + stride))
+  former=$(last)
+  mark=${former:-0}
+  cut_off
+  said=$(cat /run/said)
+  [ $hit = no ] || cut=$((cut + 1))
+  if [ "$(last)" = "$former" ]; then # it had only looked
+    [ $hit = yes ] || fail "nothing cut it off, and it changed nothing"
+    continue
+  fi
+  outcome=$(outcomes | awk '{ print $2 }' | sort -u | tr '\n' ' ')
+  case $outcome in
+  *begun* | *left*)
+    [ $whole = no ] || [ "${outcome#*begun}" = "$outcome" ] || fail "kvnet ended and its entry did not"
+    [ $whole = no ] || [ $code != 0 ] || fail "what is half done is said to be done"
+    half=$((half + 1))
+    kvnet verify -o json | grep -q '"check": "change-half-done"' || fail "verify does not name what is half done"
+    said="$said
     $($finish 2>&1)" || fail "$finish failed"
-        is=$(as)
-        ;;
-      "undone ")
-        is=$(as)
-        [ $is = before ] || [ $whole = no ] || { diff /run/before /run/state; fail "it is $is, and the entry says undone"; }
-        [ $code != 0 ] || [ $whole = no ] || fail "exit code 0, and the entry says undone"
-        ;;
-      *)
-        [ $code = 0 ] || [ $whole = no ] || [ "$outcome" != "done " ] || fail "exit code $code, and the entry says done"
-        said="$said
+    is=$(as)
+    ;;
+  "undone ")
+    is=$(as)
+    [ $is = before ] || [ $whole = no ] || { diff /run/before /run/state; fail "it is $is, and the entry says undone"; }
+    [ $code != 0 ] || [ $whole = no ] || fail "exit code 0, and the entry says undone"
+    ;;
+  *)
+    [ $code = 0 ] || [ $whole = no ] || [ "$outcome" != "done " ] || fail "exit code $code, and the entry says done"
+    said="$said
     $($finish 2>&1)" || fail "$finish failed"
-        is=$(as)
-        ;;
-      esac
-      [ $is != neither ] || { diff /run/before /run/state; fail "it is neither as before nor as wished"; }
-      kvnet verify -o json >/run/report
-      grep -q '"change-half-done"' /run/report && fail "$finish left it half done"
-      case $finish in
-      undo*) ;;
-      *) cmp -s /run/wish /run/state || continue ;; # what was before is a fault
-      esac
-      grep -q '"findings": \[\]' /run/report || { cat /run/report; fail "verify is not clean"; }
-      [ $hit = yes ] || [ $back = yes ] || break
-      [ $n -lt 900 ] || fail "it never ended"
-    done
-  done
-  reached=$half
-  [ $whom = kvnet ] || reached=$cut # a kvnet that lives on takes back what it can by itself
+    is=$(as)
+    ;;
+  esac
+  [ $is != neither ] || { diff /run/before /run/state; fail "it is neither as before nor as wished"; }
+  kvnet verify -o json >/run/report
+  grep -q '"change-half-done"' /run/report && fail "$finish left it half done"
+  case $finish in
+  undo*) ;;
+  *) cmp -s /run/wish /run/state || continue ;; # what was before is a fault
+  esac
+  grep -q '"findings": \[\]' /run/report || { cat /run/report; fail "verify is not clean"; }
 done
-echo "cut $cut half $half reached $reached"
+echo "cut $cut half $half"
