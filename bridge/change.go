@@ -55,6 +55,21 @@ func undone(change func() (Undo, error)) Undo {
 	}
 }
 
+// MayChange says whether this process may change links in the namespace of the
+// calling thread: nil or [ErrPermission]. It asks for a change of no link at all; the
+// kernel looks who asks before it looks for what (rtnetlink_rcv_msg).
+func MayChange() error {
+	c, err := dial(unix.NETLINK_ROUTE)
+	if err != nil {
+		return kernelError("", err)
+	}
+	defer c.close()
+	if err := kernelError("", c.setLink(linkChange{})); errors.Is(err, ErrPermission) {
+		return err
+	}
+	return nil
+}
+
 // linkChange is an RTM_NEWLINK for a link that exists.
 type linkChange struct {
 	index int

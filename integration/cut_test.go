@@ -57,6 +57,7 @@ func TestCutOff(t *testing.T) {
 		{"update", "kvnet", nat, "kvnet net-update default dns-host add --ip 192.168.122.7 --name seven", "undo_half", "undo", emptyGuest},
 		{"restart", "kvnet", nat, "kvnet net-restart default", "undo_half", "undo", emptyGuest},
 		{"restart-daemon", "libvirtd", nat, "kvnet net-restart default", "undo_half", "undo", emptyGuest},
+		{"redefine-restart", "kvnet", nat, "kvnet net-define default --mtu 1400 --restart", "undo_all", "undo", emptyGuest},
 		{"replug", "kvnet", nat + bounce, "kvnet domif-replug web vnet0", heal, bounce, emptyGuest},
 		{"repair", "kvnet", nat + bounce, heal, heal, bounce, emptyGuest},
 		{"move-daemon", "libvirtd", lab + " --start", move, "undo_all", "undo", noGuest},

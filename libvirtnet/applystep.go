@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/kvnet/kvnet/xml"
 )
 
 // step is one step of a plan with what it takes to make it.
@@ -88,7 +90,9 @@ func (t step) stop(ctx context.Context) (undo, error) {
 		return undo{}, err
 	}
 	back := func(ctx context.Context) error { return unless(t.h.Start(ctx, t.s.Object), ErrActive) }
-	if !have.Persistent {
+	if !have.Persistent || have.Live != nil && have.Config != nil && len(xml.Drift(*have.Live, *have.Config)) > 0 {
+		// A start would take the definition, and this is to run again as it ran. The
+		// definition stays: libvirt has what runs beside it.
 		live, err := t.h.NetworkXML(ctx, t.s.Object, false)
 		if err != nil {
 			return undo{}, err

@@ -21,6 +21,7 @@ type netChange struct {
 	Changes   []libvirtnet.Change `json:"changes"`
 	Later     []libvirtnet.Change `json:"later"` // what only a restart brings into the running network
 	Disturbs  []string            `json:"disturbs"`
+	Outages   []outage            `json:"outages,omitempty"` // by --restart
 	Active    bool                `json:"active"`
 	Autostart bool                `json:"autostart"`
 	Bridge    string              `json:"bridge"`

@@ -44,6 +44,13 @@ func (d definition) run(ctx context.Context, e *env) error {
 	if d.o.stops() {
 		return e.printPlan(d.plan, d.o.changeOptions)
 	}
+	if d.o.restart && d.have.Active { // before anything has changed
+		if next, err := xml.Parse(d.want); err == nil {
+			if err := e.checkRestart(netTarget{d.conn, d.have, d.world}, next, d.o.changeOptions); err != nil {
+				return err
+			}
+		}
+	}
 	if !d.plan.Empty() {
 		err := e.carryOut(ctx, d.conn, change{
 			op: "define", object: "network " + clean(shorten(d.have.Name)), plan: d.plan, world: d.world,
@@ -60,6 +67,7 @@ func (d definition) run(ctx context.Context, e *env) error {
 			return err
 		}
 		if again != nil {
+			r.Later, r.Outages = nil, again.outages()
 			r.lines = append(r.lines, "restarted")
 			for _, u := range again.outages() {
 				r.lines = append(r.lines, u.String())

@@ -46,7 +46,7 @@ func (e *env) newRestart(ctx context.Context, t netTarget, o restartOptions) (*r
 	if def.Managed() {
 		r.bridge, r.after = def.Bridge, def.Bridge
 	}
-	if next := t.have.Config; next != nil && r.bridge != "" && next.Managed() && next.Bridge != "" {
+	if next := r.next(); r.bridge != "" && next.Managed() && next.Bridge != "" {
 		r.after = next.Bridge
 	}
 	kernel := t.world.kernel()
@@ -58,9 +58,8 @@ func (e *env) newRestart(ctx context.Context, t netTarget, o restartOptions) (*r
 	for _, b := range kernel.Bridges {
 		r.stp = r.stp || b.Name == r.bridge && b.STP == 1
 	}
-	if r.bridge != "" && !t.world.here {
-		return nil, &failure{op: "restart", object: t.object(), err: errors.New("the kernel of this namespace is not the one that libvirt works on, so no tap could be put back"),
-			hint: "run kvnet on the host of " + clean(t.world.URI)}
+	if err := e.checkRestart(t, r.next(), o.changeOptions); err != nil {
+		return nil, err
 	}
 	for _, a := range t.attachments() {
 		i := slices.IndexFunc(t.world.Libvirt.Guests, func(g libvirtnet.Guest) bool { return g.Name == a.Guest })
@@ -77,6 +76,14 @@ func (e *env) newRestart(ctx context.Context, t netTarget, o restartOptions) (*r
 	var err error
 	r.others, err = r.keepByHand(kernel)
 	return r, err
+}
+
+// next is what the network runs as behind the restart.
+func (r *restart) next() xml.Network {
+	if r.t.have.Config != nil {
+		return *r.t.have.Config
+	}
+	return r.t.have.Def()
 }
 
 // keep reads an interface's port in libvirt and in the kernel.
@@ -115,14 +122,23 @@ func (r *restart) plan() libvirtnet.Plan {
 
 // wait says how long a moment is.
 func (r *restart) wait() string {
-	def := r.t.have.Def()
-	if r.t.have.Config != nil {
-		def = *r.t.have.Config
-	}
-	if r.bridge == "" || r.o.fast || def.STP != nil && !*def.STP {
+	if r.learning() == 0 {
 		return ""
 	}
 	return ", which STP makes twice the forward delay (--fast)"
+}
+
+// learning is how long a port of the new bridge listens and learns.
+func (r *restart) learning() time.Duration {
+	next := r.next()
+	if r.bridge == "" || r.o.fast || next.STP != nil && !*next.STP {
+		return 0
+	}
+	delay := 0
+	if next.Delay != nil {
+		delay = *next.Delay
+	}
+	return 2 * time.Millisecond * time.Duration(xml.KernelDelay(true, delay))
 }
 
 // shown is the plan as it is printed, with what comes into force.
@@ -159,7 +175,7 @@ func (r *restart) run(ctx context.Context) error {
 			r.began = time.Now()
 			meanwhile = r.meanwhile(ctx)
 		},
-		act: within(r.o.timeout, func(ctx context.Context) error {
+		act: within(r.o.timeout+r.learning(), func(ctx context.Context) error {
 			meanwhile()
 			return r.plugBack(ctx)
 		}),
@@ -240,11 +256,16 @@ func (r *restart) mtu(p *keptPort) int {
 	switch {
 	case p.iface.MTU > 0:
 		return p.iface.MTU
-	case r.t.have.Config != nil:
-		return r.t.have.Config.MTU
+	case r.next().MTU > 0:
+		return r.next().MTU
+	case r.t.have.Def().MTU > 0: // and no longer
+		return libvirtMTU
 	}
-	return r.t.have.Def().MTU
+	return 0
 }
+
+// libvirtMTU is that of a tap for which nobody wishes one.
+const libvirtMTU = 1500
 
 // await waits until every port forwards.
 func (r *restart) await(ctx context.Context) error {
@@ -288,6 +309,9 @@ func (r *restart) rescue(ctx context.Context) error {
 	n, err := r.t.conn.Network(ctx, r.t.have.Name)
 	if err != nil || !n.Active {
 		return nil // verify tells; there is nothing to plug into
+	}
+	if def := n.Def(); r.bridge != "" && def.Bridge != "" {
+		r.after = def.Bridge // that of the definition that runs now
 	}
 	return errors.Join(r.putBack(), r.createPorts(ctx))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kvnet/kvnet/journal"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/xml"
 )
 
 func undoCommand(e *env) *cli.Command {
@@ -98,6 +99,9 @@ func runUndo(ctx context.Context, e *env, number int, o undoOptions) error {
 	if err := e.refuseLater(u, entries, o.force); err != nil {
 		return err
 	}
+	if err := e.refuseTaken(ctx, conn, w, u, o.changeOptions); err != nil {
+		return err
+	}
 	return e.takeChangeBack(ctx, conn, w, u, o)
 }
 
@@ -110,7 +114,7 @@ func findChange(entries []journal.Entry, number int) (journal.Entry, error) {
 			return n, nil
 		case number != 0 || n.Backs != 0 || !journal.Stands(entries, n):
 			continue
-		case i > 0 && broughtIntoForce(entries[i-1], n):
+		case i > 0 && n.Outcome == journal.Done && broughtIntoForce(entries[i-1], n):
 			continue
 		}
 		return n, nil
@@ -138,6 +142,27 @@ func refuseCutOff(w world, back journal.Back, force bool) error {
 			continue
 		}
 		if err := (netTarget{have: *n, world: w}).refuseGuests("undo", false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuseTaken refuses to take ranges and reservations from under guests that have
+// leases of them.
+func (e *env) refuseTaken(ctx context.Context, conn *libvirtnet.Conn, w world, u undoing, o changeOptions) error {
+	for _, was := range u.entry.Before.Networks {
+		n := w.network(was.Name)
+		touched := slices.ContainsFunc(u.back.Plan.Steps, func(s libvirtnet.PlanStep) bool { return s.Object == was.Name })
+		def, err := xml.Parse(was.Config)
+		if n == nil || !n.Active || !touched || err != nil {
+			continue
+		}
+		lost, err := netTarget{conn, *n, w}.lostLeases(ctx, def)
+		if err != nil {
+			return err
+		}
+		if err := e.refuseConflicts("undo", u.object, lost, o); err != nil {
 			return err
 		}
 	}
