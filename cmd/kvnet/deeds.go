@@ -22,9 +22,11 @@ import (
 // deed is one thing that is done outside libvirt's plans, with how to take it
 // back.
 type deed struct {
-	say  string
-	do   func(context.Context) (bridge.Undo, error)
-	undo bridge.Undo // set when done; nil when it cannot be taken back
+	say   string
+	do    func(context.Context) (bridge.Undo, error)
+	final bool // there is no way back
+	done  bool
+	undo  bridge.Undo // set when done; nil when there is nothing to take back
 }
 
 // deeds are done in order, and taken back in the other.
@@ -50,13 +52,22 @@ func (k *deeds) take(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.undo = undo
+		s.done, s.undo = true, undo
 	}
 	return nil
 }
 
-// takeBack undoes the deeds that were done, newest first.
+// takeBack undoes the deeds that were done, newest first, and says which stay.
 func (k *deeds) takeBack(cause error) error {
+	var stay []string
+	for _, s := range k.list {
+		if s.done && s.final {
+			stay = append(stay, s.say)
+		}
+	}
+	if len(stay) > 0 {
+		cause = fmt.Errorf("%w; no way back from: %s", cause, strings.Join(stay, ", "))
+	}
 	u := &libvirtnet.UndoneError{Cause: cause}
 	for n := range slices.Backward(k.list) {
 		s := k.list[n]
@@ -80,13 +91,47 @@ func (k *deeds) takeBack(cause error) error {
 func (e *env) deedsOf(steps []verify.Step, timeout time.Duration) *deeds {
 	k := &deeds{}
 	for _, s := range steps {
-		k.list = append(k.list, deed{say: s.Command(), do: func(ctx context.Context) (bridge.Undo, error) {
+		k.list = append(k.list, deed{say: s.Command(), final: isForeign(s) && inverse(s.Argv()) == nil, do: func(ctx context.Context) (bridge.Undo, error) {
 			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
 			return e.takeStep(ctx, s)
 		}})
 	}
 	return k
+}
+
+// isForeign says whether a step is another program's command, or a signal: the
+// journal knows no way back from it.
+func isForeign(s verify.Step) bool {
+	argv := s.Argv()
+	return linkDeed(s) == nil && len(argv) > 0 && argv[0] != "kvnet"
+}
+
+// inverse is the command that takes back one that adds a rule to a chain of
+// iptables, wherever it stands by then, or a route; nil for all others.
+func inverse(argv []string) []string {
+	switch argv[0] {
+	case "iptables", "ip6tables":
+		at := slices.IndexFunc(argv, func(a string) bool { return a == "-I" || a == "-A" })
+		if at < 0 || at+2 > len(argv) {
+			return nil
+		}
+		back := append(slices.Clone(argv[:at]), "-D", argv[at+1])
+		rule := argv[at+2:]
+		if len(rule) > 0 && strings.Trim(rule[0], "0123456789") == "" {
+			rule = rule[1:] // where it was put
+		}
+		return append(back, rule...)
+	case "ip":
+		at := slices.Index(argv, "add")
+		if at < 1 || argv[at-1] != "route" {
+			return nil
+		}
+		back := slices.Clone(argv)
+		back[at] = "del"
+		return back
+	}
+	return nil
 }
 
 // takeStep does what a step's command does: by netlink where that can be taken
@@ -114,13 +159,23 @@ func (e *env) takeStep(ctx context.Context, s verify.Step) (bridge.Undo, error) 
 	if argv[0] == "virsh" && e.uri != "" {
 		argv = append([]string{"virsh", "-c", e.uri}, argv[1:]...)
 	}
+	if err := runProgram(ctx, s.Command(), argv); err != nil || inverse(argv) == nil {
+		return nil, err
+	}
+	return func() error {
+		return runProgram(context.WithoutCancel(ctx), "take back: "+s.Command(), inverse(argv))
+	}, nil
+}
+
+// runProgram runs a command, without a shell.
+func runProgram(ctx context.Context, say string, argv []string) error {
 	var words bytes.Buffer
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = &words, &words
 	if err := cmd.Run(); err != nil && !gone(argv, words.String()) {
-		return nil, fmt.Errorf("%s: %w: %s", s.Command(), err, shorten(oneLine(errors.New(words.String()))))
+		return fmt.Errorf("%s: %w: %s", say, err, shorten(oneLine(errors.New(words.String()))))
 	}
-	return nil, nil
+	return nil
 }
 
 // gone says whether a rule was to be deleted that is no more: libvirt's daemon, just

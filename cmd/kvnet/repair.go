@@ -201,7 +201,7 @@ func (r *repairing) cure(ctx context.Context, f verify.Finding, g gathered) repa
 	}
 	c.links, c.sysctls = stepNames(f.Fix.Steps)
 	for _, s := range f.Fix.Steps {
-		if argv := s.Argv(); linkDeed(s) == nil && len(argv) > 0 && argv[0] != "kvnet" {
+		if isForeign(s) {
 			c.final = append(c.final, s.Command())
 		}
 	}
