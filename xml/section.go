@@ -236,7 +236,7 @@ func (s Section) Clash(a, b Entry) string {
 		return ""
 	}
 	for _, key := range identities[s] {
-		if s == DNSHosts && key == "hostname" && addressOf(a, "ip").Is4() != addressOf(b, "ip").Is4() {
+		if (s == DNSHosts && key == "hostname" || s == DHCPHosts && key == "name") && otherFamily(a, b) {
 			continue // a name has an address of each family
 		}
 		for _, v := range a.Values[key] {
@@ -246,6 +246,11 @@ func (s Section) Clash(a, b Entry) string {
 		}
 	}
 	return ""
+}
+
+func otherFamily(a, b Entry) bool {
+	ip, other := addressOf(a, "ip"), addressOf(b, "ip")
+	return ip.IsValid() && other.IsValid() && ip.Is4() != other.Is4()
 }
 
 // Fits is true for the entry that another names: all the identities that the

@@ -64,6 +64,8 @@ func TestClashAndFits(t *testing.T) {
 		{DHCPHosts, "<host mac='52:54:00:00:00:0a' ip='10.0.0.5' name='x'/>", "<host name='X' ip='10.0.0.6'/>", "name x", false},
 		{DHCPHosts, "<host mac='52:54:00:00:00:0a' ip='10.0.0.5'/>", "<host mac='52:54:00:00:00:0b' ip='10.0.0.6'/>", "", false},
 		{DHCPHosts, "<host mac='52:54:00:00:00:0a' ip='10.0.0.5'/>", "<host/>", "", false},
+		{DHCPHosts, "<host mac='52:54:00:00:00:0a' ip='10.0.0.5' name='x'/>", "<host id='0:1:2' name='x' ip='fd00::5'/>", "", false},
+		{DHCPHosts, "<host mac='52:54:00:00:00:0a' ip='10.0.0.5' name='x'/>", "<host mac='52:54:00:00:00:0b' name='x'/>", "name x", false},
 		{DHCPRanges, "<range start='10.0.0.2' end='10.0.0.9'/>", "<range start='10.0.0.9' end='10.0.0.20'/>", "range 10.0.0.9-10.0.0.20", false},
 		{DHCPRanges, "<range start='10.0.0.2' end='10.0.0.9'/>", "<range start='10.0.0.10' end='10.0.0.20'/>", "", false},
 		{DHCPRanges, "<range start='10.0.0.2' end='10.0.0.9'/>", "<range start='10.0.0.2' end='10.0.0.9'/>", "range 10.0.0.2-10.0.0.9", true},

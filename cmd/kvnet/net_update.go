@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,6 +145,7 @@ func runNetUpdate(ctx context.Context, e *env, o netUpdateOptions) error {
 	}
 	plan := libvirtnet.Plan{Network: t.have.Name}
 	var names []string
+	var missing error // in one layer
 	for _, l := range []struct {
 		wanted, live bool
 		name         string
@@ -152,13 +154,21 @@ func runNetUpdate(ctx context.Context, e *env, o netUpdateOptions) error {
 			continue
 		}
 		step, err := u.plan(ctx, l.live)
-		if err != nil {
+		switch none := noEntry(""); {
+		case errors.As(err, &none) && live && config && !o.live && !o.config:
+			missing = cmp.Or(missing, err)
+			continue
+		case err != nil:
 			return err
 		}
 		if !step.Empty() {
 			names = append(names, l.name)
 		}
 		plan = plan.With(step)
+	}
+	// What is to be deleted may be in one of both; what is to be modified may not.
+	if missing != nil && (o.command != libvirtnet.UpdateDelete || plan.Empty()) {
+		return missing
 	}
 	plan.Disturbs = libvirtnet.Effects(t.have, t.world.Libvirt.Guests, plan)
 	if err := u.refuseLeases(ctx, e, plan); err != nil {
