@@ -40,6 +40,11 @@ func (d definition) run(ctx context.Context, e *env) error {
 	}
 	d.plan = d.plan.With(d.live)
 	d.plan.Disturbs = append(d.plan.Disturbs, d.restartWords()...)
+	keeps, err := d.leaseWords(ctx)
+	if err != nil {
+		return err
+	}
+	d.plan.Disturbs = append(d.plan.Disturbs, keeps...)
 	r.Later, r.Disturbs = d.plan.Later, d.plan.Disturbs
 	if d.o.stops() {
 		return e.printPlan(d.plan, d.o.changeOptions)

@@ -85,6 +85,29 @@ func (d definition) leaseConflicts(ctx context.Context) ([]string, error) {
 	return netTarget{d.conn, d.have, d.world}.lostLeases(ctx, want)
 }
 
+// leaseWords are the guests whose new reservation is for another address than the one
+// they have leased.
+func (d definition) leaseWords(ctx context.Context) ([]string, error) {
+	reserves := slices.ContainsFunc(d.live.Steps, func(s libvirtnet.PlanStep) bool {
+		return s.Update != nil && s.Update.Section == xml.DHCPHosts && s.Update.Command != libvirtnet.UpdateDelete
+	})
+	want, err := xml.Parse(d.want)
+	if !reserves || err != nil {
+		return nil, nil
+	}
+	leases, err := d.conn.Leases(ctx, d.have.Name)
+	if err != nil {
+		return nil, err
+	}
+	var words []string
+	for _, ip := range want.IPs {
+		for _, h := range ip.Hosts {
+			words = append(words, d.world.keepTheirs(leases, h.MAC, h.IP)...)
+		}
+	}
+	return words, nil
+}
+
 // settledLive looks whether the running network has what it was given.
 func (d definition) settledLive(ctx context.Context, fail func(string) error) error {
 	if d.live.Empty() {

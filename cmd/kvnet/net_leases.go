@@ -33,6 +33,18 @@ func (t netTarget) lostLeases(ctx context.Context, want xml.Network) ([]string, 
 	return []string{"live leases lie outside of what the network is to lease: " + strings.Join(lost, ", ")}, nil
 }
 
+// keepTheirs says of a reservation which guest has a lease for another address: it
+// keeps that one.
+func (w world) keepTheirs(leases []libvirtnet.Lease, mac string, ip netip.Addr) []string {
+	var words []string
+	for _, l := range leases {
+		if mac != "" && l.MAC == mac && l.IP != ip && l.IP.Is4() == ip.Is4() {
+			words = append(words, fmt.Sprintf("%s has a lease for %s and keeps that address until it asks anew", w.holder(l), l.IP))
+		}
+	}
+	return words
+}
+
 // serves says whether a network leases an address to a MAC.
 func serves(def xml.Network, ip netip.Addr, mac string) bool {
 	for _, n := range def.IPs {

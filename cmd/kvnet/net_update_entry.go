@@ -226,8 +226,10 @@ func (u entryChange) refuseLeases(ctx context.Context, e *env, plan libvirtnet.P
 		if ranges && taken(l) {
 			words = append(words, l.IP.String()+" of "+u.world.holder(l))
 		}
-		if mac := u.o.entry.Value("mac"); reserved && mac != "" && mac == l.MAC && l.IP.String() != u.o.entry.Value("ip") {
-			e.note("%s has a lease for %s and keeps that address until it asks anew", u.world.holder(l), l.IP)
+	}
+	if ip, err := netip.ParseAddr(u.o.entry.Value("ip")); reserved && err == nil {
+		for _, words := range u.world.keepTheirs(leases, u.o.entry.Value("mac"), ip) {
+			e.note("%s", words)
 		}
 	}
 	if len(words) == 0 || u.o.force {
