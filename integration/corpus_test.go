@@ -44,6 +44,7 @@ var networkDocuments = []string{"networkxml2xmlin/*.xml", "networkxml2confdata/*
 // would refuse; and each of them goes through every kind of edit that kvnet
 // has, loses nothing but what the edit is about, and is taken again.
 func TestCorpus(t *testing.T) {
+	t.Parallel()
 	v := newVirsh(t)
 	takenDocuments, edits, refused := 0, 0, 0
 	for name, doc := range corpus(t, networkDocuments...) {
@@ -131,6 +132,7 @@ func ofTheHost(complaint string) bool {
 
 // TestCorpusGuests is the first half of TestCorpus for guests' interfaces.
 func TestCorpusGuests(t *testing.T) {
+	t.Parallel()
 	v := newVirsh(t)
 	takenDocuments := 0
 	for name, doc := range corpus(t, "qemuxml2argvdata/net-*.xml") {

@@ -23,6 +23,7 @@ var notYet = []string{"element-unknown/quiet/2.xml"} // title and description, o
 // the real network and QEMU drivers: what a rule says libvirt refuses is
 // refused, when the rule says so, and what lint is silent about is taken.
 func TestLint(t *testing.T) {
+	t.Parallel()
 	v := newVirsh(t)
 	refused := map[string]lint.Refusal{}
 	for _, r := range lint.Rules() {
