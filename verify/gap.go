@@ -89,12 +89,20 @@ func findGaps(s *Snapshot) gaps {
 // notTheKernel says why the kernel half cannot be held against libvirt's; ""
 // when it is proven to be the daemon's.
 func notTheKernel(s *Snapshot) string {
-	d, have := s.Libvirt.Daemon, s.Kernel.Namespace
+	d := s.Libvirt.Daemon
 	switch {
 	case strings.EqualFold(s.Libvirt.Driver, "test"):
 		return "libvirt's test driver has no kernel behind it"
 	case !d.Local && slices.ContainsFunc(s.Libvirt.Gaps, func(g libvirtnet.Gap) bool { return g.Source == "connection" }):
 		return "without libvirt's answer there is nothing to hold the kernel against"
+	}
+	return Elsewhere(d, s.Kernel.Namespace)
+}
+
+// Elsewhere says why the kernel of a network namespace is not the one that a
+// daemon works on; "" when it is proven to be.
+func Elsewhere(d libvirtnet.Daemon, have uint64) string {
+	switch {
 	case !d.Local:
 		return "the connection leads to no daemon on this host, so this kernel is not its kernel"
 	case d.Namespace == 0:

@@ -97,11 +97,10 @@ func (e *env) worldOf(g gathered) world {
 		w.why = w.kernelErr.Error()
 	case links != "":
 		w.why = links // of a snapshot
-	case !sameKernel(w.Libvirt.Daemon, w.Kernel):
-		w.why = "the daemon of " + w.URI + " is in another network namespace"
 	default:
-		w.here = true
+		w.why = verify.Elsewhere(w.Libvirt.Daemon, w.Kernel.Namespace)
 	}
+	w.here = w.why == ""
 	if !w.here {
 		e.note("the kernel is not looked at: %s", w.why)
 	}

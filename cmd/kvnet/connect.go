@@ -9,6 +9,7 @@ import (
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/verify"
 )
 
 // answerTime is how long a daemon may take to answer before it is taken for
@@ -44,10 +45,22 @@ func (e *env) partly(err error) error {
 	return nil
 }
 
-// sameKernel says whether libvirt's daemon works on the network namespace
-// that was read: on this host, and not known to be in another namespace.
-func sameKernel(d libvirtnet.Daemon, k bridge.State) bool {
-	return d.Local && (d.Namespace == 0 || k.Namespace == 0 || d.Namespace == k.Namespace)
+// elsewhere says why the kernel that was read is not that of the connection's
+// daemon; "" when it is proven to be.
+func elsewhere(ctx context.Context, conn *libvirtnet.Conn, k bridge.State) string {
+	return verify.Elsewhere(proveNamespace(ctx, conn.Daemon(), k), k.Namespace)
+}
+
+// proveNamespace finds the daemon's namespace for a user who may not look at
+// the daemon: a socket that listens here was made here.
+func proveNamespace(ctx context.Context, d libvirtnet.Daemon, k bridge.State) libvirtnet.Daemon {
+	if d.Namespace != 0 || d.Socket == "" {
+		return d
+	}
+	if here, err := bridge.Listens(ctx, d.Socket); err == nil && here {
+		d.Namespace = k.Namespace
+	}
+	return d
 }
 
 // readKernel reads the kernel's half where nothing works without it.

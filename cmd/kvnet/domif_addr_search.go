@@ -50,10 +50,10 @@ func (s *addressSearch) search(ctx context.Context, e *env, conn *libvirtnet.Con
 	kernel, here := bridge.State{}, false
 	if state, err := bridge.Read(ctx); err != nil {
 		s.try("neighbour table: " + err.Error())
-	} else if here = sameKernel(conn.Daemon(), state); here {
-		kernel = state
+	} else if why := elsewhere(ctx, conn, state); why != "" {
+		s.try("neighbour table: " + why)
 	} else {
-		s.try("neighbour table: not the kernel of " + conn.URI())
+		kernel, here = state, true
 	}
 	s.leases(ctx, e, conn, kernel)
 	a := <-agent

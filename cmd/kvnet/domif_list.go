@@ -158,8 +158,10 @@ func addFacts(ctx context.Context, e *env, conn *libvirtnet.Conn, rows []interfa
 	if err != nil {
 		return err
 	}
-	if sameKernel(conn.Daemon(), kernel) {
+	if why := elsewhere(ctx, conn, kernel); why == "" {
 		addKernelFacts(rows, kernel)
+	} else {
+		e.note("the kernel is not looked at: %s", why)
 	}
 	nets, err := conn.NetworksFull(ctx)
 	if e.partly(err) != nil {

@@ -83,7 +83,7 @@ func gather(ctx context.Context, uri string) gathered {
 	g.Kernel, g.Firewall = completeKernel(kernel), filter.rules
 	g.Services = <-around
 	g.readJournal()
-	g.proveNamespace(ctx)
+	g.Libvirt.Daemon = proveNamespace(ctx, g.Libvirt.Daemon, g.Kernel)
 	g.proveFiles()
 	g.findHolders()
 	return g
@@ -146,18 +146,6 @@ func readFirewall(ctx context.Context) packetFilter {
 		f.gaps = append(f.gaps, bridge.Gap{Source: verify.FirewallGap, Message: err.Error()})
 	}
 	return f
-}
-
-// proveNamespace finds the daemon's namespace for a user who may not look at
-// the daemon: a socket that listens here was made here.
-func (g *gathered) proveNamespace(ctx context.Context) {
-	d := &g.Libvirt.Daemon
-	if d.Namespace != 0 || d.Socket == "" {
-		return
-	}
-	if here, err := bridge.Listens(ctx, d.Socket); err == nil && here {
-		d.Namespace = g.Kernel.Namespace
-	}
 }
 
 // askLibvirt is libvirt's half; an error means that there is none.

@@ -43,8 +43,8 @@ func (e *env) guestsHere(ctx context.Context, state bridge.State, bridgeName str
 		return nil, nil
 	}
 	defer conn.Close()
-	if !sameKernel(conn.Daemon(), state) {
-		e.note("guests are not named: %s does not work on this network namespace", conn.URI())
+	if why := elsewhere(ctx, conn, state); why != "" {
+		e.note("guests are not named: %s", why)
 		return nil, nil
 	}
 	guests, err := conn.Guests(ctx)

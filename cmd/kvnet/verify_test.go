@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/kvnet/kvnet/bridge"
-	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/verify"
 )
 
@@ -62,19 +61,6 @@ func TestVerifyJSONIsTheReport(t *testing.T) {
 	}
 	if have.Worst() != verify.Error || len(have.Findings[0].Fix.Commands()) == 0 || strings.Contains(out, "null") {
 		t.Errorf("report:\n%s", out)
-	}
-}
-
-func TestSameKernel(t *testing.T) {
-	for _, tt := range []struct {
-		local          bool
-		daemon, kernel uint64
-		want           bool
-	}{{true, 7, 7, true}, {true, 7, 8, false}, {true, 0, 8, true}, {false, 7, 7, false}} {
-		have := sameKernel(libvirtnet.Daemon{Local: tt.local, Namespace: tt.daemon}, bridge.State{Namespace: tt.kernel})
-		if have != tt.want {
-			t.Errorf("%+v: %v", tt, have)
-		}
 	}
 }
 
