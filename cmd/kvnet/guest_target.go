@@ -125,6 +125,14 @@ func difference(want xml.NewInterface, src source, have libvirtnet.Interface) st
 		return is("link", cableWord(have.Link), cableWord(want.Link))
 	case len(want.VLANs) > 0 && !slices.Equal(want.VLANs, have.VLANs):
 		return is("VLAN", fmt.Sprint(have.VLANs), fmt.Sprint(want.VLANs))
+	case want.PortGroup != "" && want.PortGroup != have.PortGroup:
+		return is("port group", have.PortGroup, want.PortGroup)
+	case want.Isolated && !have.Isolated:
+		return "not isolated"
+	case want.Bandwidth.Inbound.Average != 0 && want.Bandwidth.Inbound != have.Bandwidth.Inbound:
+		return is("inbound bandwidth", have.Bandwidth.Inbound.String(), want.Bandwidth.Inbound.String())
+	case want.Bandwidth.Outbound.Average != 0 && want.Bandwidth.Outbound != have.Bandwidth.Outbound:
+		return is("outbound bandwidth", have.Bandwidth.Outbound.String(), want.Bandwidth.Outbound.String())
 	}
 	return ""
 }
