@@ -60,6 +60,8 @@ func (w networkWish) fits(mode xml.Mode) error {
 
 var errNoSubnet = errors.New("a new network needs --subnet CIDR, or --subnet auto for a free one")
 
+var errNoneFree = errors.New("no subnet is free: every /24 of 192.168.0.0/16 and 172.16.0.0/12 and every 10.N.0.0/24 is in use")
+
 // addresses are the <ip> elements to wish for; nil leaves them as they are.
 func (w networkWish) addresses(name string, mode xml.Mode, have *xml.Network, taken []lint.Claim) ([]xml.IP, error) {
 	var old []xml.IP
@@ -140,7 +142,7 @@ func (w networkWish) chosen(old []xml.IP, taken []lint.Claim) ([]xml.IP, error) 
 		}
 		p, ok := freeSubnet(taken, others)
 		if !ok {
-			return nil, errors.New("no subnet is free: every /24 of 192.168.0.0/16 and every 10.N.0.0/24 is in use")
+			return nil, errNoneFree
 		}
 		ips = append(ips, xml.IP{Address: p})
 		others = append(others, p)

@@ -235,6 +235,8 @@ func wishedDocument(ctx context.Context, conn *libvirtnet.Conn, w world, have *l
 	switch {
 	case errors.Is(err, errNoSubnet):
 		return "", usage(o.command, err.Error(), fileHint(o.name, noSubnetHint(want.Mode)))
+	case errors.Is(err, errNoneFree):
+		return "", &failure{op: strings.TrimPrefix(o.command, "net-"), object: "network " + clean(shorten(o.name)), err: err, hint: "--subnet CIDR names one"}
 	case err != nil:
 		return "", wrong(err)
 	case def == nil:

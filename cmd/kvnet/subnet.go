@@ -7,7 +7,8 @@ import (
 )
 
 // freeSubnet picks an IPv4 /24 that nobody claims and that overlaps none of
-// the others: libvirt's own choice first, then its neighbours, then 10.N.0.0.
+// the others: libvirt's own choice first, then its neighbours, then 10.N.0.0, then
+// those of 172.16.0.0/12, where container engines take theirs.
 func freeSubnet(taken []lint.Claim, others []netip.Prefix) (netip.Prefix, bool) {
 	try := func(a, b, c byte) (netip.Prefix, bool) {
 		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{a, b, c, 0}), 24)
@@ -32,6 +33,11 @@ func freeSubnet(taken []lint.Claim, others []netip.Prefix) (netip.Prefix, bool) 
 	}
 	for i := range 256 {
 		if p, ok := try(10, byte(122+i), 0); ok {
+			return p, true
+		}
+	}
+	for i := range 16 * 256 {
+		if p, ok := try(172, byte(16+i/256), byte(i)); ok {
 			return p, true
 		}
 	}
