@@ -30,11 +30,6 @@ describe it, and stores no definition: when it stops, it is gone.`,
 			if err := o.read(c); err != nil {
 				return err
 			}
-			if o.file == "" {
-				if err := checkNewName(o.command, o.name); err != nil {
-					return err
-				}
-			}
 			o.start = true
 			return runNetCreate(c.Context, e, o)
 		},
@@ -60,6 +55,11 @@ func runNetCreate(ctx context.Context, e *env, o netDefineOptions) error {
 	}
 	object := "network " + clean(shorten(o.name))
 	have := w.network(o.name)
+	if have == nil {
+		if err := o.checkNewName(); err != nil {
+			return err
+		}
+	}
 	if have != nil && have.Persistent {
 		return refuse("create", object, errors.New("it is defined"), "kvnet net-start "+clean(o.name))
 	}

@@ -70,14 +70,18 @@ too. --subnet auto finds a free subnet.`,
 
 // checkNewName refuses names that work here and hurt elsewhere: in libvirt's
 // files, in a shell, in documents that other programs paste together.
-func checkNewName(command, name string) error {
-	if err := xml.CheckName(name); err != nil {
-		return usage(command, err.Error(), fileHint(name, ""))
+func (o netDefineOptions) checkNewName() error {
+	err := xml.CheckName(o.name)
+	if i := strings.IndexAny(o.name, `"'<>&`); err == nil && i >= 0 {
+		err = fmt.Errorf("network name %s: holds a %c", quote(o.name), o.name[i])
 	}
-	if i := strings.IndexAny(name, `"'<>&`); i >= 0 {
-		return usage(command, fmt.Sprintf("network name %s: holds a %c", quote(name), name[i]), "")
+	switch {
+	case err == nil:
+		return nil
+	case o.file != "":
+		return &failure{op: "read definition", object: o.file, err: err}
 	}
-	return nil
+	return usage(o.command, err.Error(), fileHint(o.name, ""))
 }
 
 // fileHint is what to do about a name that virsh would take for a file, or hint.
@@ -137,7 +141,10 @@ func runNetDefine(ctx context.Context, e *env, o netDefineOptions) error {
 	if o.file == "" {
 		if have = findSourceNetwork(o.name, w.Libvirt.Networks); have != nil {
 			o.name = have.Name // the command line may have its UUID
-		} else if err := checkNewName(o.command, o.name); err != nil {
+		}
+	}
+	if have == nil {
+		if err := o.checkNewName(); err != nil {
 			return err
 		}
 	}
