@@ -13,8 +13,9 @@ import (
 )
 
 // answerTime is how long a daemon may take to answer before it is taken for
-// hung; a connection over ssh may have to ask for a password first.
-const answerTime = time.Minute
+// hung; a connection over ssh may have to ask for a password first. Tests have
+// less patience.
+var answerTime = time.Minute
 
 // connect opens the connection that the command line asks for. The caller
 // closes it.

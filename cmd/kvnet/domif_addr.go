@@ -39,7 +39,7 @@ networks, from the agent inside it, and from the neighbour table of the kernel.
 The columns are virsh's, with source and age behind: how long ago somebody
 answered from the address, or when the lease ends. When nothing is known, the
 error says what was tried.`,
-			"kvnet domif-addr centos -o json", 0, 1, 2),
+			"kvnet domif-addr centos -o json", 0, 1, 2, 5),
 		Action: func(c *cli.Context) error {
 			args, err := arguments(c, "GUEST")
 			if err != nil {

@@ -49,7 +49,7 @@ tap, as for a guest that is shut off. GUEST is a name, an id or a UUID. --wide
 adds the bridge that the kernel has the tap in, the guest's link, the state of
 the port and the addresses known from leases and the neighbour table; JSON and
 YAML always have them.`,
-			"kvnet domif-list centos --wide", 0, 1, 2),
+			"kvnet domif-list centos --wide", 0, 1, 2, 5),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "all", Usage: "of every guest", Destination: &o.all},
 			&cli.BoolFlag{Name: "inactive", Usage: "of the configuration, not of the running guest", Destination: &o.inactive},

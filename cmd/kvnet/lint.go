@@ -41,7 +41,7 @@ the host is asked. The rules are those of libvirt 9.0.
 one: bridges, devices and networks that it lacks; names, UUIDs, bridges, subnets
 and MACs that another network or guest of it has; its routes. A file of a network
 or guest that the host has is held against the others only.`,
-			"kvnet lint --host nets/*.xml guests/*.xml -o sarif", 0, 1, 2, 3),
+			"kvnet lint --host nets/*.xml guests/*.xml -o sarif", 0, 1, 2, 3, 5),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "strict", Usage: "warnings make the exit code 3, too", Destination: &o.strict},
 			&cli.BoolFlag{Name: "host", Usage: "hold them against this host, too: its libvirt and its kernel", Destination: &o.host},

@@ -35,7 +35,7 @@ func netDHCPLeasesCommand(e *env) *cli.Command {
 		Description: describe(`
 Lists a network's leases in virsh's columns, by MAC address and then by IP
 address. JSON and YAML add the guest that has the MAC address.`,
-			"kvnet net-dhcp-leases default --mac 52:54:00:e4:75:83", 0, 1, 2),
+			"kvnet net-dhcp-leases default --mac 52:54:00:e4:75:83", 0, 1, 2, 5),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "mac", Usage: "leases of this `MAC` address only", Destination: &mac},
 		},

@@ -24,7 +24,7 @@ kernel has: the bridge, its addresses, spanning tree, MTU and MAC. With --file a
 document is compared, too, as net-define would define it. Two spellings of one
 thing are no difference, nor is what libvirt or the kernel fills in or rounds. A
 side that cannot tell is a "?". Differences make the exit code 3.`,
-			"kvnet net-diff default --file default.xml", 0, 1, 2, 3),
+			"kvnet net-diff default --file default.xml", 0, 1, 2, 3, 5),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "compare the document in `FILE`, too (- is standard input)", Destination: &file},
 		},

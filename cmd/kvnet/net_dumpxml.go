@@ -18,7 +18,7 @@ func netDumpXMLCommand(e *env) *cli.Command {
 Prints libvirt's document of a network: of the active network, or of its
 configuration with --inactive and for an inactive network. JSON and YAML wrap
 the document into name, uuid and xml.`,
-			"kvnet net-dumpxml default --inactive", 0, 1, 2),
+			"kvnet net-dumpxml default --inactive", 0, 1, 2, 5),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "inactive", Usage: "the configuration, not the active network", Destination: &inactive},
 		},

@@ -49,7 +49,7 @@ func netInfoCommand(e *env) *cli.Command {
 Prints virsh's lines on a network, then its mode, subnets, DHCP ranges, MTU,
 domain, the running guests on it, and how many addresses of its IPv4 ranges are
 leased. NETWORK is a name or a UUID.`,
-			"kvnet net-info default", 0, 1, 2),
+			"kvnet net-info default", 0, 1, 2, 5),
 		Action: func(c *cli.Context) error {
 			args, err := arguments(c, "NETWORK")
 			if err != nil {

@@ -48,7 +48,7 @@ func netListCommand(e *env) *cli.Command {
 		Description: describe(`
 Lists the active networks in virsh's columns. --wide adds mode, bridge, subnets
 and the running guests on each network; JSON and YAML always have them.`,
-			"kvnet net-list --all --wide", 0, 1, 2),
+			"kvnet net-list --all --wide", 0, 1, 2, 5),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "all", Usage: "inactive networks, too", Destination: &o.all},
 			&cli.BoolFlag{Name: "inactive", Usage: "inactive networks only", Destination: &o.inactive},

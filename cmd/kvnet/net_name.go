@@ -14,7 +14,7 @@ func netNameCommand(e *env) *cli.Command {
 		Usage:     "the name of a network",
 		ArgsUsage: "NETWORK",
 		Description: describe(`Prints the name of the network with the UUID (or name) NETWORK.`,
-			"kvnet net-name 5dc8ae5b-a6fe-4750-bdbe-bac6a6c603d2", 0, 1, 2),
+			"kvnet net-name 5dc8ae5b-a6fe-4750-bdbe-bac6a6c603d2", 0, 1, 2, 5),
 		Action: func(c *cli.Context) error { return runNetName(c, e, false) },
 	}
 }
@@ -24,7 +24,7 @@ func netUUIDCommand(e *env) *cli.Command {
 		Category:    networks,
 		Usage:       "the UUID of a network",
 		ArgsUsage:   "NETWORK",
-		Description: describe(`Prints the UUID of the network with the name (or UUID) NETWORK.`, "kvnet net-uuid default", 0, 1, 2),
+		Description: describe(`Prints the UUID of the network with the name (or UUID) NETWORK.`, "kvnet net-uuid default", 0, 1, 2, 5),
 		Action:      func(c *cli.Context) error { return runNetName(c, e, true) },
 	}
 }

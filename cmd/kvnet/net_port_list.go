@@ -20,7 +20,7 @@ func netPortListCommand(e *env) *cli.Command {
 Lists the UUIDs of a network's ports, each with the guest's interface that has
 it. A port without an interface is one that libvirt forgot to take away; an
 interface without a port is found by kvnet verify.`,
-			"kvnet net-port-list default", 0, 1, 2),
+			"kvnet net-port-list default", 0, 1, 2, 5),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "uuid", Usage: "print bare UUIDs, one a line", Destination: &uuids},
 		},

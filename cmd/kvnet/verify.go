@@ -39,8 +39,8 @@ forwarding, and a DHCP server that is being started, are waited for, at most
 --timeout; a host with errors is looked at twice, and a ruleset that is being
 written until it stands still. What could not be read is listed
 as a gap, and the checks that need it as unknown. Without libvirt's half the
-exit code is 1.`,
-			"kvnet verify default --strict -o junit", 0, 1, 2, 3),
+exit code is 1, and 5 when its daemon is there and does not answer.`,
+			"kvnet verify default --strict -o junit", 0, 1, 2, 3, 5),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "check", Usage: "only these checks: `ID,...`", Destination: &check},
 			&cli.StringFlag{Name: "min-severity", Usage: "print findings of this `SEVERITY` or worse: error, warning, info, unknown", Destination: &severity},
