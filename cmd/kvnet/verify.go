@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/verify"
 )
 
@@ -135,7 +136,11 @@ func runVerify(ctx context.Context, e *env, o verifyOptions) error {
 func verifySource(ctx context.Context, e *env, o verifyOptions) (gathered, error) {
 	if o.snapshot != "" {
 		s, err := readSnapshot(ctx, e, o.snapshot)
-		return gathered{Snapshot: s}, err
+		g := gathered{Snapshot: s}
+		if i := slices.IndexFunc(s.Libvirt.Gaps, func(gap libvirtnet.Gap) bool { return gap.Source == "connection" }); i >= 0 {
+			g.libvirtErr = &failure{op: "read snapshot", object: o.snapshot, err: errors.New("it lacks libvirt's half: " + s.Libvirt.Gaps[i].Message)}
+		}
+		return g, err
 	}
 	g := e.gatherSettled(ctx, o.timeout)
 	if err := ctx.Err(); err != nil {
