@@ -13,6 +13,7 @@ import (
 
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/verify"
+	"github.com/kvnet/kvnet/xml"
 )
 
 type verifyOptions struct {
@@ -174,6 +175,9 @@ func resolveSubjects(s verify.Snapshot, subjects []string) ([]string, error) {
 	names := make([]string, 0, len(subjects))
 	for _, subject := range subjects {
 		name, ok := known[subject]
+		if uuid, err := xml.ParseUUID(subject); !ok && err == nil {
+			name, ok = known[uuid]
+		}
 		if !ok {
 			return subjects, &failure{op: "verify", object: shorten(subject), err: errors.New("no network, bridge or guest has this name"),
 				hint: meant(subject, slices.Sorted(maps.Keys(known)), "kvnet net-list --all, bridge-list and domif-list --all list them")}

@@ -43,8 +43,8 @@ func TestVerifySubjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	network := s.Libvirt.Networks[0]
-	names, err := resolveSubjects(s, []string{network.UUID, network.Name, network.Def().Bridge, s.Libvirt.Guests[0].UUID})
-	want := []string{network.Name, network.Name, network.Def().Bridge, s.Libvirt.Guests[0].Name}
+	names, err := resolveSubjects(s, []string{network.UUID, strings.ToUpper(strings.ReplaceAll(network.UUID, "-", "")), network.Name, network.Def().Bridge, s.Libvirt.Guests[0].UUID})
+	want := []string{network.Name, network.Name, network.Name, network.Def().Bridge, s.Libvirt.Guests[0].Name}
 	if err != nil || strings.Join(names, " ") != strings.Join(want, " ") {
 		t.Errorf("names %q, want %q, error %v", names, want, err)
 	}
