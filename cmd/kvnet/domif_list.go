@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -211,13 +212,11 @@ func usable(n bridge.Neighbour) bool {
 	return n.MAC != "" && n.State != "failed" && n.State != "incomplete" && !n.IP.IsMulticast() && !n.IP.IsUnspecified()
 }
 
+// addAddress keeps the addresses in their order, IPv4 first.
 func (r *interfaceRow) addAddress(ip netip.Addr) {
-	for _, have := range r.Addresses {
-		if have == ip {
-			return
-		}
+	if i, found := slices.BinarySearchFunc(r.Addresses, ip, netip.Addr.Compare); !found {
+		r.Addresses = slices.Insert(r.Addresses, i, ip)
 	}
-	r.Addresses = append(r.Addresses, ip)
 }
 
 func printInterfaces(w io.Writer, rows []interfaceRow, o domifListOptions, quiet bool) {

@@ -49,9 +49,11 @@ var sampleKernel = bridge.State{
 func TestPrintInterfaces(t *testing.T) {
 	rows := interfaceRows(sampleGuests, false)
 	addKernelFacts(rows, sampleKernel)
+	rows[0].addAddress(netip.MustParseAddr("192.168.122.20")) // a lease
+	rows[0].addAddress(netip.MustParseAddr("192.168.122.169"))
 	want := " Guest    Interface   Type      Source    Model    MAC                 Bridge   Link   Port       Address\n" +
-		"---------------------------------------------------------------------------------------------------------------------------\n" +
-		" centos   vnet0       network   default   virtio   52:54:00:e4:75:83   virbr0   up     learning   192.168.122.169,fe80::1\n" +
+		"------------------------------------------------------------------------------------------------------------------------------------------\n" +
+		" centos   vnet0       network   default   virtio   52:54:00:e4:75:83   virbr0   up     learning   192.168.122.20,192.168.122.169,fe80::1\n" +
 		" centos   -           user      -         -        52:54:00:00:00:09   -        up     -          -\n" +
 		" idle     -           network   default   virtio   52:54:00:16:36:7a   -        down   -          -\n"
 	var out bytes.Buffer
