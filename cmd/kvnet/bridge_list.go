@@ -33,6 +33,7 @@ type portRow struct {
 }
 
 func bridgeListCommand(e *env) *cli.Command {
+	var bare bool
 	return &cli.Command{
 		Category:  bridges,
 		Usage:     "the host's bridges and their ports, as brctl show prints them",
@@ -43,17 +44,20 @@ ports. JSON and YAML add addresses, MTU, the state of each port and the guest
 behind it; only for the latter is libvirt asked, and the rest is printed all the
 same when it does not answer.`,
 			"kvnet bridge-list -o json", 0, 1, 2),
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "name", Usage: "names only, one a line", Destination: &bare},
+		},
 		Action: func(c *cli.Context) error {
 			names, err := arguments(c, "[BRIDGE ...]")
 			if err != nil {
 				return err
 			}
-			return runBridgeList(c.Context, e, names)
+			return runBridgeList(c.Context, e, names, bare)
 		},
 	}
 }
 
-func runBridgeList(ctx context.Context, e *env, names []string) error {
+func runBridgeList(ctx context.Context, e *env, names []string, bare bool) error {
 	state, err := readKernel(ctx)
 	if err != nil {
 		return err
@@ -74,7 +78,15 @@ func runBridgeList(ctx context.Context, e *env, names []string) error {
 		owners = e.tapOwners(ctx, state)
 	}
 	rows := bridgeRows(state, owners)
-	return e.print(rows, func(w io.Writer) { printBridgeList(w, rows, e.quiet) })
+	return e.print(rows, func(w io.Writer) {
+		if !bare {
+			printBridgeList(w, rows, e.quiet)
+			return
+		}
+		for _, r := range rows {
+			fmt.Fprintln(w, clean(r.Name))
+		}
+	})
 }
 
 func bridgeRows(state bridge.State, owners tapOwners) []bridgeRow {

@@ -64,6 +64,10 @@ func TestBridgesAsBrctl(t *testing.T) {
 			t.Errorf("exit code %d, %s (-brctl +kvnet):\n%s", code, errs, diff)
 		}
 
+		if out, errs, code := kvnet(t, "bridge-list", "--name"); out != "averyveryverylo\nbr0\n" || code != 0 || errs != "" {
+			t.Errorf("exit code %d, names %q %s", code, out, errs)
+		}
+
 		var rows []bridgeRow
 		out, _, _ = kvnet(t, "bridge-list", "-o", "json", "-c", "test:///default", "br0")
 		if err := json.Unmarshal([]byte(out), &rows); err != nil || len(rows) != 1 {
