@@ -2,6 +2,7 @@
 # Plays kvnet's story on a sealed host, printing every command and what it
 # really said. Needs bin/kvnet and bin/kvlab (make build) and root.
 #
+#   lab#      on this machine: makes the sealed host and its guests
 #   host#     on the sealed host
 #   outside#  in the namespace that plays the internet, 203.0.113.1
 #   centos#   in a guest
@@ -16,7 +17,7 @@ chapter() { printf '\n\n== %s\n' "$*"; }
 host()    { printf '\nhost# %s\n' "$*"; kvlab exec "$name" -- sh -c "$*"; }
 outside() { printf '\noutside# %s\n' "$*"; kvlab exec --outside "$name" -- sh -c "$*"; }
 guest()   { local g=$1; shift; printf '\n%s# %s\n' "$g" "$*"; kvlab guest "$name" "$g" exec -- sh -c "$*"; }
-quiet()   { kvlab "$@" >/dev/null; }
+lab()     { printf '\nlab# kvlab %s\n' "$*"; kvlab "$@"; }
 
 # fails CODE COMMAND: the command must end with that exit code.
 fails() {
@@ -27,7 +28,7 @@ fails() {
 	[ "$have" = "$want" ]
 }
 
-quiet up "$name"
+lab up "$name"
 
 chapter "1. The classic NAT network; asking twice changes nothing"
 host kvnet net-define default --start --autostart
@@ -35,13 +36,13 @@ host kvnet net-define default --start --autostart
 host kvnet net-list
 
 chapter "2. A guest that is shut off"
-quiet guest --mac 52:54:00:e4:75:83 "$name" centos define
+lab guest --mac 52:54:00:e4:75:83 "$name" centos define
 host kvnet domif-list centos
 host kvnet bridge-list
 
 chapter "3. It starts, and the outside sees the host's address"
-quiet guest "$name" centos start
-quiet guest "$name" centos address 192.168.122.0/24
+lab guest "$name" centos start
+lab guest "$name" centos address 192.168.122.0/24
 host kvnet domif-list centos
 host kvnet domif-addr centos
 host kvnet net-dhcp-leases default
@@ -57,10 +58,10 @@ host kvnet domif-attach centos br0
 host kvnet bridge-list
 guest centos "ip link set eth1 up && ip addr add 203.0.113.50/24 dev eth1"
 guest centos wget -q -O - http://203.0.113.1:8080/
-quiet guest "$name" second define
+lab guest "$name" second define
 host kvnet domif-attach second br0
-quiet guest "$name" second start
-quiet guest "$name" second address 192.168.122.0/24
+lab guest "$name" second start
+lab guest "$name" second address 192.168.122.0/24
 guest second "ip link set eth1 up && ip addr add 203.0.113.51/24 dev eth1"
 guest second ping -c 1 -W 2 192.168.122.169
 guest second ping -c 1 -W 2 203.0.113.50
