@@ -11,7 +11,7 @@ import (
 func (h *host) missingAddresses(def xml.Network, name string) []netip.Prefix {
 	var missing []netip.Prefix
 	for _, ip := range def.IPs {
-		off := ip.Address.Addr().Is6() && h.ipv6Off(name) // told as bridge-ipv6-broken
+		off := ip.Address.Addr().Is6() && ipv6Off(&h.snap.Kernel, name) // told as bridge-ipv6-broken
 		if _, found := h.addressOn(name, ip.Address.Addr()); !found && ip.Address.IsValid() && !off && !h.takenDown(name, ip.Address) {
 			missing = append(missing, ip.Address)
 		}

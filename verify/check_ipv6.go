@@ -40,8 +40,8 @@ func bridgeIPv6Checks() []Check {
 
 // ipv6Off says whether IPv6 is switched off on a link: it has no IPv6 address
 // then, and can be given none.
-func (h *host) ipv6Off(link string) bool {
-	return strings.TrimSpace(h.snap.Kernel.Sysctls["net.ipv6.conf."+link+".disable_ipv6"]) == "1"
+func ipv6Off(k *bridge.State, link string) bool {
+	return strings.TrimSpace(k.Sysctls["net.ipv6.conf."+link+".disable_ipv6"]) == "1"
 }
 
 // ipv6Of are the network's IPv6 addresses.
@@ -63,7 +63,7 @@ func bridgeIPv6Broken(p *pass) {
 		if l == nil || len(want) == 0 || !p.on(s) {
 			continue
 		}
-		if p.ipv6Off(name) {
+		if ipv6Off(&p.snap.Kernel, name) {
 			p.ipv6SwitchedOff(s, want)
 			continue
 		}

@@ -2,8 +2,10 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
+	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/xml"
 )
@@ -50,26 +52,23 @@ func staticRouteMissing(p *pass) {
 
 // lostGateways are the static routes of a network that the kernel does not have.
 func (h *host) lostGateways(n *libvirtnet.Network) []xml.Gateway {
-	def := n.Def()
 	if len(h.gaps.lacks[Routes]) > 0 {
 		return nil
 	}
-	var lost []xml.Gateway
-	for _, g := range def.Routes {
-		off := g.To.Addr().Is6() && h.ipv6Off(def.Bridge)
-		if g.To.IsValid() && g.Via.IsValid() && !off && !h.routedTo(g, def.Bridge) {
-			lost = append(lost, g)
-		}
-	}
-	return lost
+	def := n.Def()
+	return slices.DeleteFunc(slices.Clone(def.Routes), func(g xml.Gateway) bool { return routedTo(&h.snap.Kernel, g, def.Bridge) })
 }
 
-func (h *host) routedTo(g xml.Gateway, bridge string) bool {
+// routedTo says that the kernel has a static route, or cannot have it.
+func routedTo(k *bridge.State, g xml.Gateway, name string) bool {
+	if !g.To.IsValid() || !g.Via.IsValid() || g.To.Addr().Is6() && ipv6Off(k, name) {
+		return true
+	}
 	to := plainPrefix(g.To)
-	for i := range h.snap.Kernel.Routes {
-		r := &h.snap.Kernel.Routes[i]
+	for i := range k.Routes {
+		r := &k.Routes[i]
 		dst := plainPrefix(r.Dst)
-		if dst == to || r.Link == bridge && dst.Bits() < to.Bits() && dst.Contains(to.Addr()) {
+		if dst == to || r.Link == name && dst.Bits() < to.Bits() && dst.Contains(to.Addr()) {
 			return true
 		}
 	}

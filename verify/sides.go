@@ -117,6 +117,7 @@ func (d *differ) kernel() {
 		d.tell("mac", link.MAC, strings.EqualFold(link.MAC, live.MAC))
 	}
 	d.addresses(live)
+	d.routes(live)
 }
 
 func (d *differ) spanningTree(live xml.Network, b bridge.Bridge) {
@@ -165,6 +166,20 @@ func (d *differ) addresses(live xml.Network) {
 	sort.Slice(strays, func(i, j int) bool { return strays[i].Compare(strays[j]) < 0 })
 	for _, p := range strays {
 		d.tell("ip["+p.String()+"]", "present", false)
+	}
+}
+
+// routes compares by target, as static-route-missing does.
+func (d *differ) routes(live xml.Network) {
+	if slices.ContainsFunc(d.Kernel.Gaps, func(g bridge.Gap) bool { return g.Source == "routes" }) {
+		return
+	}
+	for _, r := range live.Routes {
+		present := ""
+		if routedTo(d.Kernel, r, live.Bridge) {
+			present = "present"
+		}
+		d.tell("route["+r.To.Masked().String()+"]", present, present != "")
 	}
 }
 

@@ -43,6 +43,7 @@ func sidesOf(s Sides) string {
 }
 
 func TestDifferences(t *testing.T) {
+	const routed = "<route address='10.8.0.0' prefix='16' gateway='10.7.0.5'/>"
 	parse := func(replace ...string) *xml.Network {
 		n, err := xml.Parse(strings.NewReplacer(replace...).Replace(sidesDocument))
 		if err != nil {
@@ -52,6 +53,7 @@ func TestDifferences(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
+		live   string // in the live document, too
 		config *xml.Network
 		file   *xml.Network
 		kernel func(*bridge.State)
@@ -70,6 +72,13 @@ func TestDifferences(t *testing.T) {
 			want: "ip[10.7.0.1/24] present|present||?\nip[10.7.0.1/16] ||present|?"},
 		{name: "kernel spanning tree", config: parse(), kernel: func(k *bridge.State) { k.Bridges[0].STP, k.Bridges[0].ForwardDelay = 0, 15000 },
 			want: "stp on|on|off|?\ndelay 0|0|15|?"},
+		{name: "kernel route", live: routed, config: parse("</network>", routed+"</network>"), want: "route[10.8.0.0/16] via 10.7.0.5|via 10.7.0.5||?"},
+		{name: "kernel route that is there", live: routed, config: parse("</network>", routed+"</network>"), kernel: func(k *bridge.State) {
+			k.Routes = []bridge.Route{{Dst: netip.MustParsePrefix("10.8.0.0/16"), Link: "virbr7"}}
+		}},
+		{name: "kernel routes not known", live: routed, config: parse("</network>", routed+"</network>"), kernel: func(k *bridge.State) {
+			k.Gaps = []bridge.Gap{{Source: "routes"}}
+		}},
 		{name: "no bridge", config: parse(), kernel: func(k *bridge.State) { k.Links = nil }, want: "bridge virbr7|virbr7||?"},
 		{name: "all three", config: parse("1400", "1300"), kernel: func(k *bridge.State) { k.Links[0].MTU = 1500 }, want: "mtu 1300|1400|1500|?"},
 	} {
@@ -78,7 +87,7 @@ func TestDifferences(t *testing.T) {
 			if test.kernel != nil {
 				test.kernel(&kernel)
 			}
-			have := sidesOf(Sides{Config: test.config, Live: parse(), Kernel: &kernel, File: test.file})
+			have := sidesOf(Sides{Config: test.config, Live: parse("</network>", test.live+"</network>"), Kernel: &kernel, File: test.file})
 			if diff := cmp.Diff(test.want, have); diff != "" {
 				t.Error(diff)
 			}
