@@ -30,7 +30,7 @@ func portChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Guests of one bridge do not reach each other, or, where they should not, do.",
 				Cause:    "Somebody switched the port's isolation, or the tap was put back into the bridge without it.",
-				Evidence: "The isolated flag of a guest's port and the <port isolated> of its interface or network; an isolated uplink cuts isolated guests off the LAN.",
+				Evidence: "The isolated flag of a guest's port and the <port isolated> of its interface, else of its network; an isolated uplink cuts isolated guests off the LAN.",
 				Cure:     "Switch it as libvirt says.",
 			},
 			run: portIsolated,
@@ -95,8 +95,7 @@ func (p *pass) notForwarding(s scope, port *bridge.Port, whose string) {
 
 // wantsIsolation says whether libvirt wants the port isolated.
 func (n *nic) wantsIsolation() bool {
-	isolated := definition(n.net).PortsIsolated
-	return n.iface.Isolated || isolated != nil && *isolated
+	return n.iface.PortIsolated(definition(n.net))
 }
 
 func portIsolated(p *pass) {

@@ -126,7 +126,7 @@ func (n *nic) renewOn(typ, source string, fresh bool) []Step {
 	if strings.HasPrefix(n.iface.Alias, "ua-") { // libvirt names the others
 		add("--alias", n.iface.Alias)
 	}
-	if n.iface.Isolated && typ != "direct" {
+	if n.iface.PortIsolated(&xml.Network{}) && typ != "direct" {
 		args = append(args, "--isolated")
 	}
 	return []Step{

@@ -324,7 +324,7 @@ func guestFaults() map[string]func(*Snapshot) {
 		"port-not-forwarding+learning":    func(s *Snapshot) { s.port("vnet0").State = bridge.PortLearning },
 		"port-not-forwarding+uplink":      func(s *Snapshot) { s.port("eth0").State = bridge.PortBlocking },
 		"port-isolated-unexpected":        func(s *Snapshot) { s.port("vnet0").Isolated = true },
-		"port-isolated-unexpected+not":    func(s *Snapshot) { s.guest("centos").Interfaces[1].Isolated = true },
+		"port-isolated-unexpected+not":    func(s *Snapshot) { s.guest("centos").Interfaces[1].Isolated = ptr(true) },
 		"port-isolated-unexpected+uplink": func(s *Snapshot) { s.port("eth0").Isolated = true },
 	}
 }

@@ -45,6 +45,12 @@ func healthyHosts() map[string]func() Snapshot {
 		"ok-modes":        with(modes),
 		"ok-own-user-stp": with(func(s *Snapshot) { s.bridge("virbr0").STP = 2 }),
 		"ok-two-uplinks":  with(twoUplinks),
+		"ok-isolated-but-one": with(func(s *Snapshot) {
+			// What an interface says counts more than what its network says.
+			s.network("default").Live.PortsIsolated, s.network("default").Config.PortsIsolated = ptr(true), ptr(true)
+			s.guest("centos").Interfaces[0].Isolated = ptr(false)
+			s.port("vnet2").Isolated = true
+		}),
 		"ok-host-only-bridge": with(func(s *Snapshot) {
 			addBridge(s, "br1", "02:00:00:00:01:01", 0, 15000)
 			addAddress(s, "br1", "10.9.0.1/24")

@@ -84,7 +84,7 @@ func movedFaults() map[string]func(*Snapshot) {
 		},
 		"tap-missing+choosy": func(s *Snapshot) {
 			i := onNetwork("default", "vnet7", "52:54:00:aa:00:09")
-			i.PortGroup, i.Isolated, i.Alias, i.Link, i.MTU, i.Filter = "staff", true, "ua-second", "up", 1400, "clean-traffic"
+			i.PortGroup, i.Isolated, i.Alias, i.Link, i.MTU, i.Filter = "staff", ptr(true), "ua-second", "up", 1400, "clean-traffic"
 			addGuest(s, "choosy", libvirtnet.Running, i)
 			s.dropLink("vnet7")
 		},

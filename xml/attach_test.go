@@ -78,7 +78,7 @@ func TestBuildInterfaceParsed(t *testing.T) {
 	}
 	want := []Interface{{
 		Type: "network", Source: `a"b'c&<d>`, Network: `a"b'c&<d>`, MAC: "52:54:00:00:00:01", Model: "virtio",
-		Target: "mine", MTU: 9000, VLANs: []int{7}, Link: "up", Filter: "f", Alias: "ua-a", Isolated: true, PortGroup: "g",
+		Target: "mine", MTU: 9000, VLANs: []int{7}, Link: "up", Filter: "f", Alias: "ua-a", Isolated: ptr(true), PortGroup: "g",
 		Managed: true,
 	}}
 	if diff := cmp.Diff(want, g.Interfaces); diff != "" {

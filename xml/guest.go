@@ -178,7 +178,8 @@ func (w *guestReader) setting() error {
 		case into.count != nil:
 			*into.count = count(value)
 		default:
-			*into.flag = value == "yes"
+			on := value == "yes"
+			*into.flag = &on
 		}
 	})
 }
@@ -235,7 +236,7 @@ type place struct {
 	key   string
 	text  *string
 	count *int
-	flag  *bool
+	flag  **bool
 }
 
 func (i *Interface) single(element string) (place, bool) {

@@ -55,6 +55,11 @@ func TestParseGuest(t *testing.T) {
 			[]Interface{{Type: "vhostuser", Source: "/tmp/a", Managed: true}},
 		},
 		{
+			"a port that is not isolated, whatever its network says",
+			`<interface type='bridge'><port isolated='no'/></interface>`,
+			[]Interface{{Type: "bridge", Isolated: ptr(false), Managed: true}},
+		},
+		{
 			"user and ethernet",
 			`<interface type='user'/><interface type='ethernet'><target dev='t' managed='no'/></interface>`,
 			[]Interface{{Type: "user", Managed: true}, {Type: "ethernet", Target: "t"}},
@@ -65,7 +70,7 @@ func TestParseGuest(t *testing.T) {
 			<virtualport type='openvswitch'><parameters type='x'/></virtualport><vlan trunk='yes'><tag id='5'/><tag nativeMode='tagged' id='6'/></vlan>
 			<filterref filter='clean-traffic'><parameter name='a' value='b'/></filterref></interface>`,
 			[]Interface{{
-				Type: "bridge", Source: "br&0", Bridge: "br&0", Link: "down", MTU: 1400, Isolated: true,
+				Type: "bridge", Source: "br&0", Bridge: "br&0", Link: "down", MTU: 1400, Isolated: ptr(true),
 				VirtualPort: "openvswitch", VLANs: []int{5, 6}, Trunk: true, NativeVLAN: 6, NativeTagged: true, Filter: "clean-traffic", Managed: true,
 			}},
 		},

@@ -1,5 +1,7 @@
 package xml
 
+import "cmp"
+
 // Interface is one <interface> of a guest, as its document has it.
 type Interface struct {
 	Target string `json:"target,omitempty"` // the tap; "" while shut off or where there is none
@@ -21,7 +23,9 @@ type Interface struct {
 	Alias      string `json:"alias,omitempty"`
 	Link       string `json:"link,omitempty"` // "down", "up", or "" where the document is silent
 	MTU        int    `json:"mtu,omitempty"`
-	Isolated   bool   `json:"isolated,omitempty"` // <port isolated='yes'/>
+	// Isolated is <port isolated>; nil where the document is silent. See
+	// [Interface.PortIsolated].
+	Isolated *bool `json:"isolated,omitempty"`
 	// VirtualPort is <virtualport type>, such as openvswitch.
 	VirtualPort string `json:"virtual_port,omitempty"`
 	VLANs       []int  `json:"vlans,omitempty"`
@@ -39,4 +43,12 @@ type Interface struct {
 	Trunk        bool `json:"vlan_trunk,omitempty"`
 	NativeVLAN   int  `json:"native_vlan,omitempty"`
 	NativeTagged bool `json:"native_tagged,omitempty"`
+}
+
+// PortIsolated says whether libvirt wants the interface's port in a bridge
+// isolated: by the interface's own word, else by that of its network
+// (networkAllocatePort).
+func (i *Interface) PortIsolated(n *Network) bool {
+	word := cmp.Or(i.Isolated, n.PortsIsolated)
+	return word != nil && *word
 }

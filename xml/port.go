@@ -16,8 +16,8 @@ type Port struct {
 	OwnerUUID string `json:"owner_uuid"`
 	MAC       string `json:"mac"` // the guest's
 	Group     string `json:"group,omitempty"`
-	// Isolated is <port isolated='yes'>.
-	Isolated  bool      `json:"isolated,omitempty"`
+	// Isolated is <port isolated>; nil: as the network says.
+	Isolated  *bool     `json:"isolated,omitempty"`
 	VLANs     []int     `json:"vlans,omitempty"`
 	Bandwidth Bandwidth `json:"bandwidth,omitzero"`
 	// The rest as [Interface] has it.
@@ -80,8 +80,8 @@ func BuildPort(p Port) (string, error) {
 		applyVLANs(root, p.VLANs)
 		p.native(child(root, "vlan"))
 	}
-	if p.Isolated {
-		setAttr(insert(root, "port"), "isolated", "yes")
+	if p.Isolated != nil {
+		setAttr(insert(root, "port"), "isolated", yesNo(*p.Isolated))
 	}
 	tree.CreateText("\n")
 	return write(tree)
@@ -153,7 +153,7 @@ func ParsePort(doc string) (Port, error) {
 		OwnerUUID: r.uuid(child(owner, "uuid")),
 		MAC:       r.mac(child(root, "mac"), "address"),
 		Group:     text(child(root, "group")),
-		Isolated:  r.yes(child(root, "port"), "isolated"),
+		Isolated:  r.flag(child(root, "port"), "isolated", "yes", "no"),
 		Bandwidth: r.bandwidth(child(root, "bandwidth")),
 	}
 	if in := child(child(root, "bandwidth"), "inbound"); attr(in, "floor") != "" {

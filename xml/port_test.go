@@ -60,7 +60,7 @@ func TestParsePort(t *testing.T) {
 	}
 	want := Port{
 		UUID: "1c3cf5e1-0f9b-4b3c-a3c5-5e4f3a1c0b0d", OwnerName: "g", OwnerUUID: "5dc8ae5b-a6fe-4750-bdbe-bac6a6c603d2",
-		MAC: "52:54:00:e4:75:83", Group: "p", Isolated: true, VLANs: []int{0, 4095}, Trunk: true, Bandwidth: Bandwidth{Inbound: Rate{5, 6, 7}},
+		MAC: "52:54:00:e4:75:83", Group: "p", Isolated: ptr(true), VLANs: []int{0, 4095}, Trunk: true, Bandwidth: Bandwidth{Inbound: Rate{5, 6, 7}},
 		Plug: &Plug{Type: "direct", Dev: "eth0", Mode: "vepa"},
 	}
 	if diff := cmp.Diff(want, have); diff != "" {

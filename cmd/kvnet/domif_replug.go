@@ -103,7 +103,7 @@ type plugWish struct {
 
 // replugPlan is what libvirt has forgotten, and what the kernel should have.
 func (t guestTarget) replugPlan(i libvirtnet.Interface) (libvirtnet.Plan, plugWish, error) {
-	want := plugWish{tap: i.Target, bridge: i.Bridge, mtu: i.MTU, isolated: i.Isolated}
+	want := plugWish{tap: i.Target, bridge: i.Bridge, mtu: i.MTU, isolated: i.PortIsolated(&xml.Network{})}
 	fail := func(what, hint string) (libvirtnet.Plan, plugWish, error) {
 		return libvirtnet.Plan{}, want, &failure{op: "replug", object: interfaceWords(i), err: errors.New(what), hint: hint}
 	}
@@ -118,7 +118,7 @@ func (t guestTarget) replugPlan(i libvirtnet.Interface) (libvirtnet.Plan, plugWi
 		}
 		def := n.Def()
 		want.bridge = linuxBridge(def)
-		want.isolated = want.isolated || def.PortsIsolated != nil && *def.PortsIsolated
+		want.isolated = i.PortIsolated(&def)
 		if n.PortsKnown && i.PortID != "" && !slices.Contains(n.Ports, i.PortID) {
 			document, err := xml.BuildPort(xml.PortFor(xml.Guest{Name: t.have.Name, UUID: t.have.UUID}, i))
 			if err != nil {
