@@ -61,7 +61,7 @@ func bridgeValueChecks() []Check {
 			Doc: Doc{
 				Symptom:  "DHCP and PXE time out while a guest boots.",
 				Cause:    "Spanning tree is on with a long forward delay: a new port is silent for twice that time.",
-				Evidence: "The delay of the live document and of the bridge, after the kernel's minimum of 2 s with spanning tree on. For a host bridge with running guests: spanning tree on and 4 s or more.",
+				Evidence: "The delay of the live document and of the bridge, after the kernel's minimum of 2 s with spanning tree on. For a host bridge with running guests: spanning tree on and 4 s or more. A spanning tree in user space has a delay of its own.",
 				Cure:     "Set the delay; on a host bridge ask who runs the spanning tree.",
 			},
 			run: bridgeDelayMismatch,
@@ -149,12 +149,17 @@ func bridgeSTPMismatch(p *pass) {
 // host bridge time out while they boot: twice that time is silence.
 const longDelay = 4000
 
+// userSTP is the state of a bridge whose spanning tree runs in user space
+// (BR_USER_STP): the daemon sets the ports' states by a delay of its own, and
+// the kernel's counts for nothing.
+const userSTP = 2
+
 func bridgeDelayMismatch(p *pass) {
 	for _, name := range p.ownBridges {
 		n, b := p.owners[name], p.bridges[name]
 		s := scope{kind: aBridge, bridge: name, network: n.Name}
 		delay := n.Def().Delay
-		if b == nil || delay == nil || !p.on(s) {
+		if b == nil || delay == nil || !p.on(s) || b.STP == userSTP {
 			continue
 		}
 		if want := xml.KernelDelay(b.STP != 0, *delay); want != b.ForwardDelay {
@@ -168,7 +173,7 @@ func bridgeDelayMismatch(p *pass) {
 			return
 		}
 		s := host.scope()
-		if !p.on(s) || b.STP == 0 || b.ForwardDelay < longDelay {
+		if !p.on(s) || b.STP == 0 || b.STP == userSTP || b.ForwardDelay < longDelay {
 			return
 		}
 		message := fmt.Sprintf("bridge %s has spanning tree on with a forward delay of %s: a guest that boots is cut off for twice that time", show(host.name), seconds(b.ForwardDelay))

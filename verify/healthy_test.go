@@ -43,7 +43,8 @@ func healthyHosts() map[string]func() Snapshot {
 		"ok-ovs":          with(openVSwitch),
 		"ok-no-taps":      with(noTaps),
 		"ok-modes":        with(modes),
-		"ok-own-user-stp": with(func(s *Snapshot) { s.bridge("virbr0").STP = 2 }),
+		"ok-own-user-stp": with(func(s *Snapshot) { s.bridge("virbr0").STP = 2; s.bridge("virbr0").ForwardDelay = 4000 }),
+		"ok-user-stp":     with(func(s *Snapshot) { s.bridge("br0").STP = 2 }),
 		"ok-two-uplinks":  with(twoUplinks),
 		"ok-isolated-but-one": with(func(s *Snapshot) {
 			// What an interface says counts more than what its network says.
