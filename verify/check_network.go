@@ -32,13 +32,13 @@ func networkChecks() []Check {
 			run: netInactive,
 		},
 		{
-			ID: "net-no-autostart", Title: "a network in use does not start with the host", Severity: Warning, Class: Safe,
+			ID: "net-no-autostart", Title: "a network in use does not start with the host", Severity: Warning, Class: Manual,
 			Needs: []Need{Networks, Guests},
 			Doc: Doc{
 				Symptom:  "All is well until the host restarts; then guests do not start.",
 				Cause:    "The network was started by hand and never marked.",
-				Evidence: "A persistent, active network without autostart that an autostart guest (warning) or a running guest (info) refers to. Transient networks cannot have the mark.",
-				Cure:     "Mark it.",
+				Evidence: "A persistent, active network without autostart that an autostart guest (warning) or a running guest (info) refers to. A transient network, which cannot have the mark, only with an autostart guest.",
+				Cure:     "Mark it; give a transient network a definition with the mark.",
 			},
 			run: netNoAutostart,
 		},
@@ -153,7 +153,7 @@ func netNoAutostart(p *pass) {
 	for i := range p.snap.Libvirt.Networks {
 		n := &p.snap.Libvirt.Networks[i]
 		s := scope{kind: aNetwork, network: n.Name}
-		if !n.Active || !n.Persistent || !p.on(s) || n.Autostart {
+		if !n.Active || !p.on(s) || n.Autostart {
 			continue
 		}
 		u := p.usersOf(n)
@@ -161,7 +161,7 @@ func netNoAutostart(p *pass) {
 		if len(u.autostart) > 0 {
 			severity, who = Warning, u.autostart
 		}
-		if len(who) == 0 {
+		if len(who) == 0 || !n.Persistent && severity == Info {
 			continue
 		}
 		s.guest = who[0].guest.Name
@@ -169,13 +169,22 @@ func netNoAutostart(p *pass) {
 		if severity == Warning {
 			kind = "autostart guest "
 		}
-		p.found(s, Finding{
+		f := Finding{
 			Severity: severity,
 			Message:  fmt.Sprintf("network %s will not be active after the host restarts, and is needed by %s%s", show(n.Name), kind, someNames(guestNames(who))),
 			Evidence: "virNetworkGetAutostart of network " + show(n.Name),
 			Want:     "autostart", Have: "no autostart",
 			Fix: Fix{Class: Safe, Say: "let network " + show(n.Name) + " start with the host", Steps: []Step{{Do: NetAutostart, On: n.Name}}},
-		})
+		}
+		if !n.Persistent {
+			// Somebody may make it at each boot, and would find it there.
+			f.Evidence, f.Have = "virNetworkIsPersistent of network "+show(n.Name), "no definition"
+			f.Fix = Fix{
+				Class: Manual, Say: "give network " + show(n.Name) + " a definition, as it is, unless something makes it whenever the host starts",
+				Steps: []Step{{Do: NetDefine, On: n.Name, Args: []string{"--autostart"}}},
+			}
+		}
+		p.found(s, f)
 	}
 }
 

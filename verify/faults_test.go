@@ -72,6 +72,10 @@ func networkFaults() map[string]func(*Snapshot) {
 			s.guest("spare").Autostart = true
 		},
 		"net-no-autostart+running-guest": func(s *Snapshot) { s.network("default").Autostart = false },
+		"net-no-autostart+transient": func(s *Snapshot) {
+			transient(s.network("default"))
+			s.guest("spare").Autostart = true
+		},
 		"net-live-config-drift": func(s *Snapshot) {
 			config := *s.network("default").Config
 			config.MTU, config.Domain = 1400, "lab"
