@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sort"
 
 	"github.com/kvnet/kvnet/bridge"
@@ -95,21 +96,39 @@ func netSubnetOverlap(p *pass) {
 			p.on(scope{kind: aNetwork, network: n.Name})
 		}
 	}
-	reported := map[*libvirtnet.Network]bool{}
+	type pair struct {
+		outer, inner span
+		severity     Severity
+	}
+	var pairs []pair
 	eachNested(spans, func(outer []span, inner span) {
+		// Of those around it the one that is most in use counts, else the
+		// nearest.
+		at := -1
 		for i := len(outer) - 1; i >= 0; i-- {
-			if outer[i].net == inner.net {
-				continue
+			if outer[i].net != inner.net && (at < 0 || life(outer[i].net) > life(outer[at].net)) {
+				at = i
 			}
-			p.overlap(outer[i], inner, reported)
-			return
+		}
+		if at >= 0 {
+			severity := bothAlive(outer[at].net, inner.net, Warning)
+			if life(outer[at].net) == 0 && life(inner.net) == 0 {
+				severity = Info
+			}
+			pairs = append(pairs, pair{outer[at], inner, severity})
 		}
 	})
+	// The worst is told first: one finding for a network is enough.
+	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.severity.rank(), b.severity.rank()) })
+	reported := map[*libvirtnet.Network]bool{}
+	for _, both := range pairs {
+		p.overlap(both.outer, both.inner, both.severity, reported)
+	}
 }
 
 // overlap reports two networks with overlapping subnets, once for the network
 // that should move.
-func (p *pass) overlap(a, b span, reported map[*libvirtnet.Network]bool) {
+func (p *pass) overlap(a, b span, severity Severity, reported map[*libvirtnet.Network]bool) {
 	first, second := a, b
 	if second.net.Name < first.net.Name {
 		first, second = second, first
@@ -124,10 +143,6 @@ func (p *pass) overlap(a, b span, reported map[*libvirtnet.Network]bool) {
 		return
 	}
 	reported[move] = true
-	severity := bothAlive(keep, move, Warning)
-	if life(keep) == 0 {
-		severity = Info
-	}
 	p.found(s, Finding{
 		Severity: severity,
 		Message:  fmt.Sprintf("networks %s (%s) and %s (%s) overlap", show(keep.Name), theirs, show(move.Name), mine),

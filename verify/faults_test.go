@@ -95,6 +95,14 @@ func networkFaults() map[string]func(*Snapshot) {
 			n := natNetwork("copy", "virbr7", "192.168.122.129/25")
 			addNetwork(s, n)
 		},
+		"net-subnet-overlap+nested": func(s *Snapshot) {
+			// The active ones overlap across one that is not active.
+			addNetwork(s, natNetwork("large", "virbr7", "10.1.0.1/16"))
+			between := natNetwork("between", "virbr8", "10.1.0.1/20")
+			between.Active, between.Autostart = false, false
+			addNetwork(s, between)
+			addNetwork(s, natNetwork("small", "virbr9", "10.1.2.1/24"))
+		},
 		"net-subnet-overlap+ipv6": func(s *Snapshot) {
 			for i, name := range []string{"six", "sixty"} {
 				n := natNetwork(name, "virbr6"+name, "fd00::1/64")
