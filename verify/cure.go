@@ -25,12 +25,28 @@ func (h *host) backIntoBridge(n *nic) []Step {
 			steps = append(steps, Step{Do: SetMTU, On: n.iface.Target, With: strconv.Itoa(mtu)})
 		}
 	}
-	steps = append(steps,
-		Step{Do: SetMaster, On: n.iface.Target, With: n.bridge},
-		Step{Do: LinkUp, On: n.iface.Target})
+	steps = append(steps, Step{Do: SetMaster, On: n.iface.Target, With: n.bridge})
+	steps = append(steps, h.vlansOfNewPort(n)...)
+	steps = append(steps, Step{Do: LinkUp, On: n.iface.Target})
 	if n.wantsIsolation() {
 		steps = append(steps, Step{Do: SetIsolated, On: n.iface.Target, With: "on"})
 	}
+	return steps
+}
+
+// vlansOfNewPort are the steps that give a tap its VLANs in a bridge that
+// filters them and that it comes into: there it has the default one, which may
+// be another guest's.
+func (h *host) vlansOfNewPort(n *nic) []Step {
+	b := h.bridges[n.bridge]
+	if !canFilter(b) || !b.VLANFiltering || len(n.iface.VLANs) == 0 || n.tap != nil && n.tap.Master == n.bridge {
+		return nil
+	}
+	have := vlanSet{}
+	if *b.DefaultPVID > 0 {
+		have[*b.DefaultPVID] = bridge.VLAN{PVID: true, Untagged: true}
+	}
+	steps, _ := vlanSteps(n.iface.Target, n.wantVLANs(), have)
 	return steps
 }
 

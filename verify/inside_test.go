@@ -146,6 +146,7 @@ func insideFaults() map[string]func(*Snapshot) {
 			s.Kernel.VLANs = append(s.Kernel.VLANs, bridge.VLAN{Port: "vnet1", First: 200, Last: 209})
 		}),
 		"port-vlan-mismatch+trunk": with2(vlanAware, trunkLost),
+		"tap-not-enslaved+vlan":    with2(vlanAware, func(s *Snapshot) { s.unplug("vnet1"); setVLANs(s, "vnet1") }),
 		"port-vlan-mismatch+uplink": with2(vlanAware, func(s *Snapshot) {
 			setVLANs(s, "eth0", bridge.VLAN{First: 1, Last: 1, PVID: true, Untagged: true}, bridge.VLAN{First: 2, Last: 99})
 		}),
