@@ -19,7 +19,7 @@ func tapChecks() []Check {
 			Doc: Doc{
 				Symptom:  "The guest sees its link up and reaches nothing.",
 				Cause:    "The tap was deleted, renamed or moved to another namespace.",
-				Evidence: "The device in the guest's live document is looked up among the kernel's links. Interfaces without a device on the host (user, hostdev, vhostuser, vdpa) have none, and a device that libvirt does not manage is not its business.",
+				Evidence: "The device in the guest's live document is looked up among the kernel's links. Interfaces without a device on the host (user, hostdev, vhostuser, vdpa) have none, and a device that libvirt does not manage is not its business. A tap for Open vSwitch counts as any.",
 				Cure:     "Take the interface out of the guest and plug an equal one in.",
 			},
 			run: tapMissing,
@@ -92,10 +92,24 @@ func (p *pass) eachTap(visit func(n *nic, tap *bridge.Link)) {
 	}
 }
 
+// hasTap says whether libvirt makes a link of the host's for the interface and
+// switches it on. For Open vSwitch it makes a tap as for a bridge
+// (qemuInterfaceBridgeConnect).
+func (n *nic) hasTap() bool {
+	switch n.kind {
+	case other:
+		_, onSwitch := n.into()
+		return onSwitch && (n.iface.Type == "bridge" || n.iface.Type == "network")
+	case plain:
+		return n.iface.Managed
+	}
+	return true
+}
+
 func tapMissing(p *pass) {
 	for i := range p.nics {
 		n := &p.nics[i]
-		if !n.active || n.iface.Target == "" || n.kind == other || n.kind == plain && !n.iface.Managed {
+		if !n.active || n.iface.Target == "" || !n.hasTap() {
 			continue
 		}
 		if !p.on(n.subject) || n.tap != nil {
@@ -131,7 +145,7 @@ func tapAdminDown(p *pass) {
 	for i := range p.nics {
 		n := &p.nics[i]
 		tap := n.tap
-		if !n.running() || tap == nil || n.kind == other || n.kind == plain && !n.iface.Managed {
+		if !n.running() || tap == nil || !n.hasTap() {
 			continue
 		}
 		if !p.on(n.subject) || tap.Up {

@@ -159,7 +159,9 @@ const fragile = 10_000_000
 // withoutTap is the cure for an interface whose QEMU holds a tap that is gone.
 func (h *host) withoutTap(n *nic) Fix {
 	guest := show(n.guest.Name)
-	if h.snap.Libvirt.Version >= fragile && n.guest.Persistent {
+	if n.kind == other && !n.guest.Persistent {
+		return Fix{Class: Manual, Say: "make guest " + guest + " anew: kvnet plugs nothing into Open vSwitch"}
+	} else if n.kind == other || h.snap.Libvirt.Version >= fragile && n.guest.Persistent {
 		return Fix{
 			Class: Manual, Steps: []Step{{Do: GuestStop, On: n.guest.Name}, {Do: GuestStart, On: n.guest.Name}},
 			Say: "shut guest " + guest + " down from inside and start it again; the commands pull its plug (taking the interface out may end it, too)",

@@ -65,6 +65,14 @@ func managerFaults() map[string]func(*Snapshot) {
 				Type: "network", Network: "flat", Source: "flat", MAC: "52:54:00:00:00:41", Model: "virtio", Managed: true,
 			})
 		},
+		"tap-missing+ovs": func(s *Snapshot) {
+			underOVS(s)
+			s.dropLink("vnet9")
+		},
+		"tap-admin-down+ovs": func(s *Snapshot) {
+			underOVS(s)
+			s.link("vnet9").Up = false
+		},
 		"ovs-port-missing": func(s *Snapshot) {
 			b := underOVS(s)
 			b.Ports = b.Ports[:1]
