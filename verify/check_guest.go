@@ -16,7 +16,7 @@ func guestChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Both guests lose packets by turns, and take one address.",
 				Cause:    "A guest was copied without a new MAC; libvirt does not compare guests.",
-				Evidence: "Equal MACs in two guests in one bridge or on one NIC, or a guest with the MAC of its bridge or of the bridge's uplink. An error when both run, a warning when one does, info when none does. Other segments, other VLANs and two interfaces of one guest do not count.",
+				Evidence: "Equal MACs in two guests in one bridge, on one NIC or in one network of macvtaps, or a guest with the MAC of its bridge or of the bridge's uplink. An error when both run, a warning when one does, info when none does. Other segments, other VLANs and two interfaces of one guest do not count.",
 				Cure:     "Give one of them a fresh MAC.",
 			},
 			run: guestMACDup,
@@ -54,20 +54,33 @@ type segment struct {
 	vlans string
 }
 
-func (n *nic) segment() (s segment, known bool) {
-	s.kind = n.kind
+// segments are those that an interface is in. A macvtap of a network is also in
+// that: which of its NICs a guest gets is known only while it runs. Bridge
+// br-int is that of OVN and Neutron, which keep segments apart by themselves.
+func (n *nic) segments() []segment {
+	var list []segment
+	add := func(kind nicKind, name string) {
+		s := segment{kind: kind, name: name}
+		if len(n.iface.VLANs) > 0 {
+			s.vlans = fmt.Sprint(n.iface.VLANs)
+		}
+		if name != "" {
+			list = append(list, s)
+		}
+	}
+	name, onSwitch := n.into()
 	switch {
 	case n.kind == bridged && n.bridge != "":
-		s.name = n.bridge
-	case n.kind == direct && n.iface.Dev != "":
-		s.name = n.iface.Dev
+		add(bridged, n.bridge)
+	case n.kind == direct:
+		add(direct, n.iface.Dev)
+		add(other, n.iface.Network)
+	case n.iface.Network == "" && onSwitch && name != "br-int":
+		add(bridged, name)
 	default:
-		s.kind, s.name = other, n.iface.Network
+		add(other, n.iface.Network)
 	}
-	if len(n.iface.VLANs) > 0 {
-		s.vlans = fmt.Sprint(n.iface.VLANs)
-	}
-	return s, s.name != ""
+	return list
 }
 
 // place is where a MAC may stand once.
@@ -81,29 +94,36 @@ func guestMACDup(p *pass) {
 	seen := make(map[place]*nic, len(p.nics))
 	for i := range p.nics {
 		n := &p.nics[i]
-		segment, known := n.segment()
-		if !known || n.iface.MAC == "" {
+		segments := n.segments()
+		if len(segments) == 0 || n.iface.MAC == "" {
 			continue
 		}
 		counted := p.on(n.subject)
-		at := place{segment, strings.ToLower(n.iface.MAC)}
-		first := seen[at]
-		if first == nil {
-			seen[at] = n
-			if owner := hardware[at]; counted && owner != "" {
-				p.hostMAC(n, owner)
+		var keep, change *nic
+		for _, s := range segments {
+			at := place{s, strings.ToLower(n.iface.MAC)}
+			first := seen[at]
+			if first == nil {
+				seen[at] = n
+				if owner := hardware[at]; counted && owner != "" {
+					p.hostMAC(n, owner)
+				}
+				continue
 			}
-			continue
+			if first.guest == n.guest || first.guest.UUID != "" && first.guest.UUID == n.guest.UUID {
+				continue
+			}
+			second := n
+			if n.active && !first.active {
+				seen[at], first, second = n, n, first
+			}
+			if keep == nil {
+				keep, change = first, second
+			}
 		}
-		if first.guest == n.guest || first.guest.UUID != "" && first.guest.UUID == n.guest.UUID {
-			continue
+		if keep != nil {
+			p.sharedMAC(keep, change)
 		}
-		keep, change := first, n
-		if change.active && !keep.active {
-			keep, change = change, keep
-			seen[at] = keep
-		}
-		p.sharedMAC(keep, change)
 	}
 }
 

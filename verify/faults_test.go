@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -316,6 +317,19 @@ func guestFaults() map[string]func(*Snapshot) {
 		},
 		"guest-mac-dup+shut-off-clone": func(s *Snapshot) {
 			s.guest("spare").Interfaces[0].MAC = "52:54:00:e4:75:83"
+		},
+		"guest-mac-dup+macvtap": func(s *Snapshot) {
+			// The clone's document does not say which NIC it will get.
+			macvtap(s)
+			s.guest("mac-off").Interfaces[0].MAC = "52:54:00:cc:00:02"
+		},
+		"guest-mac-dup+ovs": func(s *Snapshot) {
+			openVSwitch(s)
+			for i, name := range []string{"one", "two"} {
+				twin := onBridge("br-ex", fmt.Sprintf("vnet2%d", i), "52:54:00:dd:00:09")
+				twin.VirtualPort = "openvswitch"
+				addGuest(s, name, libvirtnet.Running, twin)
+			}
 		},
 		"guest-mac-dup+uplink": func(s *Snapshot) {
 			addGuest(s, "clone", libvirtnet.Running, onBridge("br0", "vnet7", "52:54:00:10:00:01"))

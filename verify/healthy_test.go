@@ -67,6 +67,10 @@ func healthyHosts() map[string]func() Snapshot {
 		}),
 		"ok-same-mac-elsewhere": with(func(s *Snapshot) {
 			addGuest(s, "twin", libvirtnet.Running, onBridge("br0", "vnet7", "52:54:00:e4:75:83"))
+			switched := onBridge("br-int", "", "52:54:00:e4:75:83")
+			switched.VirtualPort = "openvswitch"
+			addGuest(s, "tenant", libvirtnet.ShutOff, switched)
+			addGuest(s, "another-tenant", libvirtnet.ShutOff, switched)
 			addGuest(s, "bond", libvirtnet.Running, onBridge("br0", "vnet8", "52:54:00:bb:00:01"), onBridge("br0", "vnet9", "52:54:00:bb:00:01"))
 		}),
 		"ok-snapshot-pause": with(func(s *Snapshot) {
