@@ -50,7 +50,7 @@ func ovsChecks() []Check {
 			Doc: Doc{
 				Symptom:  "ovs-vsctl show says: could not open network device; a new guest that gets the name inherits the port.",
 				Cause:    "The host or the guest crashed, and nobody took the port out.",
-				Evidence: "A port whose interface carries attached-mac, as libvirt writes it, and is neither a link here nor a tap of a guest.",
+				Evidence: "A port whose interface carries attached-mac, as libvirt writes it, has an error or port number -1, and is neither a link here nor a tap of a guest. Those with a type are none of libvirt's: Neutron's agents keep internal ports in namespaces of their own. Bridge br-int is theirs, and is left alone.",
 				Cure:     "Delete the port.",
 			},
 			run: ovsPortStale,
@@ -157,7 +157,7 @@ func ovsPortMissing(p *pass) {
 	p.onSwitch(func(n *nic, bridge string, port *services.OVSPort, i *services.OVSInterface) {
 		have := "no port"
 		switch {
-		case i != nil && (i.Error != "" || i.OFPort != nil && *i.OFPort < 0):
+		case i != nil && unopened(i):
 			have = "port with error " + orNone(i.Error)
 		case i != nil:
 			return
@@ -178,6 +178,11 @@ func ovsPortMissing(p *pass) {
 		f.Fix.Steps = append(f.Fix.Steps, vsctl("--if-exists", "del-port", tap), addOVSPort(n, bridge))
 		p.found(n.subject, f)
 	})
+}
+
+// unopened says whether the switch could not open an interface.
+func unopened(i *services.OVSInterface) bool {
+	return i.Error != "" || i.OFPort != nil && *i.OFPort < 0
 }
 
 func vsctl(args ...string) Step { return Step{Do: RunArgs, On: "ovs-vsctl", Args: args} }
@@ -240,9 +245,12 @@ func (v vlan) assign(all bool) []string {
 	return list
 }
 
+// neutrons is the bridge that OVN and Neutron manage.
+const neutrons = "br-int"
+
 func ovsVLAN(p *pass) {
 	p.onSwitch(func(n *nic, bridge string, port *services.OVSPort, _ *services.OVSInterface) {
-		if port == nil || len(n.iface.VLANs) == 0 || bridge == "br-int" {
+		if port == nil || len(n.iface.VLANs) == 0 || bridge == neutrons {
 			return
 		}
 		want := wantedVLAN(n)
@@ -273,13 +281,16 @@ func ovsPortStale(p *pass) {
 		return
 	}
 	for _, b := range p.snap.Services.OpenVSwitch.Bridges {
+		if b.Name == neutrons {
+			continue
+		}
 		for _, port := range b.Ports {
 			s := scope{kind: aLink, link: port.Name, bridge: b.Name, free: true}
 			if len(port.Interfaces) != 1 || port.Interfaces[0].ExternalIDs["attached-mac"] == "" || !p.on(s) {
 				continue
 			}
 			i := port.Interfaces[0]
-			if p.links[i.Name] != nil || p.byTap[i.Name] != nil {
+			if i.Type != "" || !unopened(&i) || p.links[i.Name] != nil || p.byTap[i.Name] != nil {
 				continue
 			}
 			p.found(s, Finding{

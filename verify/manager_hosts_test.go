@@ -137,6 +137,19 @@ func managerHealthy() map[string]func(*Snapshot) {
 			s.guest("switched").Interfaces[0].VLANs = nil
 			b.Ports[1].Tag = ptr(3)
 		},
+		"ok-open-vswitch-of-neutrons-agents": func(s *Snapshot) {
+			b := underOVS(s)
+			port := func(name, kind string, of int, err string) services.OVSPort {
+				return services.OVSPort{Name: name, Interfaces: []services.OVSInterface{{
+					Name: name, Type: kind, OFPort: ptr(of), Error: err, ExternalIDs: map[string]string{"attached-mac": "fa:16:3e:00:00:01"},
+				}}}
+			}
+			gone := "could not open network device (No such device)"
+			b.Ports = append(b.Ports, port("tap5d0f6b1e-01", "internal", -1, gone), port("tap5d0f6b1e-02", "", 5, ""))
+			s.Services.OpenVSwitch.Bridges = append(s.Services.OpenVSwitch.Bridges, services.OVSBridge{
+				Name: "br-int", Ports: []services.OVSPort{port("tap5d0f6b1e-03", "", -1, gone)},
+			})
+		},
 	}
 }
 
