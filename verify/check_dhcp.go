@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,7 +33,7 @@ func dhcpChecks() []Check {
 				Symptom:  "The network does not start: address already in use.",
 				Cause:    "A name server or DHCP server of the host listens on every address; or the network's own server outlived the network.",
 				Evidence: "A socket of another program on port 53 of every address or of the network's own, or on port 67 of every link. Servers on addresses of their own or of the other IP version, dnsmasq's shared DHCP socket, and the servers of libvirt's other networks do not count. An error when the network's server does not run or cannot start, a warning when it runs and would not start again.",
-				Cure:     "Bind the other program to its own addresses, or end it.",
+				Cure:     "Bind the other program to its own addresses; end a server that outlived its network.",
 			},
 			run: dnsmasqConflict,
 		},
@@ -281,6 +282,10 @@ func (p *pass) conflict(s scope, srv service, k *bridge.Socket, open sockets) {
 	var steps []Step
 	if k.PID > 0 {
 		who += fmt.Sprintf(" (process %d)", k.PID)
+	}
+	// The host itself may need another's.
+	outlived := p.leftServer(srv) == k || leftByLibvirt(k)
+	if outlived && k.PID > 0 {
 		steps = append(steps, Step{Do: Kill, On: strconv.Itoa(k.PID)})
 	}
 	at := k.Protocol + " " + netip.AddrPortFrom(k.Address, uint16(k.Port)).String()
@@ -307,9 +312,33 @@ func (p *pass) conflict(s scope, srv service, k *bridge.Socket, open sockets) {
 		f.Message = fmt.Sprintf("%s listens on %s, and the server of network %s does not run beside it", who, at, show(srv.net.Name))
 		steps = append(ended(steps), p.reload()...)
 	}
-	f.Fix = Fix{Class: Manual, Steps: steps, Say: "bind " + who + " to addresses of its own, or end it; then the network's own server can start"}
-	if p.leftServer(srv) == k {
+	f.Fix = Fix{Class: Manual, Steps: steps, Say: "keep " + who + " off " + show(srv.def.Bridge) + offBridge(k, srv.def) + "; then the network's own server can start"}
+	switch {
+	case p.leftServer(srv) == k:
 		f.Fix.Say = "end the old server and start network " + show(srv.net.Name)
+	case outlived:
+		f.Fix.Say = "end " + who + ", a server that libvirt started for another network; then the network's own can start"
 	}
 	p.found(s, f)
+}
+
+// leftByLibvirt says whether a socket is of a dnsmasq that libvirt started.
+func leftByLibvirt(k *bridge.Socket) bool {
+	return k.Command == "dnsmasq" && slices.ContainsFunc(k.Args, func(a string) bool {
+		return strings.HasPrefix(a, "--conf-file=") && strings.Contains(a, "/libvirt/dnsmasq/")
+	})
+}
+
+// offBridge is how a program is told to leave a network's bridge alone.
+func offBridge(k *bridge.Socket, def xml.Network) string {
+	own := def.IPs[0].Address.Addr().WithZone("").String()
+	switch {
+	case k.Command == "dnsmasq" || k.Command == "pihole-FTL":
+		return " (bind-dynamic and except-interface=" + show(def.Bridge) + " in its configuration)"
+	case k.Port == 53 && k.Command == "named":
+		return " (listen-on { !" + own + "; any; } in its configuration)"
+	case k.Port == 53 && k.Command == "unbound":
+		return " (an interface: line for each address that it is to serve, in its configuration)"
+	}
+	return ": bind it to links or addresses of its own, or end it if nobody needs it"
 }

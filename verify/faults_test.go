@@ -490,6 +490,17 @@ func hostFaults() map[string]func(*Snapshot) {
 		"dnsmasq-port-conflict+dhcp-server": func(s *Snapshot) {
 			s.Kernel.Sockets = append(s.Kernel.Sockets, bridge.Socket{Protocol: "udp", Address: netip.IPv4Unspecified(), Port: 67, PID: 66, Command: "dhcpd"})
 		},
+		"dnsmasq-port-conflict+of-a-network-that-is-gone": func(s *Snapshot) {
+			s.Kernel.Sockets = []bridge.Socket{{
+				Protocol: "udp", Address: netip.MustParseAddr("192.168.122.1"), Port: 53, PID: 66, Command: "dnsmasq",
+				Args: []string{"/usr/sbin/dnsmasq", "--conf-file=/var/lib/libvirt/dnsmasq/gone.conf", "--leasefile-ro"},
+			}}
+		},
+		"dnsmasq-port-conflict+every-address": func(s *Snapshot) {
+			s.Kernel.Sockets = []bridge.Socket{{
+				Protocol: "udp", Address: netip.IPv4Unspecified(), Port: 53, PID: 66, Command: "dnsmasq", Args: []string{"dnsmasq", "--conf-file=/etc/dnsmasq.conf"},
+			}}
+		},
 		"dnsmasq-port-conflict+own-address": func(s *Snapshot) {
 			s.Kernel.Sockets = []bridge.Socket{{Protocol: "udp", Address: netip.MustParseAddr("192.168.122.1"), Port: 53, PID: 66, Command: "unbound"}}
 		},
