@@ -30,7 +30,7 @@ func routingChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Guests reach the host and nothing beyond, though ip_forward is 1.",
 				Cause:    "A network manager, or a default that stood when the link was made; writing 1 to ip_forward again changes nothing.",
-				Evidence: "The forwarding flag of the bridge and of the link that the guests leave by: the network's forward device, else the one of the host's default route. Either cuts both ways.",
+				Evidence: "The forwarding flag of the bridge and of the link that the guests leave by: the network's forward device, else the one that rules and tables lead to for a guest's address. Either cuts both ways.",
 				Cure:     "Switch it on for the link.",
 			},
 			run: ipForwardPerLink,
@@ -125,26 +125,31 @@ func ipForwardPerLink(p *pass) {
 }
 
 // exits are the links that a network's packets leave the host by: its forward
-// devices, else the links of the best default routes.
+// devices, else where rules and tables lead what its guests send far away.
 func (h *host) exits(def xml.Network) []string {
 	if len(def.ForwardDevs) > 0 {
 		return def.ForwardDevs
 	}
-	if h.ways == nil {
-		h.ways = []string{}
-		best := -1
-		for _, r := range h.defaultRoutes() {
-			if r.Link == "" || best >= 0 && r.Metric > best {
-				continue
-			}
-			if r.Metric < best {
-				h.ways = h.ways[:0]
-			}
-			best = r.Metric
-			if !slices.Contains(h.ways, r.Link) {
-				h.ways = append(h.ways, r.Link)
+	if ways, ok := h.ways[def.Bridge]; ok {
+		return ways
+	}
+	far := h.routing().beyond(4)
+	fl := flow{dst: far, iif: def.Bridge}
+	homes := h.homes()
+	if i := slices.IndexFunc(homes, func(one home) bool { return one.bridge == def.Bridge && one.own.Is4() }); i >= 0 && len(homes[i].guests) > 0 {
+		fl = h.marked(&homes[i], homes[i].prefix, homes[i].guests[0], far)
+	}
+	ways := []string{}
+	if found := h.routing().lookup(fl).plain; found.kind == toLink {
+		for _, r := range found.routes {
+			if r.Link != "" && r.Link != def.Bridge && !slices.Contains(ways, r.Link) {
+				ways = append(ways, r.Link)
 			}
 		}
 	}
-	return h.ways
+	if h.ways == nil {
+		h.ways = map[string][]string{}
+	}
+	h.ways[def.Bridge] = ways
+	return ways
 }

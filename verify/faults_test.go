@@ -442,6 +442,15 @@ func hostFaults() map[string]func(*Snapshot) {
 			forwardingOff(s, "eth0.100")
 			forwardingOff(s, "br0")
 		},
+		"ip-forward-per-if-off+uplink-beside-a-tunnel": func(s *Snapshot) {
+			tunnelOfItsOwn(s)
+			forwardingOff(s, "br0")
+		},
+		"ip-forward-per-if-off+tunnel": func(s *Snapshot) {
+			tunnelOfItsOwn(s)
+			addRule(s, bridge.Rule{Priority: 90, Table: 77, IIF: "virbr0"})
+			forwardingOff(s, "wg0")
+		},
 		"ip-forward-per-if-off+uplink": func(s *Snapshot) { forwardingOff(s, "br0") },
 		"host-no-default-route+nobody-runs": func(s *Snapshot) {
 			s.Kernel.Routes = slices.DeleteFunc(s.Kernel.Routes, func(r bridge.Route) bool { return r.Dst.Bits() == 0 })

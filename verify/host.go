@@ -45,10 +45,8 @@ type host struct {
 	strays    map[string][]netip.Prefix // filled by straysOf
 	inner     *inner                    // filled by inside
 	lookups
-	// defaults and ways are the default routes and the links of the best of
-	// them, once looked for.
-	defaults []*bridge.Route
-	ways     []string
+	defaults []*bridge.Route     // filled by defaultRoutes
+	ways     map[string][]string // by bridge, filled by exits
 	// firewall, outsides and exitsOf serve packets, outside and waysOut.
 	firewall *packetFilter
 	outsides map[bool]netip.Prefix

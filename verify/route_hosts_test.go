@@ -56,6 +56,15 @@ func tailscale(s *Snapshot, routes ...string) {
 	}
 }
 
+// tunnelOfItsOwn has a tunnel that only what the host sends from the tunnel's own
+// address leaves by.
+func tunnelOfItsOwn(s *Snapshot) {
+	addTunnel(s, "wg0", "wireguard")
+	addAddress(s, "wg0", "10.9.0.2/24")
+	addRule(s, bridge.Rule{Priority: 100, Table: 77, Src: prefix("10.9.0.2/32")})
+	addTableRoute(s, 77, "0.0.0.0/0", "", "wg0")
+}
+
 // wgQuick has a tunnel for everything, as wg-quick makes it.
 func wgQuick(s *Snapshot) {
 	addTunnel(s, "wg0", "wireguard")
@@ -301,6 +310,10 @@ func dropRoute(s *Snapshot, dst string) {
 func healthyRoutes() map[string]func() Snapshot {
 	return map[string]func() Snapshot{
 		"ok-full-tunnel": with(wgQuick),
+		"ok-tunnel-of-its-own": with(func(s *Snapshot) {
+			tunnelOfItsOwn(s)
+			forwardingOff(s, "wg0")
+		}),
 		"ok-exit-node-allows-lan": with(func(s *Snapshot) {
 			tailscale(s, "0.0.0.0/0")
 			addRule(s, bridge.Rule{Priority: 2500, Table: tableMain, Dst: prefix("192.168.122.0/24")})
