@@ -30,7 +30,7 @@ func mtuChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Small packets pass and large ones are lost between guests and the LAN, without an error and without any counter.",
 				Cause:    "Jumbo frames were set up for the guests only, or the MTU of the NIC was lowered after the guests had started.",
-				Evidence: "IFLA_MTU of the uplinks and of the taps in one host bridge: a bridge drops what is too large for the port it leaves by. Guests that keep their own MTU small do not notice.",
+				Evidence: "IFLA_MTU of the uplinks, of what they stand on (the ports of a bond), and of the taps in one host bridge: a bridge drops what is too large for the port it leaves by. Guests that keep their own MTU small do not notice.",
 				Cure:     "Give the uplink and its switch the MTU of the guests, or the guests that of the uplink.",
 			},
 			run: mtuUplinkSmaller,
@@ -126,25 +126,32 @@ func mtuUplinkSmaller(p *pass) {
 		if !p.isBridge(b.name) || len(ups) == 0 || p.containers(ups) {
 			return
 		}
-		small := slices.MinFunc(ups, func(a, b *bridge.Link) int { return a.MTU - b.MTU })
+		var low []*bridge.Link
+		for _, l := range ups {
+			low = append(low, p.below(l)...)
+		}
+		small, lower := narrow(ups), narrow(low)
+		if lower.MTU < small.MTU && len(p.tapsAbove(b, small)) == 0 {
+			small = lower // a port of a bond, whose own MTU a bond does not follow
+		}
 		s := b.uplinkScope(small)
 		if len(b.active) == 0 || !p.on(s) {
 			return
 		}
-		largest := 0
-		var large []*nic
-		for _, n := range b.active {
-			if n.tap == nil || n.tap.Master != b.name || n.tap.MTU <= small.MTU || p.silenced(n.subject) {
-				continue
-			}
-			large = append(large, n)
-			largest = max(largest, n.tap.MTU)
-		}
+		large := p.tapsAbove(b, small)
 		if len(large) == 0 || small.MTU == 0 {
 			return
 		}
+		largest := 0
+		for _, n := range large {
+			largest = max(largest, n.tap.MTU)
+		}
+		what := "the uplink"
+		if small.Master != b.name {
+			what = "part of the uplink"
+		}
 		p.found(s, Finding{
-			Message:  fmt.Sprintf("%s, the uplink of bridge %s, carries %d bytes, and guest %s may send %d: larger frames are lost without a word", show(small.Name), show(b.name), small.MTU, someNames(guestNames(large)), largest),
+			Message:  fmt.Sprintf("%s, %s of bridge %s, carries %d bytes, and guest %s may send %d: larger frames are lost without a word", show(small.Name), what, show(b.name), small.MTU, someNames(guestNames(large)), largest),
 			Evidence: "IFLA_MTU of " + show(small.Name) + " and of " + show(large[0].iface.Target),
 			Want:     "mtu " + strconv.Itoa(largest), Have: "mtu " + strconv.Itoa(small.MTU),
 			Fix: Fix{
@@ -153,6 +160,21 @@ func mtuUplinkSmaller(p *pass) {
 			},
 		})
 	})
+}
+
+func narrow(links []*bridge.Link) *bridge.Link {
+	return slices.MinFunc(links, func(a, b *bridge.Link) int { return a.MTU - b.MTU })
+}
+
+// tapsAbove are the guests whose taps carry more than a link of a bridge's uplink.
+func (p *pass) tapsAbove(b hostBridge, l *bridge.Link) []*nic {
+	var list []*nic
+	for _, n := range b.active {
+		if n.tap != nil && n.tap.Master == b.name && n.tap.MTU > l.MTU && !p.silenced(n.subject) {
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 // widen are the steps that let an uplink carry larger frames: what it stands

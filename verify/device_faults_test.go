@@ -87,6 +87,12 @@ func mtuFaults() map[string]func(*Snapshot) {
 			s.link("vnet1").MTU = 9000
 		},
 		"mtu-uplink-smaller+lowered": func(s *Snapshot) { s.link("eth0").MTU, s.link("br0").MTU = 1400, 1400 },
+		"mtu-uplink-smaller+port-of-a-bond": func(s *Snapshot) {
+			bonded(s, "802.3ad")
+			for _, name := range []string{"bond0", "br0", "vnet1", "vnet3", "eth9"} {
+				s.link(name).MTU = 9000
+			}
+		},
 		"mtu-uplink-smaller+vlan": func(s *Snapshot) {
 			onVLAN(s)
 			s.link("br0").MTU, s.link("vnet1").MTU, s.link("vnet3").MTU = 9000, 9000, 9000
