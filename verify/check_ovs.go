@@ -191,8 +191,14 @@ func vsctl(args ...string) Step { return Step{Do: RunArgs, On: "ovs-vsctl", Args
 func addOVSPort(n *nic, bridge string) Step {
 	tap := n.iface.Target
 	args := append([]string{"add-port", bridge, tap}, wantedVLAN(n).assign(false)...)
-	args = append(args, "--", "set", "Interface", tap,
-		`external_ids:attached-mac="`+n.iface.MAC+`"`, "external_ids:iface-status=active", `external_ids:vm-id="`+n.guest.UUID+`"`)
+	args = append(args, "--", "set", "Interface", tap)
+	for _, id := range [][2]string{
+		{"attached-mac", n.iface.MAC}, {"iface-id", n.iface.InterfaceID}, {"vm-id", n.guest.UUID}, {"port-profile", n.iface.ProfileID}, {"iface-status", "active"},
+	} {
+		if id[1] != "" {
+			args = append(args, "external_ids:"+id[0]+"="+strconv.Quote(id[1]))
+		}
+	}
 	return vsctl(args...)
 }
 

@@ -205,7 +205,7 @@ func underOVS(s *Snapshot) *services.OVSBridge {
 	addLink(s, bridge.Link{Name: "ovs-system", Kind: "openvswitch", MTU: 1500})
 	addLink(s, bridge.Link{Name: "ovsbr0", Kind: "openvswitch", MTU: 1500, Up: true, Carrier: true, Oper: "unknown"})
 	i := onBridge("ovsbr0", "vnet9", "52:54:00:00:00:09")
-	i.VirtualPort, i.VLANs = "openvswitch", []int{42}
+	i.VirtualPort, i.InterfaceID, i.VLANs = "openvswitch", "56420d5d-5579-4d7e-bce8-b851e4fcbf1a", []int{42}
 	addGuest(s, "switched", libvirtnet.Running, i)
 	s.unplug("vnet9")
 	s.link("vnet9").Master = "ovs-system"

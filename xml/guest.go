@@ -133,6 +133,9 @@ func (w *guestReader) setting() error {
 	if len(w.open) == 5 && w.open[3] == "bandwidth" {
 		return w.rate(w.name)
 	}
+	if len(w.open) == 5 {
+		return w.parameters(w.open[3], w.name)
+	}
 	if len(w.open) != 4 {
 		return nil
 	}
@@ -204,6 +207,24 @@ func (w *guestReader) tag() error {
 		w.at.NativeVLAN, w.at.NativeTagged = id, mode == "tagged"
 	}
 	return err
+}
+
+// parameters takes those of <virtualport> and <filterref>.
+func (w *guestReader) parameters(parent, name string) error {
+	switch parent + "/" + name {
+	case "filterref/parameter":
+		w.at.FilterParameters = true
+	case "virtualport/parameters":
+		return w.attrs(func(key, value string) {
+			switch key {
+			case "interfaceid":
+				w.at.InterfaceID = value
+			case "profileid":
+				w.at.ProfileID = value
+			}
+		})
+	}
+	return nil
 }
 
 // rate takes <inbound> or <outbound> below <bandwidth>.

@@ -67,11 +67,12 @@ func TestParseGuest(t *testing.T) {
 		{
 			"everything else",
 			`<interface type='bridge'><source bridge="br&amp;0"/><link state='down'/><mtu size='1400'/><port isolated='yes'/>
-			<virtualport type='openvswitch'><parameters type='x'/></virtualport><vlan trunk='yes'><tag id='5'/><tag nativeMode='tagged' id='6'/></vlan>
+			<virtualport type='openvswitch'><parameters type='x' interfaceid='09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f' profileid='p'/></virtualport><vlan trunk='yes'><tag id='5'/><tag nativeMode='tagged' id='6'/></vlan>
 			<filterref filter='clean-traffic'><parameter name='a' value='b'/></filterref></interface>`,
 			[]Interface{{
 				Type: "bridge", Source: "br&0", Bridge: "br&0", Link: "down", MTU: 1400, Isolated: ptr(true),
-				VirtualPort: "openvswitch", VLANs: []int{5, 6}, Trunk: true, NativeVLAN: 6, NativeTagged: true, Filter: "clean-traffic", Managed: true,
+				VirtualPort: "openvswitch", InterfaceID: "09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f", ProfileID: "p",
+				VLANs: []int{5, 6}, Trunk: true, NativeVLAN: 6, NativeTagged: true, Filter: "clean-traffic", FilterParameters: true, Managed: true,
 			}},
 		},
 		{

@@ -28,10 +28,15 @@ type Interface struct {
 	Isolated *bool `json:"isolated,omitempty"`
 	// VirtualPort is <virtualport type>, such as openvswitch.
 	VirtualPort string `json:"virtual_port,omitempty"`
+	// InterfaceID and ProfileID are those of Open vSwitch: virtualport/parameters.
+	InterfaceID string `json:"interface_id,omitempty"`
+	ProfileID   string `json:"profile_id,omitempty"`
 	VLANs       []int  `json:"vlans,omitempty"`
-	Filter      string `json:"filter,omitempty"`  // <filterref filter>
-	Managed     bool   `json:"managed,omitempty"` // <target managed>, true unless 'no'
-	Driver      string `json:"driver,omitempty"`  // <driver name>: vhost or qemu
+	Filter      string `json:"filter,omitempty"` // <filterref filter>
+	// FilterParameters says whether <filterref> has any.
+	FilterParameters bool   `json:"filter_parameters,omitempty"`
+	Managed          bool   `json:"managed,omitempty"` // <target managed>, true unless 'no'
+	Driver           string `json:"driver,omitempty"`  // <driver name>: vhost or qemu
 	// TrustRxFilters is trustGuestRxFilters: a macvtap follows the MAC and the
 	// multicast groups that the guest sets.
 	TrustRxFilters bool      `json:"trust_rx_filters,omitempty"`
