@@ -169,7 +169,7 @@ func (p *pass) sharedMAC(keep, change *nic) {
 func freshMAC(n *nic) Fix {
 	return Fix{
 		Class: Manual, Steps: n.renew(true),
-		Say: "plug the interface of guest " + show(n.guest.Name) + " in anew with a fresh MAC",
+		Say: "plug the interface of guest " + show(n.guest.Name) + " in anew with a fresh MAC" + n.byDocument(),
 	}
 }
 

@@ -127,7 +127,7 @@ func (p *pass) filterAtWork(n *nic, filters *libvirtnet.Filters, chains []tapCha
 		Want:     "rules of filter " + show(n.iface.Filter),
 		Fix: Fix{
 			Class: Manual, Steps: n.renew(false),
-			Say: "take the interface out of guest " + show(n.guest.Name) + " and plug an equal one in, which makes the rules anew",
+			Say: "take the interface out of guest " + show(n.guest.Name) + " and plug an equal one in" + n.byDocument() + ", which makes the rules anew",
 		},
 	}
 	const call = "net.bridge.bridge-nf-call-iptables"

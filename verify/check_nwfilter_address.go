@@ -49,7 +49,7 @@ func (p *pass) filterForAnother(n *nic, filters *libvirtnet.Filters, chains []ta
 		Want:     own[0].String() + " accepted", Have: "dropped; " + allowed[at].String() + " accepted",
 		Fix: Fix{
 			Class: Manual, Steps: n.renew(false),
-			Say: "take the interface out of guest " + show(n.guest.Name) + " and plug an equal one in: libvirt then learns the address that the guest has now",
+			Say: "take the interface out of guest " + show(n.guest.Name) + " and plug an equal one in" + n.byDocument() + ": libvirt then learns the address that the guest has now",
 		},
 	}
 	if slices.ContainsFunc(filters.Bindings, func(b libvirtnet.FilterBinding) bool { return b.Tap == n.iface.Target && len(b.IPs) > 0 }) {

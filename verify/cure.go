@@ -2,6 +2,7 @@ package verify
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,10 +113,29 @@ func (h *host) restart(n *libvirtnet.Network) []Step {
 }
 
 // renew are the steps that take an interface out of its guest and plug an
-// equal one in. The MAC is kept unless fresh.
+// equal one in. The MAC is kept unless fresh. None when that would lose what
+// byDocument tells of.
 func (n *nic) renew(fresh bool) []Step {
+	if n.byDocument() != "" {
+		return nil
+	}
 	typ, source := n.source()
 	return n.renewOn(typ, source, fresh)
+}
+
+// byDocument is how to plug an interface in again that has what domif-attach
+// has no flags for; "" for another.
+func (n *nic) byDocument() string {
+	what := ""
+	switch {
+	case n.iface.FilterParameters:
+		what = "parameters of <filterref>"
+	case n.iface.Floor > 0:
+		what = "a floor of its bandwidth"
+	default:
+		return ""
+	}
+	return " (it has " + what + ": save its <interface> from virsh dumpxml --inactive, then virsh detach-device and attach-device --live with that)"
 }
 
 // renewOn is renew with another source.
@@ -135,6 +155,8 @@ func (n *nic) renewOn(typ, source string, fresh bool) []Step {
 		add("--vlan", strconv.Itoa(id))
 	}
 	add("--filter", n.iface.Filter)
+	add("--inbound", rate(n.iface.Bandwidth.Inbound))
+	add("--outbound", rate(n.iface.Bandwidth.Outbound))
 	add("--link", strings.Replace(n.iface.Link, "up", "", 1))
 	if typ == "network" {
 		add("--portgroup", n.iface.PortGroup)
@@ -149,6 +171,15 @@ func (n *nic) renewOn(typ, source string, fresh bool) []Step {
 		{Do: Detach, On: n.guest.Name, With: n.iface.MAC},
 		{Do: Attach, On: n.guest.Name, With: source, Args: args},
 	}
+}
+
+// rate writes the limits of one direction for domif-attach; "" for none.
+func rate(r xml.Rate) string {
+	if r.Average == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%d,%d,%d", r.Average, r.Peak, r.Burst)
+	return strings.TrimSuffix(strings.TrimSuffix(text, ",0"), ",0")
 }
 
 // fragile is the first libvirt that comes with a QEMU which ends when the
@@ -169,7 +200,7 @@ func (h *host) withoutTap(n *nic) Fix {
 	}
 	return Fix{
 		Class: Manual, Steps: n.renew(false),
-		Say: "take the interface out of guest " + guest + " and plug an equal one in, or restart the guest",
+		Say: "take the interface out of guest " + guest + " and plug an equal one in" + n.byDocument() + ", or restart the guest",
 	}
 }
 

@@ -10,6 +10,14 @@ import (
 func nwfilterFaults() map[string]func(*Snapshot) {
 	return map[string]func(*Snapshot){
 		"nwfilter-broken": func(s *Snapshot) { withFilter(s) },
+		"nwfilter-broken+parameters": func(s *Snapshot) {
+			withFilter(s)
+			s.guest("centos").Interfaces[0].FilterParameters = true
+		},
+		"nwfilter-broken+bandwidth": func(s *Snapshot) {
+			throttled(s)
+			withFilter(s)
+		},
 		"nwfilter-broken+no-binding": func(s *Snapshot) {
 			withFilter(s)
 			s.Libvirt.Filters.Bindings = []libvirtnet.FilterBinding{}
