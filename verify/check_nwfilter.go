@@ -20,7 +20,7 @@ func nwfilterChecks() []Check {
 			Doc: Doc{
 				Symptom:  "The guest does not start, runs without the protection that its interface asks for, or has a lease and reaches nothing.",
 				Cause:    "The filter was undefined; its rules were flushed with the packet filter's; bridged packets are not shown to iptables; or the filter is for another address than the guest has.",
-				Evidence: "The filter of <filterref> among libvirt's; its binding for the tap; the chains libvirt-I-TAP and libvirt-O-TAP of the bridge family, and FI-, FO- and HI-TAP of iptables. A filter without rules has none. Its chains let a packet pass from an address that they name, and drop the same from the one that the guest has leased, while it was not seen with the other (a warning). Rules of iptables for bridged packets need net.bridge.bridge-nf-call-iptables. Chains of ebtables-legacy cannot be read.",
+				Evidence: "The filter of <filterref> among libvirt's; its binding for the tap; the chains libvirt-I-TAP and libvirt-O-TAP of the bridge family, and FI-, FO- and HI-TAP of iptables. A filter without rules has none. A rule of a base chain leads into each of them. They let a packet pass from an address that they name, and drop the same from the one that the guest has leased, while it was not seen with the other (a warning). Rules of iptables for bridged packets need net.bridge.bridge-nf-call-iptables or the bridge's own nf_call_iptables. Chains of ebtables-legacy cannot be read.",
 				Cure:     "Define the filter again; unplug and plug the interface, which makes its rules anew. Correct parameter IP of <filterref>, or reserve that address for the guest.",
 			},
 			run: nwfilterBroken,
@@ -130,7 +130,7 @@ func (p *pass) filterAtWork(n *nic, filters *libvirtnet.Filters, chains []tapCha
 			Say: "take the interface out of guest " + show(n.guest.Name) + " and plug an equal one in" + n.byDocument() + ", which makes the rules anew",
 		},
 	}
-	const call = "net.bridge.bridge-nf-call-iptables"
+	call, off := p.unshown(n, chains)
 	switch {
 	case !bound:
 		f.Message = fmt.Sprintf("%s runs without its network filter %s: libvirt has no binding for it", n.title(), show(n.iface.Filter))
@@ -141,16 +141,55 @@ func (p *pass) filterAtWork(n *nic, filters *libvirtnet.Filters, chains []tapCha
 	case len(chains) == 0:
 		f.Message = fmt.Sprintf("%s runs without its network filter %s: its rules are gone", n.title(), show(n.iface.Filter))
 		f.Have = "no chains"
-	case p.snap.Kernel.Sysctls[call] == "0" && !slices.ContainsFunc(chains, func(c tapChain) bool { return c.table.Family != "ip" }):
+	case off:
 		f.Severity = Warning
-		f.Message = fmt.Sprintf("the rules of %s's network filter %s see no bridged packet: %s is off", n.title(), show(n.iface.Filter), call)
+		f.Message = fmt.Sprintf("the iptables rules of %s's network filter %s see no bridged packet: %s is off", n.title(), show(n.iface.Filter), call)
 		f.Evidence, f.Want, f.Have = "sysctl "+call, call+" 1", "0"
 		f.Fix = Fix{Class: Manual, Say: "switch it on; other rules of iptables then see bridged packets, too", Steps: []Step{{Do: SetSysctl, On: call, With: "1"}}}
 	default:
-		p.filterForAnother(n, filters, chains)
-		return
+		at := slices.IndexFunc(chains, func(c tapChain) bool { return !led(c.table, c.chain.Name) })
+		if at < 0 {
+			p.filterForAnother(n, filters, chains)
+			return
+		}
+		f.Message = fmt.Sprintf("%s runs without all of its network filter %s: no rule leads into its chain %s", n.title(), show(n.iface.Filter), show(chains[at].chain.Name))
+		f.Have = "no rule with a jump to " + show(chains[at].chain.Name)
 	}
 	p.found(n.subject, f)
+}
+
+// unshown is the switch for lack of which iptables does not see what a filter's
+// chains there are for; the bridge has one of its own.
+func (p *pass) unshown(n *nic, chains []tapChain) (call string, off bool) {
+	for _, c := range chains {
+		call = callSwitch(c.table.Family == "ip6")
+		if c.table.Family != "bridge" && p.snap.Kernel.Sysctls[call] == "0" && p.bridges[n.tap.Master] != nil && !p.callsIP(n.tap.Master, c.table.Family == "ip6") {
+			return call, true
+		}
+	}
+	return "", false
+}
+
+// led says whether the rules of a base chain lead to a chain, at once or by way
+// of another.
+func led(t *firewall.Table, name string) bool {
+	ahead := []string{name}
+	for i := 0; i < len(ahead); i++ {
+		for j := range t.Chains {
+			c := &t.Chains[j]
+			jumps := slices.ContainsFunc(c.Rules, func(r firewall.Rule) bool {
+				return slices.ContainsFunc(r.Exprs, func(e *firewall.Expr) bool { return e.Jump != nil && e.Jump.Chain == ahead[i] })
+			})
+			switch {
+			case !jumps:
+			case c.Base != nil:
+				return true
+			case !slices.Contains(ahead, c.Name):
+				ahead = append(ahead, c.Name)
+			}
+		}
+	}
+	return false
 }
 
 // legacyBridgeRules says whether the ebtables that libvirt runs keeps its rules

@@ -29,14 +29,23 @@ func nwfilterFaults() map[string]func(*Snapshot) {
 			s.guest("spare").Interfaces[0].Filter = "gone"
 		},
 		"nwfilter-broken+bridge-call": func(s *Snapshot) {
-			withFilter(s)
-			*s = withRules(*s)
-			for i := range s.Firewall.Tables {
-				if t := &s.Firewall.Tables[i]; t.Family == "ip" && t.Name == "filter" {
-					t.Chains = append(t.Chains, firewall.Chain{Name: "FI-vnet0", Owner: firewall.OwnerLibvirt, Rules: []firewall.Rule{}})
-				}
-			}
+			filterOfIPTables(s)
 			s.Kernel.Sysctls["net.bridge.bridge-nf-call-iptables"] = "0"
+		},
+		"nwfilter-broken+bridge-call-of-some-rules": func(s *Snapshot) {
+			filterOfIPTables(s)
+			filterRules(s, "vnet0")
+			s.Kernel.Sysctls["net.bridge.bridge-nf-call-iptables"] = "0"
+		},
+		"nwfilter-broken+jump-lost": func(s *Snapshot) {
+			withFilter(s)
+			filterRules(s, "vnet0")
+			chainOf(s, "bridge", "nat", "PREROUTING").Rules = []firewall.Rule{}
+		},
+		"nwfilter-broken+first-jump-lost": func(s *Snapshot) {
+			filterOfIPTables(s)
+			c := chainOf(s, "ip", "filter", "FORWARD")
+			c.Rules = c.Rules[:len(c.Rules)-1]
 		},
 		"nwfilter-broken+another-address": func(s *Snapshot) {
 			addressFilter(s, "192.168.122.77")
@@ -60,6 +69,12 @@ func nwfilterHealthy() map[string]func(*Snapshot) {
 			withFilter(s)
 			filterRules(s, "vnet0")
 		},
+		"ok-nwfilter-of-iptables": filterOfIPTables,
+		"ok-nwfilter-by-the-bridges-own-call": func(s *Snapshot) {
+			filterOfIPTables(s)
+			s.Kernel.Sysctls["net.bridge.bridge-nf-call-iptables"] = "0"
+			s.bridge("virbr0").NFCallIPTables = true
+		},
 		"ok-nwfilter-of-its-address": func(s *Snapshot) {
 			addressFilter(s, "192.168.122.5")
 			lease(s, centosMAC, "192.168.122.5")
@@ -81,6 +96,23 @@ func nwfilterHealthy() map[string]func(*Snapshot) {
 			s.Libvirt.Filters.Defined[0].Empty = true
 		},
 	}
+}
+
+// filterOfIPTables gives the tap vnet0 a filter with rules of iptables.
+func filterOfIPTables(s *Snapshot) {
+	withFilter(s)
+	*s = withRules(*s)
+	s.Kernel.Sysctls["net.bridge.bridge-nf-call-iptables"] = "1"
+	for i := range s.Firewall.Tables {
+		if t := &s.Firewall.Tables[i]; t.Family == "ip" && t.Name == "filter" {
+			t.Chains = append(t.Chains,
+				firewall.Chain{Name: "libvirt-in", Owner: firewall.OwnerLibvirt, Rules: []firewall.Rule{}},
+				firewall.Chain{Name: "FI-vnet0", Owner: firewall.OwnerLibvirt, Rules: []firewall.Rule{}})
+		}
+	}
+	newRule(false).jump("jump", "FI-vnet0").into(chainOf(s, "ip", "filter", "libvirt-in"))
+	newRule(false).jump("jump", "libvirt-in").into(chainOf(s, "ip", "filter", "FORWARD"))
+	numbered(s.Firewall)
 }
 
 // withFilter gives the tap vnet0 a filter that libvirt has bound.
