@@ -146,16 +146,22 @@ func (f *packetFilter) tellLeftover(name string, list []placedRule) Finding {
 
 // leftovers are the rules of no active network, by the name of the bridge that
 // they are for. A link that is there, or that an active network names as its
-// way out, does not make a rule one of these: only the bridge does. Rules for a
-// link number that nobody has are those of an active network's bridge that is
-// missing, while there is one: it may have no address that would tell.
+// way out, does not make a rule one of these: only the bridge does. A rule that
+// names an active network besides is of use to that. Rules for a link number
+// that nobody has are those of an active network's bridge that is missing, while
+// there is one: it may have no address that would tell.
 func (f *packetFilter) leftovers() map[string][]placedRule {
 	active, dead := f.h.bridgesByFate()
 	stale, bridgeless := f.staleNumbers(), f.h.bridgeless()
 	found, subnets := map[string][]placedRule{}, map[netip.Prefix]string{}
 	var nat []placedRule
 	f.networkRules(func(r placedRule) {
-		links := f.ruleLinks(r.rule())
+		links, src := f.ruleLinks(r.rule()), sourceOf(r.rule())
+		owned := func(l ruleLink) bool { return f.h.owners[f.h.nameIn(l)] != nil }
+		in := func(l ruleLink) bool { return l.key == "iif" || l.key == "iifname" }
+		if slices.ContainsFunc(links, owned) || f.h.subnetOf(src) && !slices.ContainsFunc(links, in) {
+			return
+		}
 		for _, l := range links {
 			if l.name == "" && (stale[l.index] || bridgeless && f.h.linkByIndex(l.index) == "") {
 				return
@@ -174,8 +180,7 @@ func (f *packetFilter) leftovers() map[string][]placedRule {
 		}
 	})
 	for _, r := range nat {
-		src := sourceOf(r.rule())
-		if name := subnets[src]; name != "" && !f.h.subnetOf(src) {
+		if name := subnets[sourceOf(r.rule())]; name != "" {
 			found[name] = append(found[name], r)
 		}
 	}

@@ -347,6 +347,21 @@ func structureHealthy() map[string]func() Snapshot {
 			s.Firewall.Tables = append(s.Firewall.Tables, nftTables("ip", "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:LIBVIRT_FWI -\n-A FORWARD -j LIBVIRT_FWI\nCOMMIT\n")...)
 			numbered(s.Firewall)
 		}),
+		"ok-rule-in-libvirts-chain": with(func(s *Snapshot) {
+			n := natNetwork("lab", "virbr7", "10.7.0.1/24")
+			n.Active, n.Autostart = false, false
+			addNetwork(s, n)
+			s.Firewall = edited(s, both(
+				oneTable("filter", atFront("-A LIBVIRT_FWI -i wg0 -o virbr0 -j ACCEPT", "-A LIBVIRT_FWI -i virbr0 -o virbr7 -j ACCEPT")),
+				oneTable("nat", atFront("-A LIBVIRT_PRT -s 192.168.122.0/24 -o wg0 -j RETURN"))), nil)
+		}),
+		"ok-rule-in-libvirts-chain-of-nftables": with(func(s *Snapshot) {
+			nftables(s)
+			c := chainOf(s, "ip", "libvirt_network", "guest_input")
+			own := newRule(false).device("iifname", "wg0").index("oif", s.link("virbr0").Index, "virbr0").jump("accept", "").done(c.Owner)
+			c.Rules = append([]firewall.Rule{own}, c.Rules...)
+			numbered(s.Firewall)
+		}),
 		"ok-checksums-by-tc": with(func(s *Snapshot) {
 			leftToTheBridge(s)
 			s.Kernel.Qdiscs = []bridge.Qdisc{{Link: "virbr0", Kind: "htb", Handle: "1:", Parent: "root", Checksums: true}}
