@@ -47,7 +47,7 @@ func structureChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Guests reach the outside while the cable is plugged in, and not by wireless or a VPN; or nothing since a NIC has another name.",
 				Cause:    "The network's <forward dev='X'> binds libvirt's rules to X: what leaves by any other link is rejected.",
-				Evidence: "The link is not there (error), or the routes lead by another one (a warning). A link with nothing but its own subnet behind it is taken for a deliberate restriction.",
+				Evidence: "The link is not there or has the name as an alternative one only, which rules do not match (an error), or the routes lead by another one (a warning). A link with nothing but its own subnet behind it is taken for a deliberate restriction.",
 				Cure:     "Leave dev out of the network's definition, or name the link that the routes lead by.",
 			},
 			run: forwardDev,

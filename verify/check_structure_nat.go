@@ -30,7 +30,17 @@ func forwardDev(p *pass) {
 			})
 			continue
 		}
-		if way := p.otherWay(n, p.links[dev].Name); way != "" {
+		if real := p.links[dev].Name; real != dev {
+			p.found(n.scope(), Finding{
+				Message: fmt.Sprintf("network %s may leave by %s only, which is another name of %s, and libvirt's rules match real names: its guests reach nothing outside",
+					show(n.net.Name), show(dev), show(real)),
+				Evidence: "forward dev=" + strconv.Quote(oneLine(dev)) + " of the network, and IFLA_ALT_IFNAME of " + show(real),
+				Want:     "forward dev=" + strconv.Quote(oneLine(real)), Have: show(dev),
+				Fix: Fix{Class: Manual, Say: "name " + show(real) + " in the network's forward element, or leave dev out of it (virsh net-edit), and restart the network"},
+			})
+			continue
+		}
+		if way := p.otherWay(n, dev); way != "" {
 			p.found(n.scope(), Finding{
 				Severity: Warning,
 				Message: fmt.Sprintf("network %s may leave by %s only, and the routes lead by %s: libvirt's rules reject what its guests send to the outside",

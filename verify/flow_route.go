@@ -9,11 +9,13 @@ import (
 )
 
 // waysOut are the links that packets of a network may leave the host by: the
-// network's forward device, else where the routing rules and tables lead,
+// network's forward device, as libvirt's rules call it, else where the routing rules and tables lead,
 // those for marked packets included. A link that is not known stands for any.
 func (h *host) waysOut(n flowNet, dst, src netip.Prefix) []firewall.Interface {
 	if len(n.def.ForwardDevs) > 0 {
-		return []firewall.Interface{h.device(n.def.ForwardDevs[0])}
+		way := h.device(n.def.ForwardDevs[0])
+		way.Name = n.def.ForwardDevs[0]
+		return []firewall.Interface{way}
 	}
 	v6 := dst.Addr().Is6()
 	if ways, ok := h.exitsOf[v6]; ok {

@@ -275,6 +275,15 @@ func structureFaults() map[string]func(*Snapshot) {
 		},
 
 		"nat-forward-dev": func(s *Snapshot) { forwardBy(s, "enp9s0") },
+		"nat-forward-dev+another-name": func(s *Snapshot) {
+			s.link("br0").AltNames = []string{"enp9s0"}
+			forwardBy(s, "enp9s0")
+		},
+		"nat-forward-dev+another-name-nftables": func(s *Snapshot) {
+			s.link("br0").AltNames = []string{"enp9s0"}
+			forwardBy(s, "enp9s0")
+			nftables(s)
+		},
 		"nat-forward-dev+not-the-way": func(s *Snapshot) {
 			uplinkNIC(s, "eth9")
 			forwardBy(s, "eth9")
