@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/services"
 	"github.com/kvnet/kvnet/xml"
@@ -41,7 +42,7 @@ func managerChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Guests get no DHCP and no DNS, or reach nothing, though libvirt's own rules are all there.",
 				Cause:    "firewalld was reloaded with another assignment, somebody or a NetworkManager profile moved the bridge, or the zone was not there when the network started.",
-				Evidence: "The zone that firewalld has the bridge in, against the network's own wish, else libvirt-routed for mode route where firewalld has policy libvirt-routed-out, else libvirt. Networks of mode open are in none. A zone that accepts everything is as good, and for an isolated network one that lets DHCP and DNS in. A warning when firewalld does not filter with nftables: libvirt's rules then come first.",
+				Evidence: "The zone that firewalld has the bridge in, against the network's own wish, else libvirt-routed for mode route where firewalld has policy libvirt-routed-out, else libvirt. Networks of mode open are in none. A zone that accepts everything is as good, and for an isolated network one that lets DHCP and DNS in; so is one of your own where the whole ruleset accepts what the network needs. A warning when firewalld does not filter with nftables: libvirt's rules then come first.",
 				Cure:     "Put the bridge back into its zone, which is what libvirt does when the network starts.",
 			},
 			run: firewalldZone,
@@ -195,7 +196,7 @@ func firewalldZone(p *pass) {
 			continue
 		}
 		want, have := zoneWanted(def, f), f.ZoneOf(name)
-		if have == want || have != "" && p.asGood(f, have, def) || have == "" && p.asGood(f, f.DefaultZone, def) {
+		if have == want || have != "" && (p.asGood(f, have, def) || p.letsPass(n)) || have == "" && p.asGood(f, f.DefaultZone, def) {
 			continue
 		}
 		p.wrongZone(s, n, want, have)
@@ -224,6 +225,24 @@ func (h *host) asGood(f *services.Firewalld, zone string, def xml.Network) bool 
 		return z.Target == "ACCEPT" || def.Mode == xml.Isolated && serves
 	}
 	return false
+}
+
+// letsPass says whether the packet filter, with firewalld's rules in it, lets
+// through all that the network needs: somebody made the zone for that.
+func (p *pass) letsPass(n *libvirtnet.Network) bool {
+	f := p.packets()
+	if f == nil || !p.firewalldFilters() {
+		return false
+	}
+	for _, own := range p.flowNets() {
+		for _, v6 := range []bool{false, true} {
+			dropped := func(w declared) bool { return w.want == firewall.Accept && f.see(w).Answer != firewall.Accept }
+			if own.net == n && slices.ContainsFunc(p.flowsOf(own, v6), dropped) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (p *pass) wrongZone(s scope, n *libvirtnet.Network, want, have string) {

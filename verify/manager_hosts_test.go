@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"strings"
+
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
@@ -40,6 +42,11 @@ func managerFaults() map[string]func(*Snapshot) {
 		"firewalld-zone+moved": func(s *Snapshot) {
 			f := underFirewalld(s)
 			f.Zones[0].Interfaces, f.Zones[2].Interfaces = nil, []string{"virbr0"}
+		},
+		"firewalld-zone+doubtful": func(s *Snapshot) {
+			zoneOfOnesOwn(s, func() *ruleWriter {
+				return newRule(false).add("ip saddr @guests", &firewall.Expr{Kind: "match", Key: "set", Unknown: true})
+			})
 		},
 		"firewalld-zone+routed": func(s *Snapshot) {
 			underFirewalld(s)
@@ -131,6 +138,9 @@ func managerHealthy() map[string]func(*Snapshot) {
 			f := underFirewalld(s)
 			f.Zones[0].Interfaces, f.Zones[2].Interfaces = nil, []string{"virbr0"}
 		},
+		"ok-firewalld-zone-of-ones-own": func(s *Snapshot) {
+			zoneOfOnesOwn(s, func() *ruleWriter { return newRule(false).device("iifname", "virbr0") })
+		},
 		"ok-open-vswitch": func(s *Snapshot) { underOVS(s) },
 		"ok-open-vswitch-of-neutron": func(s *Snapshot) {
 			b := underOVS(s)
@@ -198,6 +208,31 @@ func underFirewalld(s *Snapshot) *services.Firewalld {
 		Policies: []string{"allow-host-ipv6", "libvirt-routed-in", "libvirt-routed-out", "libvirt-to-host"},
 	}
 	return s.Services.Firewalld
+}
+
+// zoneOfOnesOwn has the bridge in a zone that an administrator made, and that
+// accepts what matches.
+func zoneOfOnesOwn(s *Snapshot, match func() *ruleWriter) {
+	f := underFirewalld(s)
+	f.Zones[0].Interfaces = nil
+	f.Zones = append(f.Zones, services.Zone{Name: "guests", Interfaces: []string{"virbr0"}, Target: "default", Services: []string{"dhcp", "dns"}})
+	*s = withRules(*s)
+	addTable(s.Firewall, firewalldRules(match, "input", "forward"))
+}
+
+// firewalldRules is firewalld's table, shortened: it accepts what matches, and
+// answers.
+func firewalldRules(match func() *ruleWriter, hooks ...string) firewall.Table {
+	t := firewall.Table{Family: "inet", Name: "firewalld", Owner: firewall.OwnerFirewalld}
+	for _, hook := range hooks {
+		c := baseChain("filter_"+strings.ToUpper(hook), hook, "accept")
+		c.Owner = firewall.OwnerFirewalld
+		newRule(false).states().jump("accept", "").into(&c)
+		match().jump("accept", "").into(&c)
+		newRule(false).reject().into(&c)
+		t.Chains = append(t.Chains, c)
+	}
+	return t
 }
 
 // underOVS is a host with a guest on a bridge of Open vSwitch.
