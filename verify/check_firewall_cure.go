@@ -157,7 +157,7 @@ func (f *packetFilter) letThrough(b breach) Fix {
 		fix.Class, fix.Say = Manual, "allow local networks in the VPN client, or accept "+bridge+": that lets guests past the tunnel"
 	case whose[firewall.OwnerUFW]:
 		fix.Say = "allow " + bridge + " in ufw, which keeps it"
-	case whose[firewall.OwnerDocker]:
+	case whose[firewall.OwnerDocker] && slices.ContainsFunc(fix.Steps, func(s Step) bool { return slices.Contains(s.Args, dockerUser) }):
 		fix.Say = "accept " + bridge + " in Docker's chain for this (lost at a reboot: see Docker's option ip-forward-no-drop)"
 	case whose[firewall.OwnerFirewalld]:
 		fix.Say = "put " + bridge + " into firewalld's zone libvirt"
@@ -227,11 +227,7 @@ func (f *packetFilter) accept(n flowNet, s seen, by firewall.Step) []Step {
 		case owner == firewall.OwnerUFW:
 			add("ufw", m.ufw(n.bridge.Name)...)
 		case iptables:
-			chain := by.Chain
-			if by.Hook == "forward" && f.chain(by.By, "DOCKER-USER") != nil {
-				chain = "DOCKER-USER"
-			}
-			args := []string{"-I", chain}
+			args := []string{"-I", f.opening(s.declared, by)}
 			if by.By.Table != "filter" {
 				args = append([]string{"-t", by.By.Table}, args...)
 			}

@@ -164,11 +164,7 @@ func (f *packetFilter) letBridged(name string, s seen) Fix {
 		case f.owner(by) == firewall.OwnerUFW:
 			fix.Steps = addStep(fix.Steps, Step{Do: Filter, On: "ufw", Args: []string{"route", "allow", "in", "on", name, "out", "on", name}})
 		case (by.By.Family == "ip" || by.By.Family == "ip6") && (by.By.Legacy || slices.Contains([]string{"filter", "mangle", "raw", "security"}, table)):
-			chain := by.Chain
-			if by.Hook == "forward" && f.chain(by.By, "DOCKER-USER") != nil {
-				chain = "DOCKER-USER"
-			}
-			args := []string{"-t", table, "-I", chain, "-i", name, "-o", name, "-j", "ACCEPT"}
+			args := []string{"-t", table, "-I", f.opening(s.declared, by), "-i", name, "-o", name, "-j", "ACCEPT"}
 			if table == "filter" {
 				args = args[2:]
 			}
@@ -189,4 +185,32 @@ func (f *packetFilter) letBridged(name string, s seen) Fix {
 		fix.Class = Manual
 	}
 	return fix
+}
+
+// dockerUser is Docker's chain for rules of one's own.
+const dockerUser = "DOCKER-USER"
+
+// opening is the chain of iptables in which an accept saves a flow from a base
+// chain that drops it: Docker's, if the flow comes by that in time.
+func (f *packetFilter) opening(w declared, by firewall.Step) string {
+	if by.Hook != "forward" || f.chain(by.By, dockerUser) == nil {
+		return by.Chain
+	}
+	accept := firewall.Rule{Exprs: []*firewall.Expr{{Kind: "immediate", Jump: &firewall.Jump{Code: "accept"}}}}
+	rs := changed(f.rules, []firewall.Step{by}, func(c *firewall.Chain, s firewall.Step) {
+		switch c.Name {
+		case dockerUser:
+			c.Rules = []firewall.Rule{accept}
+		case s.Chain:
+		default:
+			c.Base = nil
+		}
+	})
+	rs.Tables = slices.DeleteFunc(rs.Tables, func(t firewall.Table) bool {
+		return t.Family != by.By.Family || t.Name != by.By.Table || t.Legacy != by.By.Legacy
+	})
+	if seeIn(firewall.New(rs, f.h.firewallHost()), w).Answer == firewall.Accept {
+		return dockerUser
+	}
+	return by.Chain
 }

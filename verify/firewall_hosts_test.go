@@ -214,6 +214,9 @@ func firewallHosts() map[string]func() Snapshot {
 		"fw-foreign-drop-forward": nft(func(rs *firewall.Ruleset) {
 			rs.Tables = append(rs.Tables, nftTables("ip", docker)...)
 		}),
+		"fw-foreign-drop-forward+docker-not-asked": nft(func(rs *firewall.Ruleset) {
+			rs.Tables = append(rs.Tables, nftTables("ip", dropLines("-A FORWARD -j DOCKER-USER")(docker))...)
+		}),
 		"fw-foreign-drop-forward+own-table": func() Snapshot {
 			s := twoFamilies(netDual("six", "virbr6", xml.Route))
 			s.Firewall = addTable(iptablesRules(&s, ""), filterTable("inet", "fence", baseChain("passing", "forward", "drop", newRule(false).states().jump("accept", ""))))

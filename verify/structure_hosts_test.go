@@ -240,6 +240,14 @@ func structureFaults() map[string]func(*Snapshot) {
 		},
 
 		"br-nf-call": func(s *Snapshot) { calls(s, "1"); dockerDrops(s, "") },
+		"br-nf-call+docker-asked-too-late": func(s *Snapshot) {
+			calls(s, "1")
+			dockerDrops(s, "-A FORWARD -i br0 -o br0 -j DROP\n")
+			c := chainOf(s, "ip", "filter", "FORWARD")
+			last := len(c.Rules) - 1
+			c.Rules = append([]firewall.Rule{c.Rules[last]}, c.Rules[:last]...)
+			numbered(s.Firewall)
+		},
 		"br-nf-call+of-the-bridge": func(s *Snapshot) {
 			calls(s, "0")
 			s.bridge("br0").NFCallIPTables = true
