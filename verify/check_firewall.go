@@ -66,7 +66,7 @@ func firewallChecks() []Check {
 			run: func(p *pass) { p.tellBreaches(jumpOrder, tellOrder) },
 		},
 		{
-			ID: dropForward, Title: "somebody else's firewall drops what guests send or receive", Severity: Error, Class: Guarded,
+			ID: dropForward, Title: "somebody else's firewall drops what guests send or receive", Severity: Error, Class: Manual,
 			Needs: filterNeeds, After: filterCauses,
 			Doc: Doc{
 				Symptom:  "Guests get an address and names from the host, and reach nothing beyond it; often since Docker was installed.",
@@ -77,7 +77,7 @@ func firewallChecks() []Check {
 			run: func(p *pass) { p.tellBreaches(dropForward, tellForeign) },
 		},
 		{
-			ID: dropInput, Title: "the host's firewall drops guests' DHCP or DNS", Severity: Error, Class: Guarded,
+			ID: dropInput, Title: "the host's firewall drops guests' DHCP or DNS", Severity: Error, Class: Manual,
 			Needs: filterNeeds, After: filterCauses,
 			Doc: Doc{
 				Symptom:  "Guests get no address, or no names, while everything else is in order.",

@@ -160,7 +160,10 @@ func (f *packetFilter) letThrough(b breach) Fix {
 	case whose[firewall.OwnerDocker] && slices.ContainsFunc(fix.Steps, func(s Step) bool { return slices.Contains(s.Args, dockerUser) }):
 		fix.Say = "accept " + bridge + " in Docker's chain for this (lost at a reboot: see Docker's option ip-forward-no-drop)"
 	case whose[firewall.OwnerFirewalld]:
-		fix.Say = "put " + bridge + " into firewalld's zone libvirt"
+		fix.Say = bridge + " is in the zone of firewalld that libvirt wants: let its packets through there, or by a policy"
+		if zone := f.h.otherZone(b.net); zone != "" {
+			fix.Say = "put " + bridge + " into firewalld's zone " + show(zone)
+		}
 	default:
 		fix.Say = "accept " + bridge + " in the chain that drops, and write that where its owner keeps its rules"
 	}
@@ -218,7 +221,9 @@ func (f *packetFilter) accept(n flowNet, s seen, by firewall.Step) []Step {
 	add := func(on string, args ...string) { steps = append(steps, Step{Do: Filter, On: on, Args: args}) }
 	owner := f.owner(by)
 	if owner == firewall.OwnerFirewalld {
-		add("firewall-cmd", "--zone=libvirt", "--change-interface="+n.bridge.Name)
+		if zone := f.h.otherZone(n); zone != "" {
+			add("firewall-cmd", "--zone="+zone, "--change-interface="+n.bridge.Name)
+		}
 		return steps
 	}
 	iptables := (by.By.Family == "ip" || by.By.Family == "ip6") && (by.By.Legacy || slices.Contains([]string{"filter", "mangle", "raw", "security"}, by.By.Table))

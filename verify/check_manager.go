@@ -215,6 +215,19 @@ func zoneWanted(def xml.Network, f *services.Firewalld) string {
 	return "libvirt"
 }
 
+// otherZone is the zone into which a network's bridge belongs; "" where it is in
+// that.
+func (h *host) otherZone(n flowNet) string {
+	f := &services.Firewalld{}
+	if s := h.snap.Services; s != nil && s.Firewalld != nil && h.sameNamespace(s.Firewalld.Namespace) {
+		f = s.Firewalld
+	}
+	if zone := zoneWanted(*n.def, f); zone != f.ZoneOf(n.bridge.Name) {
+		return zone
+	}
+	return ""
+}
+
 // asGood says whether another zone lets through what the network needs.
 func (h *host) asGood(f *services.Firewalld, zone string, def xml.Network) bool {
 	for _, z := range f.Zones {

@@ -217,6 +217,19 @@ func firewallHosts() map[string]func() Snapshot {
 		"fw-foreign-drop-forward+docker-not-asked": nft(func(rs *firewall.Ruleset) {
 			rs.Tables = append(rs.Tables, nftTables("ip", dropLines("-A FORWARD -j DOCKER-USER")(docker))...)
 		}),
+		"fw-foreign-drop-forward+zone": func() Snapshot {
+			return lone(func(s *Snapshot) *firewall.Ruleset {
+				s.network("default").Config.Zone, s.network("default").Live.Zone = "work", "work"
+				return addTable(iptablesRules(s, ""), firewalldRules(fromElsewhere, "forward"))
+			})
+		},
+		"fw-foreign-drop-forward+in-its-zone": func() Snapshot {
+			s := lone(func(s *Snapshot) *firewall.Ruleset {
+				return addTable(iptablesRules(s, ""), firewalldRules(fromElsewhere, "forward"))
+			})
+			underFirewalld(&s)
+			return s
+		},
 		"fw-foreign-drop-forward+own-table": func() Snapshot {
 			s := twoFamilies(netDual("six", "virbr6", xml.Route))
 			s.Firewall = addTable(iptablesRules(&s, ""), filterTable("inet", "fence", baseChain("passing", "forward", "drop", newRule(false).states().jump("accept", ""))))
@@ -294,6 +307,8 @@ COMMIT
 		}),
 	}
 }
+
+func fromElsewhere() *ruleWriter { return newRule(false).device("iifname", "wlan0") }
 
 // withModes has networks of every mode side by side, of one and of two
 // families.
