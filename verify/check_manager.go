@@ -247,15 +247,10 @@ func (p *pass) letsPass(n *libvirtnet.Network) bool {
 	if f == nil || !p.firewalldFilters() {
 		return false
 	}
-	for _, own := range p.flowNets() {
-		for _, v6 := range []bool{false, true} {
-			dropped := func(w declared) bool { return w.want == firewall.Accept && f.see(w).Answer != firewall.Accept }
-			if own.net == n && slices.ContainsFunc(p.flowsOf(own, v6), dropped) {
-				return false
-			}
-		}
-	}
-	return true
+	dropped := func(w declared) bool { return w.want == firewall.Accept && f.see(w).Answer != firewall.Accept }
+	return slices.ContainsFunc(p.flowNets(), func(own flowNet) bool {
+		return own.net == n && !slices.ContainsFunc(p.flowsOf(own, false), dropped) && !slices.ContainsFunc(p.flowsOf(own, true), dropped)
+	})
 }
 
 func (p *pass) wrongZone(s scope, n *libvirtnet.Network, want, have string) {
