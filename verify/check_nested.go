@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kvnet/kvnet/bridge"
@@ -13,11 +14,11 @@ func nestedChecks() []Check {
 		{
 			ID: "nested-mac-filter", Title: "guests are bridged out of a machine that is a virtual one itself", Severity: Warning, Class: Manual, Recorded: true,
 			Needs: []Need{Networks, Guests, Links},
-			After: []string{"if-source-not-a-bridge", "uplink-missing", "uplink-down", "uplink-no-carrier", "uplink-renamed", "uplink-wireless"},
+			After: []string{"if-source-not-a-bridge", "uplink-missing", "uplink-down", "uplink-no-carrier", "uplink-renamed", "uplink-wireless", "macvtap-lower-down"},
 			Doc: Doc{
 				Symptom:  "A bridged guest asks and asks (ARP, DHCP), and nothing comes back.",
 				Cause:    "The hypervisor or cloud below lets a machine send and receive with its own MAC only: VMware's port group policy, OpenStack's port security, the networks of the large clouds.",
-				Evidence: "The processor says that it is virtual (CPUID), and a NIC of the machine is the uplink of a bridge with running guests. It is said if the bridge hears guests and has learned nothing at all from outside (a warning where the firmware names a hypervisor that filters, else info), and as info in the clouds that always filter. What the hypervisor does cannot be seen from here.",
+				Evidence: "The processor says that it is virtual (CPUID), and a NIC of the machine is the uplink of a bridge with running guests. It is said if the bridge hears guests and has learned nothing at all from outside (a warning where the firmware names a hypervisor that filters, else info), and as info in the clouds that always filter, where it is told of NICs below running guests' macvtaps as well. What the hypervisor does cannot be seen from here.",
 				Cure:     "Use a network of mode nat or route; or have the other MACs allowed.",
 			},
 			run: nestedMACFilter,
@@ -102,6 +103,23 @@ func nestedMACFilter(p *pass) {
 		}
 		p.found(s, f)
 	})
+	if !below.always {
+		return
+	}
+	for _, at := range p.lowers() {
+		// In mode passthrough the NIC has the guest's MAC.
+		guests := slices.DeleteFunc(slices.Clone(at.nics), func(n *nic) bool { return n.tap.Mode == "passthru" })
+		if len(guests) == 0 || !p.hardware([]*bridge.Link{at.link}) || !p.on(at.scope) {
+			continue
+		}
+		p.found(at.scope, Finding{
+			Severity: Info,
+			Message:  fmt.Sprintf("this machine is a virtual one (%s), where frames of macvtaps on %s are dropped: guest %s", below.name, show(at.link.Name), someNames(guestNames(guests))),
+			Evidence: "CPUID hypervisor flag, firmware vendor " + orNone(p.snap.Services.Machine.Vendor) + ", IFLA_LINK of " + show(guests[0].tap.Name),
+			Want:     "guests on a network of mode nat or route", Have: "guests on " + show(at.link.Name) + " by macvtap",
+			Fix: Fix{Class: Manual, Say: below.way},
+		})
+	}
 }
 
 // hardware says whether a link, or what it stands on, is a NIC of the machine:

@@ -215,7 +215,8 @@ func machineFaults() map[string]func(*Snapshot) {
 			virtualMachine(s, "VMware, Inc.")
 			heardOn(s, "vnet1", "52:54:00:e4:75:84")
 		},
-		"nested-mac-filter+cloud": func(s *Snapshot) { virtualMachine(s, "Amazon EC2") },
+		"nested-mac-filter+cloud":   func(s *Snapshot) { virtualMachine(s, "Amazon EC2") },
+		"nested-mac-filter+macvtap": func(s *Snapshot) { *s = inCloud("Amazon EC2", "bridge") },
 		"nested-mac-filter+unknown": func(s *Snapshot) {
 			virtualMachine(s, "QEMU")
 			heardOn(s, "vnet1", "52:54:00:e4:75:84")

@@ -171,6 +171,8 @@ func deviceHealthy() map[string]func() Snapshot {
 			heardOn(s, "eth0", "52:54:00:00:00:fe")
 		}),
 		"ok-nested-vmware-idle": with(func(s *Snapshot) { virtualMachine(s, "VMware, Inc.") }),
+		"ok-cloud-passthrough":  func() Snapshot { return inCloud("Amazon EC2", "passthru") },
+		"ok-nested-macvtap":     func() Snapshot { return inCloud("OpenStack", "bridge") },
 		"ok-cloud-nat-only": func() Snapshot {
 			s := emptyHost()
 			addNetwork(&s, natNetwork("default", "virbr0", "192.168.122.1/24"))

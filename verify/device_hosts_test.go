@@ -96,6 +96,15 @@ func virtualMachine(s *Snapshot, vendor string) {
 	s.Services.Machine = &services.Machine{Hypervisor: true, Vendor: vendor, Product: "machine"}
 }
 
+// inCloud is a virtual machine with macvtaps of one mode, and nothing else.
+func inCloud(vendor, mode string) Snapshot {
+	s := emptyHost()
+	macvtap(&s)
+	virtualMachine(&s, vendor)
+	s.link("macvtap0").Mode, s.link("macvtap1").Mode = mode, mode
+	return s
+}
+
 func heardOn(s *Snapshot, port, mac string) {
 	s.Kernel.FDB = append(s.Kernel.FDB, bridge.FDBEntry{Bridge: "br0", Port: port, MAC: mac, State: "learned", Age: 1000})
 }
