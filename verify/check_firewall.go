@@ -1,5 +1,11 @@
 package verify
 
+import (
+	"fmt"
+
+	"github.com/kvnet/kvnet/bridge/firewall"
+)
+
 // filterNeeds are what a verdict on the packet filter rests on: the rules, and
 // what they are asked about.
 var filterNeeds = []Need{Networks, Links, Addresses, Routes, Rules, PacketFilter}
@@ -27,10 +33,17 @@ func firewallChecks() []Check {
 			Doc: Doc{
 				Symptom:  "As with missing rules; besides, a network that is started fails with \"No chain/target/match by that name\".",
 				Cause:    "The chains were deleted (iptables -X), or the jumps to them (iptables -F FORWARD). libvirt makes both once in the life of its daemon.",
-				Evidence: "A chain of libvirt's is not there while others are, or it has rules for the network and no rule jumps to it, and the ruleset does something else with the network's packets than declared. That there are none at all before the first network starts is no fault.",
+				Evidence: "A chain of libvirt's is not there while others are, or it has rules for the network and no rule jumps to it, and the ruleset does something else with the network's packets than declared. A warning, too, where libvirt knows iptables only, a network is active and table filter has not one rule: nothing may show it before a network is to start. That there are none at all before the first network starts is no fault.",
 				Cure:     "Restart libvirt's network daemon.",
 			},
-			run: func(p *pass) { p.tellBreaches(chainsMissing, tellRules) },
+			run: func(p *pass) {
+				for _, n := range p.flowNets() {
+					if p.on(n.scope()) {
+						p.tellBreachesOf(n, chainsMissing, tellRules)
+						p.unmissed(n)
+					}
+				}
+			},
 		},
 		{
 			ID: natMissing, Title: "guests' packets leave with their own addresses", Severity: Error, Class: Guarded,
@@ -137,3 +150,37 @@ func firewallChecks() []Check {
 // filterCauses are the checks behind which every verdict on the packet filter
 // stands: without the bridge there is nothing to match.
 var filterCauses = []string{"bridge-missing", staleIndex}
+
+// unmissed tells of a network that lost libvirt's chains and does not miss them:
+// the policies let pass what an isolated one needs. Where the table has any rule,
+// somebody may have meant it.
+func (p *pass) unmissed(n flowNet) {
+	f, version := p.packets(), p.snap.Libvirt.Version
+	if version < privateChains || version >= nftablesBackend || len(f.breaches(n)) > 0 {
+		return
+	}
+	for _, v6 := range []bool{false, true} {
+		lost := f.lostChains(n, v6)
+		if !n.ruled(v6) || len(lost) == 0 || !f.bare(v6) {
+			continue
+		}
+		p.found(n.scope(), Finding{
+			Severity: Warning,
+			Message: fmt.Sprintf("libvirt's firewall chains are gone (%s), and with them the rules for network %s: nothing shows it yet, and no network can be started",
+				someTexts(lost), show(n.net.Name)),
+			Evidence: "table filter of " + familyName(v6) + ", which has no rules",
+			Want:     "libvirt's chains", Have: "none",
+			Fix: p.rulesAgain(),
+		})
+		return
+	}
+}
+
+// bare says whether no table of iptables' filter has a rule.
+func (f *packetFilter) bare(v6 bool) bool {
+	bare := true
+	f.rulesOf(func(t *firewall.Table, _ *firewall.Chain, _ *firewall.Rule) {
+		bare = bare && (t.Family != familyName(v6) || t.Name != "filter")
+	})
+	return bare
+}

@@ -11,15 +11,17 @@ import (
 
 // tellBreaches judges every network and reports the breaches with this cause.
 func (p *pass) tellBreaches(id string, tell func(*pass, breach) Finding) {
-	f := p.packets()
 	for _, n := range p.flowNets() {
-		if !p.on(n.scope()) {
-			continue
+		if p.on(n.scope()) {
+			p.tellBreachesOf(n, id, tell)
 		}
-		for _, b := range f.breaches(n) {
-			if b.check == id {
-				p.found(n.scope(), told(b, tell(p, b)))
-			}
+	}
+}
+
+func (p *pass) tellBreachesOf(n flowNet, id string, tell func(*pass, breach) Finding) {
+	for _, b := range p.packets().breaches(n) {
+		if b.check == id {
+			p.found(n.scope(), told(b, tell(p, b)))
 		}
 	}
 }

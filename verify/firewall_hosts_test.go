@@ -204,6 +204,7 @@ func firewallHosts() map[string]func() Snapshot {
 		"fw-rules-missing+policy-drop": iptables(both(flushedFilter, oneTable("filter", swapped(":FORWARD ACCEPT", ":FORWARD DROP")))),
 		"fw-chains-missing":            iptables(noChains),
 		"fw-chains-missing+jumps":      iptables(oneTable("filter", both(dropLines("-A FORWARD"), swapped(":FORWARD ACCEPT", ":FORWARD DROP")))),
+		"fw-chains-missing+not-missed": func() Snapshot { return quietly(9_000_000, noChains) },
 		"nat-missing":                  iptables(noNAT),
 		"nat-missing+nft": nft(func(rs *firewall.Ruleset) {
 			rs.Tables[0].Chains[4].Rules = nil
@@ -301,11 +302,27 @@ COMMIT
 `
 			}),
 			oneTable("nat", func(string) string { return "*nat\n:POSTROUTING ACCEPT\n-A POSTROUTING -o eth0 -j MASQUERADE\n" }))),
+		"ok-firewall-rules-of-ones-own-isolated": func() Snapshot {
+			return quietly(9_000_000, both(noChains, oneTable("filter", atEnd("-A INPUT -i virbr0 -p udp -m udp --dport 67 -j ACCEPT"))))
+		},
+		"ok-firewall-chains-of-old": func() Snapshot { return quietly(11_003_000, noChains) },
 		"ok-firewall-not-understood": nft(func(rs *firewall.Ruleset) {
 			unknown := newRule(false).add("ip saddr @guests", &firewall.Expr{Kind: "match", Key: "set", Unknown: true})
 			rs.Tables = append(rs.Tables, filterTable("ip", "fence", baseChain("passing", "forward", "drop", unknown.jump("accept", ""))))
 		}),
 	}
+}
+
+// quietly is a host that does not route, with an isolated network.
+func quietly(version int, v4 func(string) string) Snapshot {
+	s := emptyHost()
+	n := natNetwork("default", "virbr0", "192.168.122.1/24")
+	n.Config.Mode, n.Config.NAT = xml.Isolated, nil
+	addNetwork(&s, n)
+	s.Kernel.Sysctls[ipForward] = "0"
+	s.Libvirt.Version = version
+	s.Firewall = edited(&s, v4, nil)
+	return s
 }
 
 func fromElsewhere() *ruleWriter { return newRule(false).device("iifname", "wlan0") }
