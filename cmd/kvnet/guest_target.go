@@ -127,7 +127,7 @@ func difference(want xml.NewInterface, src source, have libvirtnet.Interface) st
 		return is("VLAN", fmt.Sprint(have.VLANs), fmt.Sprint(want.VLANs))
 	case want.PortGroup != "" && want.PortGroup != have.PortGroup:
 		return is("port group", have.PortGroup, want.PortGroup)
-	case want.Isolated && !have.Isolated:
+	case want.Isolated && (have.Isolated == nil || !*have.Isolated):
 		return "not isolated"
 	case want.Bandwidth.Inbound.Average != 0 && want.Bandwidth.Inbound != have.Bandwidth.Inbound:
 		return is("inbound bandwidth", have.Bandwidth.Inbound.String(), want.Bandwidth.Inbound.String())
