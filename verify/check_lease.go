@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/kvnet/kvnet/libvirtnet"
@@ -18,7 +19,7 @@ func leaseChecks() []Check {
 			Doc: Doc{
 				Symptom:  "New guests get no address, or one of 169.254.0.0/16; dnsmasq's log says: no address available.",
 				Cause:    "The DHCP ranges are small or leases are long; leases of guests that are gone count until they run out, and reservations outside of the ranges count against the server's limit, which libvirt sets to the size of the ranges.",
-				Evidence: "Leases that have not run out, and reservations within the ranges, against the size of the IPv4 ranges: a warning from 90 %, an error when a running guest has no lease and none is left. Where only reservations are used nothing is said.",
+				Evidence: "Leases that have not run out, and reservations within the ranges, against the size of the IPv4 ranges: a warning from 90 %, an error when a running guest has no lease and none is left. An error, too, when there are as many leases as the ranges have addresses, and a running guest with a reservation has none. Else nothing is said where only reservations are used.",
 				Cure:     "Widen the range; that takes a restart of the network.",
 			},
 			run: poolExhausted,
@@ -126,7 +127,18 @@ func poolExhausted(p *pass) {
 			continue
 		}
 		o := p.poolOf(n, def)
-		if o.size == 0 || !p.on(s) || o.dynamic == 0 {
+		if o.size == 0 || !p.on(s) {
+			continue
+		}
+		if list := p.unserved(n, def, o); len(list) > 0 {
+			p.found(s, Finding{
+				Message:  fmt.Sprintf("network %s gives no more leases than its range has addresses (%d), those for reservations included, and guest %s has none", show(n.Name), o.size, someNames(guestNames(list))),
+				Evidence: "leases of network " + show(n.Name), Want: fmt.Sprintf("less than %d leases", o.size), Have: fmt.Sprintf("%d leases", o.leases),
+				Fix: p.wider(n, def),
+			})
+			continue
+		}
+		if o.dynamic == 0 {
 			continue
 		}
 		most := max(o.taken, o.leases)
@@ -156,6 +168,28 @@ func (p *pass) waiting(n *libvirtnet.Network, o pool) []*nic {
 	var list []*nic
 	for _, one := range p.usersOf(n).active {
 		if mac := strings.ToLower(one.iface.MAC); one.running() && !o.leased[mac] && !o.reserved[mac] && one.iface.Link != "down" {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+// unserved are the running guests of a network that have a reservation and get no
+// lease for it: the server has given as many as libvirt lets it. Guests that were
+// seen with an address of their own do not ask. IPv6 ranges raise the limit.
+func (p *pass) unserved(n *libvirtnet.Network, def xml.Network, o pool) []*nic {
+	raised := slices.ContainsFunc(def.IPs, func(ip xml.IP) bool { return len(ip.Ranges) > 0 && !ip.Address.Addr().Unmap().Is4() }) ||
+		slices.ContainsFunc(options(def), func(line string) bool { return strings.HasPrefix(line, "dhcp-lease-max=") })
+	if o.leases < o.size || raised || len(p.gaps.lacks[Neighbours]) > 0 {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, at := range p.neighboursOn(def.Bridge) {
+		seen[strings.ToLower(at.MAC)] = seen[strings.ToLower(at.MAC)] || at.IP.Is4()
+	}
+	var list []*nic
+	for _, one := range p.usersOf(n).active {
+		if mac := strings.ToLower(one.iface.MAC); one.running() && o.reserved[mac] && !o.leased[mac] && !seen[mac] && one.iface.Link != "down" {
 			list = append(list, one)
 		}
 	}

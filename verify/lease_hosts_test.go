@@ -85,6 +85,10 @@ func leaseFaults() map[string]func(*Snapshot) {
 			lease(s, cloneMAC, "192.168.122.98")
 			lease(s, "52:54:00:aa:00:03", "192.168.122.2")
 		},
+		"dhcp-pool-exhausted+reservations-beyond-the-range": func(s *Snapshot) {
+			serve(s, "192.168.122.2", "192.168.122.2", reserve(centosMAC, "192.168.122.50", "centos"), reserve(debianMAC, "192.168.122.51", "debian"))
+			lease(s, centosMAC, "192.168.122.50")
+		},
 		"dhcp-static-bad": func(s *Snapshot) {
 			serve(s, "192.168.122.2", "192.168.122.9", reserve(centosMAC, "192.168.121.7", "centos"))
 		},
@@ -180,6 +184,11 @@ func healthyLeases() map[string]func() Snapshot {
 			serve(s, "192.168.122.2", "192.168.122.3", reserve(centosMAC, "192.168.122.2", "centos"), reserve(debianMAC, "192.168.122.3", "debian"))
 			lease(s, centosMAC, "192.168.122.2")
 			lease(s, debianMAC, "192.168.122.3")
+		}),
+		"ok-reserved-and-static": with(func(s *Snapshot) {
+			serve(s, "192.168.122.2", "192.168.122.2", reserve(centosMAC, "192.168.122.50", "centos"), reserve(debianMAC, "192.168.122.51", "debian"))
+			lease(s, centosMAC, "192.168.122.50")
+			meet(s, "192.168.122.51", debianMAC, "stale", 120_000)
 		}),
 		"ok-nested-clients": with(func(s *Snapshot) {
 			serve(s, "192.168.122.2", "192.168.122.99")
