@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,30 +100,29 @@ func guestMACDup(p *pass) {
 			continue
 		}
 		counted := p.on(n.subject)
-		var keep, change *nic
+		var met *nic
 		for _, s := range segments {
 			at := place{s, strings.ToLower(n.iface.MAC)}
-			first := seen[at]
-			if first == nil {
+			switch first := seen[at]; {
+			case first == nil:
 				seen[at] = n
 				if owner := hardware[at]; counted && owner != "" {
 					p.hostMAC(n, owner)
 				}
-				continue
-			}
-			if first.guest == n.guest || first.guest.UUID != "" && first.guest.UUID == n.guest.UUID {
-				continue
-			}
-			second := n
-			if n.active && !first.active {
-				seen[at], first, second = n, n, first
-			}
-			if keep == nil {
-				keep, change = first, second
+			case first.guest == n.guest || first.guest.UUID != "" && first.guest.UUID == n.guest.UUID:
+			default:
+				met = cmp.Or(met, first)
+				if n.active && !first.active {
+					seen[at] = n
+				}
 			}
 		}
-		if keep != nil {
-			p.sharedMAC(keep, change)
+		switch {
+		case met == nil:
+		case n.active && !met.active:
+			p.sharedMAC(n, met)
+		default:
+			p.sharedMAC(met, n)
 		}
 	}
 }

@@ -156,10 +156,8 @@ func (f *packetFilter) leftovers() map[string][]placedRule {
 	found, subnets := map[string][]placedRule{}, map[netip.Prefix]string{}
 	var nat []placedRule
 	f.networkRules(func(r placedRule) {
-		links, src := f.ruleLinks(r.rule()), sourceOf(r.rule())
-		owned := func(l ruleLink) bool { return f.h.owners[f.h.nameIn(l)] != nil }
-		in := func(l ruleLink) bool { return l.key == "iif" || l.key == "iifname" }
-		if slices.ContainsFunc(links, owned) || f.h.subnetOf(src) && !slices.ContainsFunc(links, in) {
+		links := f.ruleLinks(r.rule())
+		if f.serves(r.rule(), links) {
 			return
 		}
 		for _, l := range links {
@@ -185,6 +183,13 @@ func (f *packetFilter) leftovers() map[string][]placedRule {
 		}
 	}
 	return found
+}
+
+// serves says whether a rule is for an active network, by its bridge or its subnet.
+func (f *packetFilter) serves(r *firewall.Rule, links []ruleLink) bool {
+	owned := func(l ruleLink) bool { return f.h.owners[f.h.nameIn(l)] != nil }
+	in := func(l ruleLink) bool { return l.key == "iif" || l.key == "iifname" }
+	return slices.ContainsFunc(links, owned) || f.h.subnetOf(sourceOf(r)) && !slices.ContainsFunc(links, in)
 }
 
 // staleNumbers are the link numbers in rules of active networks that are bound

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/kvnet/kvnet/libvirtnet"
@@ -39,22 +40,14 @@ func (d definition) run(ctx context.Context, e *env) error {
 		}
 	}
 	d.plan = d.plan.With(d.live)
-	d.plan.Disturbs = append(d.plan.Disturbs, d.restartWords()...)
 	keeps, err := d.leaseWords(ctx)
-	if err != nil {
+	if err := errors.Join(err, d.refuseRestart(e)); err != nil {
 		return err
 	}
-	d.plan.Disturbs = append(d.plan.Disturbs, keeps...)
+	d.plan.Disturbs = slices.Concat(d.plan.Disturbs, d.restartWords(), keeps)
 	r.Later, r.Disturbs = d.plan.Later, d.plan.Disturbs
 	if d.o.stops() {
 		return e.printPlan(d.plan, d.o.changeOptions)
-	}
-	if d.o.restart && d.have.Active { // before anything has changed
-		if next, err := xml.Parse(d.want); err == nil {
-			if err := e.checkRestart(netTarget{d.conn, d.have, d.world}, next, d.o.changeOptions); err != nil {
-				return err
-			}
-		}
 	}
 	if !d.plan.Empty() {
 		err := e.carryOut(ctx, d.conn, change{
@@ -80,6 +73,18 @@ func (d definition) run(ctx context.Context, e *env) error {
 		}
 	}
 	return e.printNetChange(ctx, d.conn, r)
+}
+
+// refuseRestart refuses --restart before anything has changed.
+func (d definition) refuseRestart(e *env) error {
+	if !d.o.restart || !d.have.Active {
+		return nil
+	}
+	next, err := xml.Parse(d.want)
+	if err != nil {
+		return err
+	}
+	return e.checkRestart(netTarget{d.conn, d.have, d.world}, next, d.o.changeOptions)
 }
 
 // result says what becomes of the definition, in a word and in a line.

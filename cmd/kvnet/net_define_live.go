@@ -91,9 +91,12 @@ func (d definition) leaseWords(ctx context.Context) ([]string, error) {
 	reserves := slices.ContainsFunc(d.live.Steps, func(s libvirtnet.PlanStep) bool {
 		return s.Update != nil && s.Update.Section == xml.DHCPHosts && s.Update.Command != libvirtnet.UpdateDelete
 	})
-	want, err := xml.Parse(d.want)
-	if !reserves || err != nil {
+	if !reserves {
 		return nil, nil
+	}
+	want, err := xml.Parse(d.want)
+	if err != nil {
+		return nil, err
 	}
 	leases, err := d.conn.Leases(ctx, d.have.Name)
 	if err != nil {

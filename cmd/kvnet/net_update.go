@@ -154,7 +154,7 @@ func runNetUpdate(ctx context.Context, e *env, o netUpdateOptions) error {
 			continue
 		}
 		step, err := u.plan(ctx, l.live)
-		switch none := noEntry(""); {
+		switch none := noEntryError(""); {
 		case errors.As(err, &none) && live && config && !o.live && !o.config:
 			missing = cmp.Or(missing, err)
 			continue

@@ -11,10 +11,10 @@ import (
 	"github.com/kvnet/kvnet/xml"
 )
 
-// noEntry is the error of a layer that lacks what is to be changed.
-type noEntry string
+// noEntryError is the error of a layer that lacks what is to be changed.
+type noEntryError string
 
-func (n noEntry) Error() string { return string(n) }
+func (n noEntryError) Error() string { return string(n) }
 
 // entryChange is an entry that is to be changed in a network.
 type entryChange struct {
@@ -58,7 +58,7 @@ func (u entryChange) plan(ctx context.Context, live bool) (libvirtnet.Plan, erro
 		at = u.owner(doc, list)
 	}
 	if at < 0 {
-		return fail("%w", noEntry(where+" has no such entry"+others(list)))
+		return fail("%w", noEntryError(where+" has no such entry"+others(list)))
 	}
 	if s.Parent < 0 {
 		s.Parent = list[at].Parent

@@ -106,6 +106,8 @@ func (t *tracer) join(pid int) (code int, err error) {
 			return 0, fmt.Errorf("trace thread %d: %w", tid, err)
 		}
 	}
-	fmt.Println("joined", pid)
+	if _, err := fmt.Fprintln(os.Stdout, "joined", pid); err != nil {
+		return 0, err
+	}
 	return t.loop()
 }

@@ -75,11 +75,8 @@ func (t *tracer) call(tid int) error {
 	if err := info.read(tid); err != nil || info.op != entry && info.op != filtered {
 		return err
 	}
-	if _, err := os.Stat(fmt.Sprintf("/proc/%d/task/%d", t.pid, tid)); err != nil {
-		return nil // of a program that it runs
-	}
 	does := calls[int(info.nr)]
-	if does == nil {
+	if does == nil || !t.isOwn(tid) {
 		return nil
 	}
 	act := does(t, info.args)
@@ -102,6 +99,12 @@ func (t *tracer) call(tid int) error {
 	cmd := exec.Command(t.do)
 	cmd.Stderr = os.Stderr
 	return cmd.Run()
+}
+
+// isOwn says whether a thread is the process's, and not of a program that it runs.
+func (t *tracer) isOwn(tid int) bool {
+	_, err := os.Stat(fmt.Sprintf("/proc/%d/task/%d", t.pid, tid))
+	return err == nil
 }
 
 // syscallInfo is the beginning of struct ptrace_syscall_info of linux/ptrace.h, as
