@@ -89,15 +89,33 @@ func (t step) stop(ctx context.Context) (undo, error) {
 	if err != nil {
 		return undo{}, err
 	}
-	back := func(ctx context.Context) error { return unless(t.h.Start(ctx, t.s.Object), ErrActive) }
-	if !have.Persistent || have.Live != nil && have.Config != nil && len(xml.Drift(*have.Live, *have.Config)) > 0 {
-		// A start would take the definition, and this is to run again as it ran. The
-		// definition stays: libvirt has what runs beside it.
+	start := func(ctx context.Context) error { return unless(t.h.Start(ctx, t.s.Object), ErrActive) }
+	back := start
+	switch {
+	case !have.Persistent:
 		live, err := t.h.NetworkXML(ctx, t.s.Object, false)
 		if err != nil {
 			return undo{}, err
 		}
 		back = func(ctx context.Context) error { return t.h.Create(ctx, live, false) }
+	case have.Live != nil && have.Config != nil && len(xml.Drift(*have.Live, *have.Config)) > 0:
+		// A start takes the definition, and this is to run again as it ran: with
+		// that one for a moment. libvirt would forget the network if it were created
+		// from what ran, and that failed.
+		live, err := t.h.NetworkXML(ctx, t.s.Object, false)
+		if err != nil {
+			return undo{}, err
+		}
+		config, err := t.h.NetworkXML(ctx, t.s.Object, true)
+		if err != nil {
+			return undo{}, err
+		}
+		back = func(ctx context.Context) error {
+			if err := t.h.Define(ctx, live, false); err != nil {
+				return err
+			}
+			return errors.Join(start(ctx), t.h.Define(ctx, config, false))
+		}
 	}
 	return t.change(ctx, func(ctx context.Context) error { return t.h.Stop(ctx, t.s.Object) }, back)
 }

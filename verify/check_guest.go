@@ -76,7 +76,7 @@ func (n *nic) segments() []segment {
 	case n.kind == direct:
 		add(direct, n.iface.Dev)
 		add(other, n.iface.Network)
-	case n.iface.Network == "" && onSwitch && name != "br-int":
+	case n.iface.Network == "" && onSwitch && name != neutrons:
 		add(bridged, name)
 	default:
 		add(other, n.iface.Network)

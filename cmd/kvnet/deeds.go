@@ -108,30 +108,19 @@ func isForeign(s verify.Step) bool {
 }
 
 // inverse is the command that takes back one that adds a rule to a chain of
-// iptables, wherever it stands by then, or a route; nil for all others.
+// iptables, wherever it stands by then; nil for all others.
 func inverse(argv []string) []string {
-	switch argv[0] {
-	case "iptables", "ip6tables":
-		at := slices.IndexFunc(argv, func(a string) bool { return a == "-I" || a == "-A" })
-		if at < 0 || at+2 > len(argv) {
-			return nil
-		}
-		back := append(slices.Clone(argv[:at]), "-D", argv[at+1])
-		rule := argv[at+2:]
-		if len(rule) > 0 && strings.Trim(rule[0], "0123456789") == "" {
-			rule = rule[1:] // where it was put
-		}
-		return append(back, rule...)
-	case "ip":
-		at := slices.Index(argv, "add")
-		if at < 1 || argv[at-1] != "route" {
-			return nil
-		}
-		back := slices.Clone(argv)
-		back[at] = "del"
-		return back
+	at := slices.IndexFunc(argv, func(a string) bool { return a == "-I" || a == "-A" })
+	known := strings.HasPrefix(argv[0], "iptables") || strings.HasPrefix(argv[0], "ip6tables")
+	if !known || at < 0 || at+2 > len(argv) {
+		return nil
 	}
-	return nil
+	back := append(slices.Clone(argv[:at]), "-D", argv[at+1])
+	rule := argv[at+2:]
+	if len(rule) > 0 && strings.Trim(rule[0], "0123456789") == "" {
+		rule = rule[1:] // where it was put
+	}
+	return append(back, rule...)
 }
 
 // takeStep does what a step's command does: by netlink where that can be taken

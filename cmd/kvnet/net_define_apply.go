@@ -41,7 +41,7 @@ func (d definition) run(ctx context.Context, e *env) error {
 	}
 	d.plan = d.plan.With(d.live)
 	keeps, err := d.leaseWords(ctx)
-	if err := errors.Join(err, d.refuseRestart(e)); err != nil {
+	if err := errors.Join(err, d.refuseRestart()); err != nil {
 		return err
 	}
 	d.plan.Disturbs = slices.Concat(d.plan.Disturbs, d.restartWords(), keeps)
@@ -75,16 +75,17 @@ func (d definition) run(ctx context.Context, e *env) error {
 	return e.printNetChange(ctx, d.conn, r)
 }
 
-// refuseRestart refuses --restart before anything has changed.
-func (d definition) refuseRestart(e *env) error {
-	if !d.o.restart || !d.have.Active {
+// refuseRestart refuses --restart, where it is going to restart, before anything has
+// changed.
+func (d definition) refuseRestart() error {
+	if !d.o.restart || len(d.live.Later) == 0 {
 		return nil
 	}
 	next, err := xml.Parse(d.want)
 	if err != nil {
 		return err
 	}
-	return e.checkRestart(netTarget{d.conn, d.have, d.world}, next, d.o.changeOptions)
+	return checkRestart(netTarget{d.conn, d.have, d.world}, next, d.o.changeOptions)
 }
 
 // result says what becomes of the definition, in a word and in a line.

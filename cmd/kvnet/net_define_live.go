@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -85,8 +86,8 @@ func (d definition) leaseConflicts(ctx context.Context) ([]string, error) {
 	return netTarget{d.conn, d.have, d.world}.lostLeases(ctx, want)
 }
 
-// leaseWords are the guests whose new reservation is for another address than the one
-// they have leased.
+// leaseWords are the guests whose new reservation is for another address than the
+// one they have leased.
 func (d definition) leaseWords(ctx context.Context) ([]string, error) {
 	reserves := slices.ContainsFunc(d.live.Steps, func(s libvirtnet.PlanStep) bool {
 		return s.Update != nil && s.Update.Section == xml.DHCPHosts && s.Update.Command != libvirtnet.UpdateDelete
@@ -99,16 +100,26 @@ func (d definition) leaseWords(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	leases, err := d.conn.Leases(ctx, d.have.Name)
-	if err != nil {
+	if errors.Is(err, libvirtnet.ErrNotSupported) {
+		return nil, nil
+	} else if err != nil {
 		return nil, err
 	}
 	var words []string
 	for _, ip := range want.IPs {
 		for _, h := range ip.Hosts {
-			words = append(words, d.world.keepTheirs(leases, h.MAC, h.IP)...)
+			if !hasReservation(d.have.Def(), h) {
+				words = append(words, d.world.keepTheirs(leases, h.MAC, h.IP)...)
+			}
 		}
 	}
 	return words, nil
+}
+
+func hasReservation(def xml.Network, host xml.Host) bool {
+	return slices.ContainsFunc(def.IPs, func(ip xml.IP) bool {
+		return slices.ContainsFunc(ip.Hosts, func(h xml.Host) bool { return h.MAC == host.MAC && h.IP == host.IP })
+	})
 }
 
 // settledLive looks whether the running network has what it was given.

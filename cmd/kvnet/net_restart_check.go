@@ -1,18 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/kvnet/kvnet/bridge"
-	"github.com/kvnet/kvnet/lint"
 	"github.com/kvnet/kvnet/xml"
 )
 
 // checkRestart refuses a restart behind which the network would not be up, or its
 // guests not in its bridge: what is cut off then stays so.
-func (e *env) checkRestart(t netTarget, next xml.Network, o changeOptions) error {
+func checkRestart(t netTarget, next xml.Network, o changeOptions) error {
 	fail := func(err error, hint string) error {
 		return &failure{op: "restart", object: t.object(), err: err, hint: hint}
 	}
@@ -22,7 +23,9 @@ func (e *env) checkRestart(t netTarget, next xml.Network, o changeOptions) error
 			return fail(errors.New("the kernel of this namespace is not the one that libvirt works on, so no tap could be put back"),
 				"run kvnet on the host of "+clean(t.world.URI))
 		}
-		plugged := slices.ContainsFunc(t.world.kernel().Links, func(l bridge.Link) bool { return l.Master != "" && l.Master == have.Bridge })
+		plugged := slices.ContainsFunc(t.world.kernel().Links, func(l bridge.Link) bool {
+			return l.Master != "" && l.Master == have.Bridge && l.Name != have.Bridge+"-nic" // libvirt's own, before 7.0
+		})
 		if err := bridge.MayChange(); plugged && err != nil {
 			return fail(fmt.Errorf("its taps could not be put back into %s: %w", clean(have.Bridge), err), "run kvnet as root")
 		}
@@ -31,28 +34,35 @@ func (e *env) checkRestart(t netTarget, next xml.Network, o changeOptions) error
 				"without --restart it comes into force when the network is stopped (kvnet net-destroy) and started")
 		}
 	}
-	return e.refuseConflicts("restart", t.object(), restartConflicts(t.world, t.have.Name, have, next), o)
+	if found := restartConflicts(t.world, t.have.Name, have, next); len(found) > 0 && !o.force {
+		return refuse("restart", t.object(), errors.New(strings.Join(found, "; ")), "libvirt would stop the network and not start it again; --force does it all the same")
+	}
+	return nil
 }
 
-// restartConflicts are those for which libvirt stops a network and does not start it
-// again: a route to the very subnet by way of another device, which it looks
-// for among those of IPv4 (networkCheckRouteCollision), and a bridge that is taken.
+// restartConflicts are those for which libvirt stops a network and does not start
+// it again: a route of the main table to the very subnet, or the very target of a
+// <route>, by way of another device (networkCheckRouteCollision, which knows IPv4
+// only), and a bridge that is taken.
 func restartConflicts(w world, name string, have, next xml.Network) []string {
 	var found []string
-	if next.Managed() {
-		for _, c := range w.host().Claims(name) {
-			same := func(ip xml.IP) bool { return ip.Address.Masked() == c.Prefix && c.Prefix.Addr().Is4() }
-			if !c.Network && slices.ContainsFunc(next.IPs, same) {
-				found = append(found, fmt.Sprintf("%s overlaps %s", c.Prefix, c.Words))
-			}
+	for _, r := range w.kernel().Routes {
+		if r.Table != mainTable || !r.Dst.Addr().Is4() || r.Dst.Bits() == 0 || r.Link != "" && r.Link == have.Bridge || !next.Managed() {
+			continue
+		}
+		own := slices.ContainsFunc(next.IPs, func(ip xml.IP) bool { return ip.Address.Masked() == r.Dst }) ||
+			slices.ContainsFunc(next.Routes, func(n xml.Gateway) bool { return n.To.Masked() == r.Dst })
+		if own {
+			found = append(found, fmt.Sprintf("the host has a route to %s by %s", r.Dst, clean(cmp.Or(r.Link, r.Type))))
 		}
 	}
-	var taken []lint.Conflict
 	if next.Bridge != have.Bridge {
-		taken = w.host().BridgeConflicts(next, name)
-	}
-	for _, c := range taken {
-		found = append(found, c.Message)
+		for _, c := range w.host().BridgeConflicts(next, name) {
+			found = append(found, c.Message)
+		}
 	}
 	return found
 }
+
+// mainTable is RT_TABLE_MAIN of linux/rtnetlink.h.
+const mainTable = 254

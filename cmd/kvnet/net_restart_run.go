@@ -26,6 +26,7 @@ type restart struct {
 	ports  []*keptPort
 	others *keptByHand
 	began  time.Time
+	failed bool        // the network runs again as it ran
 	stp    bool        // the bridge has STP on
 	was    bridge.Link // the bridge that libvirt made, as the kernel has it
 }
@@ -36,6 +37,7 @@ type keptPort struct {
 	iface   libvirtnet.Interface
 	port    string           // the document of the network's port; "" where it has none
 	putBack *bridge.KeptPort // nil: it is not in the bridge
+	mtu     int              // that the tap had
 	forward time.Time
 }
 
@@ -58,7 +60,7 @@ func (e *env) newRestart(ctx context.Context, t netTarget, o restartOptions) (*r
 	for _, b := range kernel.Bridges {
 		r.stp = r.stp || b.Name == r.bridge && b.STP == 1
 	}
-	if err := e.checkRestart(t, r.next(), o.changeOptions); err != nil {
+	if err := checkRestart(t, r.next(), o.changeOptions); err != nil {
 		return nil, err
 	}
 	for _, a := range t.attachments() {
@@ -99,6 +101,7 @@ func (r *restart) keep(ctx context.Context, p *keptPort, kernel bridge.State) er
 		return nil // its way into the bridge is not this network's, or lost before
 	}
 	var err error
+	p.mtu = kernel.Links[at].MTU
 	p.putBack, err = bridge.KeepPort(p.iface.Target)
 	return err
 }
@@ -254,6 +257,8 @@ func (r *restart) putGuestsBack() error {
 // the network's; 0 leaves the tap its own.
 func (r *restart) mtu(p *keptPort) int {
 	switch {
+	case r.failed:
+		return p.mtu
 	case p.iface.MTU > 0:
 		return p.iface.MTU
 	case r.next().MTU > 0:
@@ -313,6 +318,7 @@ func (r *restart) rescue(ctx context.Context) error {
 	if def := n.Def(); r.bridge != "" && def.Bridge != "" {
 		r.after = def.Bridge // that of the definition that runs now
 	}
+	r.failed = true
 	return errors.Join(r.putBack(), r.createPorts(ctx))
 }
 

@@ -99,7 +99,7 @@ func runUndo(ctx context.Context, e *env, number int, o undoOptions) error {
 	if err := e.refuseLater(u, entries, o.force); err != nil {
 		return err
 	}
-	if err := e.refuseTaken(ctx, conn, w, u, o.changeOptions); err != nil {
+	if err := e.refuseTaken(ctx, conn, w, u, o); err != nil {
 		return err
 	}
 	return e.takeChangeBack(ctx, conn, w, u, o)
@@ -149,20 +149,35 @@ func refuseCutOff(w world, back journal.Back, force bool) error {
 }
 
 // refuseTaken refuses to take ranges and reservations from under guests that have
-// leases of them.
-func (e *env) refuseTaken(ctx context.Context, conn *libvirtnet.Conn, w world, u undoing, o changeOptions) error {
+// leases of them, and a --restart that would leave guests cut off.
+func (e *env) refuseTaken(ctx context.Context, conn *libvirtnet.Conn, w world, u undoing, o undoOptions) error {
 	for _, was := range u.entry.Before.Networks {
 		n := w.network(was.Name)
-		touched := slices.ContainsFunc(u.back.Plan.Steps, func(s libvirtnet.PlanStep) bool { return s.Object == was.Name })
-		def, err := xml.Parse(was.Config)
-		if n == nil || !n.Active || !touched || err != nil {
+		restarts := o.restart && slices.Contains(u.back.Restarts, was.Name)
+		takes := slices.ContainsFunc(u.back.Plan.Steps, func(s libvirtnet.PlanStep) bool {
+			return s.Object == was.Name && s.Live && s.Update != nil && s.Update.Command != libvirtnet.UpdateAdd &&
+				(s.Update.Section == xml.DHCPRanges || s.Update.Section == xml.DHCPHosts)
+		})
+		if n == nil || !n.Active || !takes && !restarts {
 			continue
 		}
-		lost, err := netTarget{conn, *n, w}.lostLeases(ctx, def)
+		document := was.Live
+		if restarts && was.Config != "" {
+			document = was.Config
+		}
+		next, err := xml.Parse(document) // what it is going to run as
 		if err != nil {
 			return err
 		}
-		if err := e.refuseConflicts("undo", u.object, lost, o); err != nil {
+		t := netTarget{conn, *n, w}
+		lost, err := t.lostLeases(ctx, next)
+		if err == nil {
+			err = e.refuseConflicts("undo", u.object, lost, o.changeOptions)
+		}
+		if err == nil && restarts {
+			err = checkRestart(t, next, o.changeOptions)
+		}
+		if err != nil {
 			return err
 		}
 	}

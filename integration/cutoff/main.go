@@ -102,7 +102,7 @@ func (t *tracer) join(pid int) (code int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if err := seize(tid); err != nil {
+		if err := seize(tid); err != nil && !errors.Is(err, unix.ESRCH) { // ended meanwhile
 			return 0, fmt.Errorf("trace thread %d: %w", tid, err)
 		}
 	}

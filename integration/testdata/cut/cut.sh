@@ -66,9 +66,10 @@ cut_off() {
     code=$?
     ;;
   inside)
+    rm -f /run/joined
     cutoff -o /run/acts -at $n -pid $(cat /run/libvirtd.pid) >/run/joined &
     tracer=$!
-    until grep -q joined /run/joined; do sleep 0.02; done
+    until grep -qs joined /run/joined; do sleep 0.02; done
     { $change >/run/said 2>&1; echo $? >/run/code; } &
     changing=$!
     # It ends with libvirtd, or is ended when the change is over.
