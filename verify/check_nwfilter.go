@@ -147,7 +147,7 @@ func (p *pass) filterAtWork(n *nic, filters *libvirtnet.Filters, chains []tapCha
 		f.Evidence, f.Want, f.Have = "sysctl "+call, call+" 1", "0"
 		f.Fix = Fix{Class: Manual, Say: "switch it on; other rules of iptables then see bridged packets, too", Steps: []Step{{Do: SetSysctl, On: call, With: "1"}}}
 	default:
-		at := slices.IndexFunc(chains, func(c tapChain) bool { return !led(c.table, c.chain.Name) })
+		at := slices.IndexFunc(chains, func(c tapChain) bool { return !c.table.Reached()[c.chain.Name] })
 		if at < 0 {
 			p.filterForAnother(n, filters, chains)
 			return
@@ -168,28 +168,6 @@ func (p *pass) unshown(n *nic, chains []tapChain) (call string, off bool) {
 		}
 	}
 	return "", false
-}
-
-// led says whether the rules of a base chain lead to a chain, at once or by way
-// of another.
-func led(t *firewall.Table, name string) bool {
-	ahead := []string{name}
-	for i := 0; i < len(ahead); i++ {
-		for j := range t.Chains {
-			c := &t.Chains[j]
-			jumps := slices.ContainsFunc(c.Rules, func(r firewall.Rule) bool {
-				return slices.ContainsFunc(r.Exprs, func(e *firewall.Expr) bool { return e.Jump != nil && e.Jump.Chain == ahead[i] })
-			})
-			switch {
-			case !jumps:
-			case c.Base != nil:
-				return true
-			case !slices.Contains(ahead, c.Name):
-				ahead = append(ahead, c.Name)
-			}
-		}
-	}
-	return false
 }
 
 // legacyBridgeRules says whether the ebtables that libvirt runs keeps its rules

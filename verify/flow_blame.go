@@ -98,20 +98,6 @@ func (f *packetFilter) backend(n flowNet, v6 bool) string {
 	return found
 }
 
-// reachable says whether a rule of another chain leads to a chain.
-func reachable(t *firewall.Table, name string) bool {
-	for i := range t.Chains {
-		for j := range t.Chains[i].Rules {
-			for _, e := range t.Chains[i].Rules[j].Exprs {
-				if e.Jump != nil && e.Jump.Chain == name {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
 // blameAccept is the cause for which packets pass that must not; "" where
 // somebody wants that.
 func (f *packetFilter) blameAccept(n flowNet, s seen) string {

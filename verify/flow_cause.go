@@ -267,14 +267,14 @@ func (f *packetFilter) lostChains(n flowNet, v6 bool) []string {
 		if t.Family != familyName(v6) || t.Name == "nat" || t.Name == "mangle" {
 			continue
 		}
-		there := 0
+		there, reached := 0, t.Reached()
 		for j := range t.Chains {
 			c := &t.Chains[j]
 			if c.Base != nil || !networkChain(t, c) {
 				continue
 			}
 			there++
-			if rulesFor(c, n) && !reachable(t, c.Name) {
+			if rulesFor(c, n) && !reached[c.Name] {
 				lost = append(lost, c.Name)
 			}
 		}
