@@ -81,12 +81,16 @@ func virtualMAC(mac string) bool {
 
 // runningOn are the interfaces of running guests on a bridge, by MAC.
 func (h *host) runningOn(bridgeName string) map[string]*nic {
+	if found, ok := h.runningIn[bridgeName]; ok {
+		return found
+	}
 	found := map[string]*nic{}
 	for _, n := range h.byBridge[bridgeName] {
 		if mac := strings.ToLower(n.iface.MAC); mac != "" && n.running() {
 			setFirst(found, mac, n)
 		}
 	}
+	h.runningIn[bridgeName] = found
 	return found
 }
 

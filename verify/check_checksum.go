@@ -81,7 +81,7 @@ func (f *packetFilter) fillingRules() []*firewall.Rule {
 	var list []*firewall.Rule
 	f.rulesOf(func(t *firewall.Table, c *firewall.Chain, r *firewall.Rule) {
 		if t.Family == "ip" && slices.ContainsFunc(r.Exprs, func(e *firewall.Expr) bool { return e.Kind == "target" && e.Key == "CHECKSUM" }) &&
-			t.Reached()[c.Name] {
+			f.reached(t)[c.Name] {
 			list = append(list, r)
 		}
 	})

@@ -35,6 +35,9 @@ type packetFilter struct {
 	found map[string][]breach
 	// openOf are the open flows, once looked for.
 	openOf map[netFamily][]declared
+	// linksOf and reachedIn serve rulesFor and reached.
+	linksOf   map[*firewall.Chain]*chainLinks
+	reachedIn map[*firewall.Table]map[string]bool
 }
 
 // netFamily is one family of a network.
@@ -100,7 +103,10 @@ func (n flowNet) scope() scope {
 
 // bridgeNets are the networks whose bridge is there and libvirt's.
 func (h *host) bridgeNets() []flowNet {
-	var list []flowNet
+	if h.withBridge != nil {
+		return h.withBridge
+	}
+	list := []flowNet{}
 	for i := range h.snap.Libvirt.Networks {
 		n := &h.snap.Libvirt.Networks[i]
 		def := definition(n)
@@ -109,12 +115,16 @@ func (h *host) bridgeNets() []flowNet {
 		}
 		list = append(list, flowNet{net: n, def: def, bridge: h.device(def.Bridge)})
 	}
+	h.withBridge = list
 	return list
 }
 
 // flowNets are those of them that libvirt makes rules for.
 func (h *host) flowNets() []flowNet {
-	return slices.DeleteFunc(h.bridgeNets(), func(n flowNet) bool { return n.def.Mode == xml.Open })
+	if h.withRules == nil {
+		h.withRules = slices.DeleteFunc(slices.Clone(h.bridgeNets()), func(n flowNet) bool { return n.def.Mode == xml.Open })
+	}
+	return h.withRules
 }
 
 // prefixes are the network's subnets of one family.

@@ -82,7 +82,7 @@ func (f *packetFilter) backend(n flowNet, v6 bool) string {
 			continue
 		}
 		for j := range t.Chains {
-			if c := &t.Chains[j]; !networkChain(t, c) || !rulesFor(c, n) {
+			if c := &t.Chains[j]; !networkChain(t, c) || !f.rulesFor(c, n) {
 				continue
 			}
 			have := "iptables"
@@ -159,7 +159,17 @@ func (f *packetFilter) natSource(n flowNet, v6 bool) netip.Prefix {
 
 // subnetOf says whether a subnet is that of an active network.
 func (h *host) subnetOf(p netip.Prefix) bool {
-	return slices.ContainsFunc(h.flowNets(), func(n flowNet) bool { return slices.Contains(n.prefixes(p.Addr().Is6()), p) })
+	if h.subnets == nil {
+		h.subnets = map[netip.Prefix]bool{}
+		for _, n := range h.flowNets() {
+			for _, v6 := range []bool{false, true} {
+				for _, subnet := range n.prefixes(v6) {
+					h.subnets[subnet] = true
+				}
+			}
+		}
+	}
+	return h.subnets[p]
 }
 
 // blameForeign names whose base chain drops what libvirt lets pass.

@@ -267,14 +267,14 @@ func (f *packetFilter) lostChains(n flowNet, v6 bool) []string {
 		if t.Family != familyName(v6) || t.Name == "nat" || t.Name == "mangle" {
 			continue
 		}
-		there, reached := 0, t.Reached()
+		there := 0
 		for j := range t.Chains {
 			c := &t.Chains[j]
 			if c.Base != nil || !networkChain(t, c) {
 				continue
 			}
 			there++
-			if rulesFor(c, n) && !reached[c.Name] {
+			if f.rulesFor(c, n) && !f.reached(t)[c.Name] {
 				lost = append(lost, c.Name)
 			}
 		}
@@ -288,16 +288,6 @@ func (f *packetFilter) lostChains(n flowNet, v6 bool) []string {
 		}
 	}
 	return lost
-}
-
-// rulesFor says whether a chain has rules that name the network's bridge.
-func rulesFor(c *firewall.Chain, n flowNet) bool {
-	for i := range c.Rules {
-		if ruleNames(&c.Rules[i], n.bridge, "iif", "oif") {
-			return true
-		}
-	}
-	return false
 }
 
 // traces says whether libvirt's iptables backend is at work here: chains of its

@@ -45,8 +45,12 @@ type host struct {
 	strays    map[string][]netip.Prefix // filled by straysOf
 	inner     *inner                    // filled by inside
 	lookups
-	defaults []*bridge.Route     // filled by defaultRoutes
-	ways     map[string][]string // by bridge, filled by exits
+	defaults   []*bridge.Route            // filled by defaultRoutes
+	ways       map[string][]string        // by bridge, filled by exits
+	runningIn  map[string]map[string]*nic // by bridge, filled by runningOn
+	withBridge []flowNet                  // filled by bridgeNets
+	withRules  []flowNet                  // filled by flowNets
+	subnets    map[netip.Prefix]bool      // filled by subnetOf
 	// firewall, outsides and exitsOf serve packets, outside and waysOut.
 	firewall *packetFilter
 	outsides map[bool]netip.Prefix
@@ -56,7 +60,7 @@ type host struct {
 // newHost builds the cross references. Where names stand twice, the first
 // holds.
 func newHost(s *Snapshot) *host {
-	h := &host{snap: s, gaps: findGaps(s), uplinksOf: map[string][]*bridge.Link{}}
+	h := &host{snap: s, gaps: findGaps(s), uplinksOf: map[string][]*bridge.Link{}, runningIn: map[string]map[string]*nic{}}
 	h.indexKernel(&s.Kernel)
 	h.indexNetworks()
 	h.indexGuests()
