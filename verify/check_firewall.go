@@ -95,7 +95,7 @@ func firewallChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Guests get no address, or no names, while everything else is in order.",
 				Cause:    "A firewall of the host drops what it does not know. libvirt's nftables backend has no rules for requests to the host; those of its iptables backend do not count in other tables.",
-				Evidence: "Requests to the DHCP, DNS and TFTP server that the network has (IPv6: neighbour discovery, too), or answers by DHCP and DNS, are dropped in a base chain of somebody else. Services that the network does not offer are not asked for.",
+				Evidence: "Requests to the DHCP, DNS and TFTP server that the network has (IPv6: neighbour discovery and router advertisements, too), or answers by DHCP and DNS, are dropped in a base chain of somebody else. Services that the network does not offer are not asked for.",
 				Cure:     "Allow the services on the bridge in that firewall.",
 			},
 			run: func(p *pass) { p.tellBreaches(dropInput, tellForeign) },

@@ -242,6 +242,11 @@ func firewallHosts() map[string]func() Snapshot {
 			s.Firewall = edited(&s, both(), oneTable("filter", atFront("-A INPUT -p ipv6-icmp -j DROP")))
 			return s
 		},
+		"fw-foreign-drop-input+advertisements": func() Snapshot {
+			s := twoFamilies(netDual("six", "virbr6", xml.NAT))
+			s.Firewall = edited(&s, both(), oneTable("filter", atFront("-A OUTPUT -p ipv6-icmp -m icmp6 --icmpv6-type 134 -j DROP")))
+			return s
+		},
 		"ufw-blocks": nft(func(rs *firewall.Ruleset) {
 			rs.Tables = append(rs.Tables, nftTables("ip", ufw)...)
 		}),

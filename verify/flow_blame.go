@@ -8,6 +8,9 @@ import (
 	"github.com/kvnet/kvnet/bridge/firewall"
 )
 
+// unserved are the flows between guests and the host that libvirt has no rules for.
+var unserved = []string{flowND, flowNDReply, flowRouter, flowRouterAd, flowDNSReply}
+
 // blameDrop is the cause for which packets are dropped that must pass.
 func (f *packetFilter) blameDrop(n flowNet, s seen) string {
 	by := s.last()
@@ -22,15 +25,14 @@ func (f *packetFilter) blameDrop(n flowNet, s seen) string {
 	accept := f.alone(s.declared)
 	reached := accept.Answer == firewall.Accept && accept.By.Table != "" && !accept.By.Policy() || !f.separable() ||
 		accept.Answer == firewall.Depends && f.backend(n, s.v6) != "" && len(f.lostChains(n, s.v6)) == 0
-	served := s.say != flowND && s.say != flowDNSReply // libvirt has rules for them
+	served := !slices.Contains(unserved, s.say)
 	switch {
 	case !reached && served && f.before(by):
 		return jumpOrder // libvirt would leave its jumps where they are
 	case !reached && (s.say == flowOut || s.say == flowBack) && f.home(n, by.By):
 		return f.gone(n, s.v6)
 	case !reached && iptablesTable(by.By) && (by.Hook == "input" || by.Hook == "output") && f.backend(n, s.v6) != "nftables" && served:
-		// Only the iptables backend has rules for the host's services, and none for
-		// neighbour discovery and for answers to queries.
+		// Only the iptables backend has rules for the host's services.
 		if f.backend(n, s.v6) == "iptables" || f.traces() {
 			return f.gone(n, s.v6)
 		}

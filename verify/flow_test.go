@@ -32,7 +32,7 @@ func filterFindings(s Snapshot) []string {
 func TestOwnRulesAreHealthy(t *testing.T) {
 	closed := oneTable("filter", swapped(":INPUT ACCEPT", ":INPUT DROP", ":FORWARD ACCEPT", ":FORWARD DROP", ":OUTPUT ACCEPT", ":OUTPUT DROP"))
 	closed = both(closed, oneTable("filter", atEnd("-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT")))
-	withND := both(closed, oneTable("filter", atEnd("-A INPUT -p ipv6-icmp -j ACCEPT")))
+	withND := both(closed, oneTable("filter", atEnd("-A INPUT -p ipv6-icmp -j ACCEPT\n-A OUTPUT -p ipv6-icmp -j ACCEPT")))
 	for name, backend := range map[string]func(*Snapshot) *firewall.Ruleset{
 		"iptables":        func(s *Snapshot) *firewall.Ruleset { return iptablesRules(s, "") },
 		"iptables, drop":  func(s *Snapshot) *firewall.Ruleset { return edited(s, closed, withND) },

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -16,7 +17,10 @@ const (
 	flowDNS       = "guests' DNS queries to the host"
 	flowDNSReply  = "the host's DNS answers to guests"
 	flowTFTP      = "guests' TFTP requests to the host"
-	flowND        = "guests' IPv6 neighbour discovery"
+	flowND        = "guests' packets of IPv6 neighbour discovery"
+	flowNDReply   = "the host's answers to IPv6 neighbour discovery"
+	flowRouter    = "guests' IPv6 router solicitations"
+	flowRouterAd  = "the host's IPv6 router advertisements"
 	flowOut       = "guests to the outside"
 	flowBack      = "answers from the outside to guests"
 	flowIn        = "new connections from the outside to guests"
@@ -87,14 +91,44 @@ func (h *host) serviceFlows(n flowNet, v6 bool) []declared {
 			in(flowTFTP, "udp", 69, prefix, host)
 		}
 		if v6 {
-			typ, code := uint8(135), uint8(0) // neighbour solicitation, RFC 4861
-			add(flowND, firewall.Flow{
-				Path: firewall.PathInput, IIF: n.bridge, Src: prefix, Dst: netip.MustParsePrefix("ff02::1:ff00:0/104"),
-				Proto: "ipv6-icmp", ICMPType: &typ, ICMPCode: &code, CT: []string{firewall.StateUntracked},
-			})
+			for say, f := range discovery(n.bridge, host, prefix) {
+				add(say, f)
+			}
 		}
 	}
 	return list
+}
+
+// discovery are the packets by which guests and the host find each other, and
+// guests their gateway: libvirt has dnsmasq advertise on every network with IPv6
+// (RFC 4861, 4 and 10).
+func discovery(bridge firewall.Interface, host, prefix netip.Prefix) iter.Seq2[string, firewall.Flow] {
+	local := netip.MustParsePrefix("fe80::/64")
+	return func(yield func(string, firewall.Flow) bool) {
+		for _, m := range []struct {
+			say, path string
+			typ       uint8
+			src, dst  netip.Prefix
+		}{
+			{flowND, firewall.PathInput, 135, prefix, netip.MustParsePrefix("ff02::1:ff00:0/104")},
+			{flowNDReply, firewall.PathOutput, 136, host, prefix},
+			{flowRouter, firewall.PathInput, 133, local, netip.MustParsePrefix("ff02::2/128")},
+			{flowRouterAd, firewall.PathOutput, 134, local, netip.MustParsePrefix("ff02::1/128")},
+		} {
+			f := firewall.Flow{
+				Path: m.path, Src: m.src, Dst: m.dst, Proto: "ipv6-icmp", ICMPType: &m.typ, ICMPCode: new(uint8),
+				CT: []string{firewall.StateUntracked},
+			}
+			if m.path == firewall.PathInput {
+				f.IIF = bridge
+			} else {
+				f.OIF = bridge
+			}
+			if !yield(m.say, f) {
+				return
+			}
+		}
+	}
 }
 
 // dynamicPort is one that a guest may ask from (RFC 6335, 6).
