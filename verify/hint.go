@@ -27,6 +27,8 @@ var hinters = []struct {
 	{"macvtap-switch", macvtapSwitch},
 	{"path-mtu", pathMTU},
 	{"offload-checksum-l2", tunnelChecksums},
+	{"silent-guest", silentGuests},
+	{"conntrack-busy", busyTable},
 	{"rule-undecided", undecidedRule},
 	{"rule-redirects", redirected},
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +53,21 @@ func redirecting(line string) func(*Snapshot) {
 	}
 }
 
+// heardOf has entries for these MACs learned, and the bridges' own.
+func heardOf(s *Snapshot, macs ...string) {
+	s.network("default").LeasesKnown = true
+	s.Kernel.FDB = append(s.Kernel.FDB, bridge.FDBEntry{Bridge: "virbr0", Port: "vnet0", MAC: "fe:54:00:e4:75:83", State: bridge.FDBPermanent})
+	for _, mac := range macs {
+		s.Kernel.FDB = append(s.Kernel.FDB, bridge.FDBEntry{Bridge: "virbr9", Port: "other", MAC: mac, State: bridge.FDBLearned, Age: 1000})
+	}
+}
+
+func conntracked(count string) func(*Snapshot) {
+	return func(s *Snapshot) {
+		s.Kernel.Sysctls["net.netfilter.nf_conntrack_count"], s.Kernel.Sysctls["net.netfilter.nf_conntrack_max"] = count, "262144"
+	}
+}
+
 // TestHints: a hint is given where the host has what it is about, and a plain
 // host has none.
 func TestHints(t *testing.T) {
@@ -72,6 +88,23 @@ func TestHints(t *testing.T) {
 		{"jumbo", func(s *Snapshot) { s.link("br0").MTU, s.link("eth0").MTU = 9000, 9000 }, Options{}, []string{"path-mtu ping -c 3 -M do -s 8972 HOST"}},
 		{"tunnel", func(s *Snapshot) { tunnel(s, true) }, Options{}, []string{"offload-checksum-l2 ethtool -K vx0 tx off"}},
 		{"tunnel that fills checksums in", func(s *Snapshot) { tunnel(s, false) }, Options{}, nil},
+		{"nothing heard", func(s *Snapshot) { heardOf(s) }, Options{}, []string{"silent-guest virsh domifaddr centos --source agent"}},
+		{"all heard", func(s *Snapshot) {
+			heardOf(s, "52:54:00:e4:75:83", "52:54:00:E4:75:84", "52:54:00:aa:00:01", "52:54:00:aa:00:02")
+		}, Options{}, nil},
+		{"one not heard", func(s *Snapshot) { heardOf(s, "52:54:00:e4:75:83", "52:54:00:e4:75:84", "52:54:00:aa:00:02") }, Options{}, []string{"silent-guest virsh domifaddr debian --source agent"}},
+		{"heard by a lease and a neighbour", func(s *Snapshot) {
+			heardOf(s, "52:54:00:e4:75:84", "52:54:00:aa:00:01")
+			s.network("default").Leases = append(s.network("default").Leases, libvirtnet.Lease{MAC: "52:54:00:e4:75:83", IP: netip.MustParseAddr("192.168.122.169")})
+			s.Kernel.Neighbours = append(s.Kernel.Neighbours, bridge.Neighbour{Link: "br0", IP: netip.MustParseAddr("203.0.113.9"), MAC: "52:54:00:aa:00:02", State: "stale"})
+		}, Options{}, nil},
+		{"paused guests are silent", func(s *Snapshot) {
+			heardOf(s)
+			s.guest("centos").State, s.guest("debian").State = libvirtnet.Paused, libvirtnet.Paused
+		}, Options{}, nil},
+		{"a busy table", conntracked("131072"), Options{}, []string{"conntrack-busy conntrack -S"}},
+		{"a quiet table", conntracked("131071"), Options{}, nil},
+		{"a full table", conntracked("262144"), Options{}, nil},
 		{"rule for what nobody sees", ruled("-A FORWARD -m time --timestart 10:00 --timestop 11:00 -j DROP"), Options{}, []string{"rule-undecided nft -a list chain ip filter FORWARD"}},
 		{"rule that is not understood", ruled("-A FORWARD -m u32 --u32 0x0=0x1 -j DROP"), Options{}, []string{"rule-undecided nft -a list chain ip filter FORWARD"}},
 		{"answers alone", ruled("-A FORWARD -o virbr0 -m u32 --u32 0x0=0x1 -j DROP"), Options{}, []string{"rule-undecided nft -a list chain ip filter FORWARD"}},
