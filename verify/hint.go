@@ -23,6 +23,7 @@ var hinters = []struct {
 	give func(p *pass) (message, probe string)
 }{
 	{"outer-hypervisor", outerHypervisor},
+	{"lan-switch", lanSwitch},
 	{"return-route", returnRoute},
 	{"macvtap-switch", macvtapSwitch},
 	{"path-mtu", pathMTU},
@@ -53,27 +54,43 @@ func (p *pass) toldBy(ids ...string) bool {
 
 // outerHypervisor: bridged guests on a machine that is virtual itself.
 func outerHypervisor(p *pass) (message, probe string) {
-	services := p.snap.Services
-	if !p.kernelKnown() || services == nil || services.Machine == nil || !services.Machine.Hypervisor || p.toldBy("nested-mac-filter") {
+	bridges, probe := p.onLAN(true)
+	if bridges == "" || p.toldBy("nested-mac-filter") {
 		return "", ""
 	}
-	var bridges, uplinks []string
-	mac := ""
+	return "this host is a virtual machine: whether the hypervisor below lets through the MACs of the guests on " + bridges + " is not seen from here", probe
+}
+
+// lanSwitch: bridged guests on hardware.
+func lanSwitch(p *pass) (message, probe string) {
+	bridges, probe := p.onLAN(false)
+	if bridges == "" {
+		return "", ""
+	}
+	return "guests on " + bridges + " are on the LAN: what the switch lets through (port security, 802.1X, VLANs) and whether a DHCP server answers is not seen from here", probe
+}
+
+// onLAN are the bridges over an uplink that active guests are on, on a machine that
+// is virtual or is not, and what shows a guest's packets on the wire.
+func (p *pass) onLAN(virtual bool) (bridges, probe string) {
+	services := p.snap.Services
+	if !p.kernelKnown() || services == nil || services.Machine == nil || services.Machine.Hypervisor != virtual {
+		return "", ""
+	}
+	var names []string
 	for _, name := range p.hostBridges {
 		active, ups := p.activeNICs(name), p.uplinks(name)
 		if len(active) == 0 || len(ups) == 0 || !p.asked(key{aBridge, name}) {
 			continue
 		}
-		if mac == "" {
-			mac = active[0].iface.MAC
+		if names = append(names, name); probe == "" {
+			probe = shellJoin([]string{"tcpdump", "-ni", ups[0].Name, "ether", "host", active[0].iface.MAC})
 		}
-		bridges, uplinks = append(bridges, name), append(uplinks, ups[0].Name)
 	}
-	if len(bridges) == 0 {
+	if len(names) == 0 {
 		return "", ""
 	}
-	return fmt.Sprintf("this host is a virtual machine: whether the hypervisor below lets through the MACs of the guests on %s is not seen from here", someNames(bridges)),
-		shellJoin([]string{"tcpdump", "-ni", uplinks[0], "ether", "host", mac})
+	return someNames(names), probe
 }
 
 // returnRoute: networks that are routed without NAT.

@@ -80,6 +80,7 @@ func TestHints(t *testing.T) {
 		{"healthy", func(*Snapshot) {}, Options{}, nil},
 		{"broken", func(s *Snapshot) { s.unplug("vnet0") }, Options{}, nil},
 		{"virtual machine", virtual, Options{}, []string{"outer-hypervisor tcpdump -ni eth0 ether host 52:54:00:e4:75:84"}},
+		{"hardware", func(s *Snapshot) { virtual(s); s.Services.Machine.Hypervisor = false }, Options{}, []string{"lan-switch tcpdump -ni eth0 ether host 52:54:00:e4:75:84"}},
 		{"virtual machine, NAT asked for", virtual, Options{Subjects: []string{"default"}}, nil},
 		{"virtual machine, one check", virtual, Options{Checks: []string{"tap-missing"}}, nil},
 		{"routed", routeNetwork, Options{}, []string{"return-route ping -c 3 -I 10.7.0.1 203.0.113.1"}},
