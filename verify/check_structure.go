@@ -106,8 +106,8 @@ func structureOwnChecks() []Check {
 			Needs: []Need{EveryNetwork, Links, PacketFilter}, After: append([]string{"bridge-leftover", "net-inactive", "fw-backend-unavailable", "dnsmasq-port-conflict"}, filterCauses...),
 			Doc: Doc{
 				Symptom:  "A new network with an old name is cut off by old rejects, or nothing at all.",
-				Cause:    "libvirt's backend was switched, or a network went down with its daemon: the rules that were there before stay.",
-				Evidence: "Rules in chains of libvirt's for the bridge of no active network, or rules of both backends for one bridge. A warning; an error where they drop what must pass.",
+				Cause:    "libvirt's backend was switched, a network went down with its daemon, or a saved ruleset was read again: rules stay that libvirt does not delete.",
+				Evidence: "Rules in chains of libvirt's for the bridge of no active network, or rules of both backends for one bridge; or rules of an active network with other handles than its status file has, by which libvirt deletes them (10.4 and later). A warning; an error where they drop what must pass.",
 				Cure:     "Delete the rules that are left over.",
 			},
 			run: mixedBackends,

@@ -124,8 +124,13 @@ func mixedBackends(p *pass) {
 		p.found(s, f.tellLeftover(name, left[name]))
 	}
 	for _, n := range p.flowNets() {
-		if p.on(n.scope()) && (f.backend(n, false) == "both" || f.backend(n, true) == "both") {
+		if !p.on(n.scope()) {
+			continue
+		}
+		if f.backend(n, false) == "both" || f.backend(n, true) == "both" {
 			p.found(n.scope(), f.tellBoth(n))
+		} else if forgotten, ok := f.tellForgotten(n); ok {
+			p.found(n.scope(), forgotten)
 		}
 	}
 }

@@ -216,6 +216,17 @@ func structureFaults() map[string]func(*Snapshot) {
 			s.Services.Networks[0].Backend = "nftables"
 		},
 
+		"fw-backend-mixed+read-again": func(s *Snapshot) {
+			writtenDown(s)
+			for i := range s.Firewall.Tables {
+				for j := range s.Firewall.Tables[i].Chains {
+					for k := range s.Firewall.Tables[i].Chains[j].Rules {
+						s.Firewall.Tables[i].Chains[j].Rules[k].Handle += 4
+					}
+				}
+			}
+		},
+
 		"fw-nft-stale-ifindex": remade,
 		"fw-nft-stale-ifindex+another-link": func(s *Snapshot) {
 			remade(s)
@@ -359,6 +370,7 @@ func structureHealthy() map[string]func() Snapshot {
 			legacyTable(s, "*filter\n:INPUT ACCEPT\n:FORWARD DROP\n:OUTPUT ACCEPT\n-A FORWARD -i virbr0 -j ACCEPT\n-A FORWARD -o virbr0 -j ACCEPT\nCOMMIT\n*nat\n:PREROUTING ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n")
 		}),
 		"ok-nftables-backend": with(nftables),
+		"ok-nftables-written-down": with(writtenDown),
 		"ok-empty-chains-of-the-other-backend": with(func(s *Snapshot) {
 			nftables(s)
 			s.Firewall.Tables = append(s.Firewall.Tables, nftTables("ip", "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:LIBVIRT_FWI -\n-A FORWARD -j LIBVIRT_FWI\nCOMMIT\n")...)
@@ -515,5 +527,23 @@ func TestManyRulesAndNetworks(t *testing.T) {
 	s.Firewall = iptablesRules(&s, more.String())
 	if r := judge(s); len(r.Findings) != 0 {
 		t.Errorf("%d findings, the first %+v", len(r.Findings), r.Findings[0])
+	}
+}
+
+// writtenDown is a host of the nftables backend with the status file of network
+// default.
+func writtenDown(s *Snapshot) {
+	s.Libvirt.Version = 11_003_000
+	s.Firewall = nftRules(s)
+	s.Services = healthyServices(s)
+	s.Services.Networks[0].Backend = "nftables"
+	for _, t := range s.Firewall.Tables {
+		for _, c := range t.Chains {
+			for _, r := range c.Rules {
+				if c.Name != "forward" {
+					s.Services.Networks[0].Rules = append(s.Services.Networks[0].Rules, services.FilterRule{Family: t.Family, Table: t.Name, Chain: c.Name, Handle: r.Handle})
+				}
+			}
+		}
 	}
 }
