@@ -369,7 +369,7 @@ func structureHealthy() map[string]func() Snapshot {
 			s.Firewall = iptablesOnly(s)
 			legacyTable(s, "*filter\n:INPUT ACCEPT\n:FORWARD DROP\n:OUTPUT ACCEPT\n-A FORWARD -i virbr0 -j ACCEPT\n-A FORWARD -o virbr0 -j ACCEPT\nCOMMIT\n*nat\n:PREROUTING ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n")
 		}),
-		"ok-nftables-backend": with(nftables),
+		"ok-nftables-backend":      with(nftables),
 		"ok-nftables-written-down": with(writtenDown),
 		"ok-empty-chains-of-the-other-backend": with(func(s *Snapshot) {
 			nftables(s)
