@@ -113,3 +113,18 @@ func (k *keptByHand) putBack(e *env, link string) {
 		e.note("%s", oneLine(err))
 	}
 }
+
+// plugIn gives a tap what it had lost before.
+func (r *restart) plugIn(p *keptPort) error {
+	if p.down {
+		if _, err := bridge.SetUp(p.iface.Target); err != nil {
+			return err
+		}
+	}
+	next := r.next()
+	if !p.lost || !p.iface.PortIsolated(&next) {
+		return nil
+	}
+	_, err := bridge.SetIsolated(p.iface.Target, true)
+	return err
+}

@@ -36,7 +36,9 @@ type keptPort struct {
 	guest   libvirtnet.Guest
 	iface   libvirtnet.Interface
 	port    string           // the document of the network's port; "" where it has none
-	putBack *bridge.KeptPort // nil: it is not in the bridge
+	putBack *bridge.KeptPort // nil: it has no tap that belongs in the bridge
+	lost    bool             // it is in no bridge
+	down    bool             // somebody has set it down
 	mtu     int              // that the tap had
 	forward time.Time
 }
@@ -97,11 +99,12 @@ func (r *restart) keep(ctx context.Context, p *keptPort, kernel bridge.State) er
 		}
 	}
 	at := slices.IndexFunc(kernel.Links, func(l bridge.Link) bool { return l.Name == p.iface.Target })
-	if r.bridge == "" || at < 0 || kernel.Links[at].Master != r.bridge {
-		return nil // its way into the bridge is not this network's, or lost before
+	if r.bridge == "" || at < 0 || kernel.Links[at].Master != r.bridge && kernel.Links[at].Master != "" {
+		return nil // its way into the bridge is not this network's, or somebody gave it another
 	}
 	var err error
-	p.mtu = kernel.Links[at].MTU
+	tap := kernel.Links[at]
+	p.mtu, p.lost, p.down = tap.MTU, tap.Master == "", !tap.Up
 	p.putBack, err = bridge.KeepPort(p.iface.Target)
 	return err
 }
@@ -118,7 +121,9 @@ func (r *restart) plan() libvirtnet.Plan {
 		plan.Steps = append(plan.Steps, libvirtnet.PlanStep{Do: libvirtnet.Create, Object: name, Say: "create network " + name, Why: "it is transient"})
 	}
 	for _, p := range r.ports {
-		plan.Disturbs = append(plan.Disturbs, fmt.Sprintf("guest %s (%s) is cut off for a moment%s", p.guest.Name, p.iface.Target, r.wait()))
+		if !p.lost {
+			plan.Disturbs = append(plan.Disturbs, fmt.Sprintf("guest %s (%s) is cut off for a moment%s", p.guest.Name, p.iface.Target, r.wait()))
+		}
 	}
 	return plan
 }
@@ -249,6 +254,9 @@ func (r *restart) putGuestsBack() error {
 		if err := p.putBack.PutBack(r.after); err != nil {
 			return err
 		}
+		if err := r.plugIn(p); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -327,7 +335,7 @@ func (r *restart) outages() []outage {
 	rows := []outage{}
 	for _, p := range r.ports {
 		if !p.forward.IsZero() {
-			rows = append(rows, outage{Domain: p.guest.Name, Interface: p.iface.Target, MAC: p.iface.MAC, Milliseconds: p.forward.Sub(r.began).Milliseconds()})
+			rows = append(rows, outage{Domain: p.guest.Name, Interface: p.iface.Target, MAC: p.iface.MAC, WasOut: p.lost, Milliseconds: p.forward.Sub(r.began).Milliseconds()})
 		}
 	}
 	return rows
