@@ -101,6 +101,8 @@ func effects(b breach) (text string, cut bool) {
 	for _, s := range b.flows {
 		dropped := s.Answer == firewall.Drop
 		switch {
+		case s.unmasked() && s.say == flowRest:
+			add("what its guests send by other protocols than TCP and UDP, pings among it, keeps their own addresses, and answers do not come back", true)
 		case s.unmasked():
 			add("what its guests send keeps their own addresses, and answers do not come back", true)
 		case dropped && (s.say == flowOut || s.say == flowBack):

@@ -199,13 +199,14 @@ func firewallHosts() map[string]func() Snapshot {
 		}
 	}
 	return map[string]func() Snapshot{
-		"fw-rules-missing":             nft(func(rs *firewall.Ruleset) { rs.Tables = rs.Tables[:0] }),
-		"fw-rules-missing+flushed":     iptables(flushedFilter),
-		"fw-rules-missing+policy-drop": iptables(both(flushedFilter, oneTable("filter", swapped(":FORWARD ACCEPT", ":FORWARD DROP")))),
-		"fw-chains-missing":            iptables(noChains),
-		"fw-chains-missing+jumps":      iptables(oneTable("filter", both(dropLines("-A FORWARD"), swapped(":FORWARD ACCEPT", ":FORWARD DROP")))),
-		"fw-chains-missing+not-missed": func() Snapshot { return quietly(9_000_000, noChains) },
-		"nat-missing":                  iptables(noNAT),
+		"fw-rules-missing":                nft(func(rs *firewall.Ruleset) { rs.Tables = rs.Tables[:0] }),
+		"fw-rules-missing+flushed":        iptables(flushedFilter),
+		"fw-rules-missing+policy-drop":    iptables(both(flushedFilter, oneTable("filter", swapped(":FORWARD ACCEPT", ":FORWARD DROP")))),
+		"fw-chains-missing":               iptables(noChains),
+		"fw-chains-missing+jumps":         iptables(oneTable("filter", both(dropLines("-A FORWARD"), swapped(":FORWARD ACCEPT", ":FORWARD DROP")))),
+		"fw-chains-missing+not-missed":    func() Snapshot { return quietly(9_000_000, noChains) },
+		"nat-missing":                     iptables(noNAT),
+		"nat-missing+all-but-tcp-and-udp": iptables(oneTable("nat", swapped("-A LIBVIRT_PRT -s 192.168.122.0/24 ! -d 192.168.122.0/24 -j MASQUERADE\n", ""))),
 		"nat-missing+nft": nft(func(rs *firewall.Ruleset) {
 			rs.Tables[0].Chains[4].Rules = nil
 		}),

@@ -167,6 +167,10 @@ func (f *packetFilter) judgeFamily(n flowNet, v6 bool, note func(string, seen)) 
 			cause = f.blameAccept(n, s)
 		case s.unmasked():
 			cause = f.blameNAT(n, s)
+		case w.nat && w.say == flowOut:
+			if rest := f.see(pings(w)); rest.unmasked() {
+				cause, s = f.blameNAT(n, rest), rest
+			}
 		}
 		if cause != "" {
 			note(cause, s)
@@ -179,6 +183,20 @@ func (f *packetFilter) judgeFamily(n flowNet, v6 bool, note func(string, seen)) 
 			note(f.incomplete(n, v6), s)
 		}
 	}
+}
+
+// pings are the part of a flow to the outside that libvirt's third rule of NAT is
+// for, behind those for TCP and UDP: all other protocols.
+func pings(w declared) declared {
+	w.say, w.ways = flowRest, slices.Clone(w.ways)
+	proto, typ := "icmp", uint8(8) // echo request, RFC 792
+	if w.v6 {
+		proto, typ = "ipv6-icmp", 128 // RFC 4443
+	}
+	for i := range w.ways {
+		w.ways[i].Proto, w.ways[i].ICMPType, w.ways[i].ICMPCode = proto, &typ, new(uint8)
+	}
+	return w
 }
 
 // incomplete is the cause where a reject of libvirt's is not there.

@@ -22,6 +22,7 @@ const (
 	flowRouter    = "guests' IPv6 router solicitations"
 	flowRouterAd  = "the host's IPv6 router advertisements"
 	flowOut       = "guests to the outside"
+	flowRest      = "guests' pings to the outside"
 	flowBack      = "answers from the outside to guests"
 	flowIn        = "new connections from the outside to guests"
 	flowSpoof     = "packets of guests with a source of another network"

@@ -86,13 +86,22 @@ func (k *deeds) takeBack(cause error) error {
 	return u
 }
 
+// daemonTime is what the restart of a daemon may take: libvirt's gives itself 30 s
+// to end.
+const daemonTime = 90 * time.Second
+
 // deedsOf are the steps of a cure, or of a way back, as deeds, each of which
-// may take as long as timeout.
+// may take as long as timeout. A daemon that was told to end is started again,
+// whoever loses patience meanwhile.
 func (e *env) deedsOf(steps []verify.Step, timeout time.Duration) *deeds {
 	k := &deeds{}
 	for _, s := range steps {
 		k.list = append(k.list, deed{say: s.Command(), final: isForeign(s) && inverse(s.Argv()) == nil, do: func(ctx context.Context) (bridge.Undo, error) {
-			ctx, cancel := context.WithTimeout(ctx, timeout)
+			limit := timeout
+			if s.Do == verify.Daemon || s.Do == verify.Restart {
+				ctx, limit = context.WithoutCancel(ctx), max(timeout, daemonTime)
+			}
+			ctx, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
 			return e.takeStep(ctx, s)
 		}})
