@@ -141,6 +141,12 @@ func tellRules(p *pass, b breach) Finding {
 	}
 	name := show(b.net.net.Name)
 	f.Message = fmt.Sprintf("libvirt's firewall rules for network %s are gone: %s", name, text)
+	if t := p.packets().asleep(b.first().v6); t != nil {
+		f.Message = fmt.Sprintf("the table of libvirt's firewall rules for network %s is dormant: %s", name, text)
+		f.Evidence = fmt.Sprintf("flag dormant of table %s %s (nft)", t.Family, t.Name)
+		f.Fix = Fix{Class: Guarded, Say: "wake the table up", Steps: []Step{{Do: Filter, On: "nft", Args: []string{"add", "table", t.Family, t.Name}}}}
+		return f
+	}
 	if b.check == chainsMissing {
 		slices.Sort(b.chains)
 		chains := someTexts(slices.Compact(b.chains))
@@ -260,6 +266,11 @@ func tellLeak(p *pass, b breach) Finding {
 	}
 	if f.alone(s.declared).Answer == firewall.Drop {
 		out.Fix = f.jumpsFirst(b)
+	} else if f.unmade(s.By) {
+		out.Fix = Fix{
+			Class: Guarded, Steps: f.deleteThat(s.By),
+			Say: "delete the rule: it stands in libvirt's table, which deletes its own rules alone",
+		}
 	}
 	return out
 }

@@ -3,6 +3,9 @@ package verify
 import (
 	"fmt"
 	"slices"
+
+	"github.com/kvnet/kvnet/bridge/firewall"
+	"github.com/kvnet/kvnet/services"
 )
 
 // remembered are the rules of a network by which libvirt will take them away,
@@ -33,6 +36,22 @@ func (f *packetFilter) remembered(n flowNet) (all, lost int, strange []placedRul
 		}
 	})
 	return all, all - known, strange
+}
+
+// unmade says whether a rule of libvirt's nftables table is none that libvirt made.
+func (f *packetFilter) unmade(r firewall.Reference) bool {
+	made := f.h.rulesMade()
+	_, ours := made[services.FilterRule{Family: r.Family, Table: r.Table, Chain: r.Chain, Handle: r.Handle}]
+	return len(made) > 0 && !ours && nftTable(r.Table) && r.Number > 0
+}
+
+// asleep is libvirt's nftables table of a family, if somebody made it dormant.
+func (f *packetFilter) asleep(v6 bool) *firewall.Table {
+	at := slices.IndexFunc(f.rules.Tables, func(t firewall.Table) bool { return t.Family == familyName(v6) && nftTable(t.Name) && t.Dormant })
+	if at < 0 {
+		return nil
+	}
+	return &f.rules.Tables[at]
 }
 
 // tellForgotten tells of rules that libvirt will not find when the network stops;

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/xml"
 )
 
@@ -103,7 +104,7 @@ func returnRoute(p *pass) (message, probe string) {
 	for i := range p.snap.Libvirt.Networks {
 		n := &p.snap.Libvirt.Networks[i]
 		def := n.Def()
-		if !n.Active || def.Mode != xml.Route && def.Mode != xml.Open || !p.asked(key{aNetwork, n.Name}) || len(p.usersOf(n).active) == 0 {
+		if !n.Active || def.Mode != xml.Route && def.Mode != xml.Open || !p.asked(key{aNetwork, n.Name}) || len(p.usersOf(n).active) == 0 || p.masked(n) {
 			continue
 		}
 		for _, ip := range def.IPs {
@@ -130,6 +131,19 @@ func returnRoute(p *pass) (message, probe string) {
 		probe = "traceroute from a host beyond the gateway to a guest"
 	}
 	return fmt.Sprintf("network %s is routed without NAT: whether the hosts beyond know the way back to %s is not seen from here", someNames(names), someTexts(subnets)), probe
+}
+
+// masked says whether somebody's rule translates what a routed network's guests
+// send: the way back is then that to the host.
+func (p *pass) masked(n *libvirtnet.Network) bool {
+	f := p.packets()
+	if f == nil {
+		return false
+	}
+	at := slices.IndexFunc(p.bridgeNets(), func(b flowNet) bool { return b.net == n })
+	return at >= 0 && slices.ContainsFunc(p.forwardFlows(p.bridgeNets()[at], false), func(w declared) bool {
+		return w.say == flowOut && f.see(w).Source != nil
+	})
 }
 
 // macvtapSwitch: guests on a NIC itself.

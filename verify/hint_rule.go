@@ -24,26 +24,33 @@ func undecidedRule(p *pass) (message, probe string) {
 	return message, probe
 }
 
-// redirected: a rule sends what guests send to the outside elsewhere, as to a
-// transparent proxy.
+// redirected: a rule sends what guests send to the outside, or their DNS queries,
+// elsewhere, as to a transparent proxy or a filter of advertisements.
 func redirected(p *pass) (message, probe string) {
 	f := p.packets()
 	if f == nil || !f.translates() {
 		return "", ""
 	}
 	out := func(n flowNet, v6 bool) []declared {
-		return slices.DeleteFunc(p.flowsOf(n, v6), func(w declared) bool { return w.say != flowOut || w.want != firewall.Accept })
+		return slices.DeleteFunc(p.flowsOf(n, v6), func(w declared) bool { return w.say != flowOut && w.say != flowDNS || w.want != firewall.Accept })
 	}
 	p.packetsOfGuests(out, func(n flowNet, w declared) bool {
 		to := f.see(w).Destination
 		if to == nil || to.Maybe {
 			return false
 		}
-		message = fmt.Sprintf("what guests of network %s send to the outside is sent elsewhere: whether they are answered from there is not seen from here; %s", show(n.net.Name), evidence(to.By))
+		message = fmt.Sprintf("%s of network %s are sent elsewhere: whether they are answered from there is not seen from here; %s", sentAs(w), show(n.net.Name), evidence(to.By))
 		probe = shellJoin(f.listChain(to.By))
 		return true
 	})
 	return message, probe
+}
+
+func sentAs(w declared) string {
+	if w.say == flowDNS {
+		return w.say
+	}
+	return "packets of " + w.say
 }
 
 // packetsOfGuests makes one packet of each of the flows, of one running guest of

@@ -84,6 +84,10 @@ func TestHints(t *testing.T) {
 		{"virtual machine, NAT asked for", virtual, Options{Subjects: []string{"default"}}, nil},
 		{"virtual machine, one check", virtual, Options{Checks: []string{"tap-missing"}}, nil},
 		{"routed", routeNetwork, Options{}, []string{"return-route ping -c 3 -I 10.7.0.1 203.0.113.1"}},
+		{"routed and masked", func(s *Snapshot) {
+			routeNetwork(s)
+			s.Firewall = edited(s, oneTable("nat", atEnd("-A POSTROUTING -o br0 -j MASQUERADE")), nil)
+		}, Options{}, nil},
 		{"routed, no guest", func(s *Snapshot) { routeNetwork(s); s.guest("far").State = libvirtnet.ShutOff; s.guest("far").ID = -1 }, Options{}, nil},
 		{"macvtap", onNIC, Options{}, []string{"macvtap-switch tcpdump -ni eth0 ether host 52:54:00:aa:00:09"}},
 		{"jumbo", func(s *Snapshot) { s.link("br0").MTU, s.link("eth0").MTU = 9000, 9000 }, Options{}, []string{"path-mtu ping -c 3 -M do -s 8972 HOST"}},
@@ -115,7 +119,9 @@ func TestHints(t *testing.T) {
 		{"behind what accepts", ruled("-A FORWARD -j ACCEPT", "-A FORWARD -j NFQUEUE --queue-num 0"), Options{}, nil},
 		{"all to a proxy", redirecting("-A PREROUTING -i virbr0 -p tcp -j REDIRECT --to-ports 3128"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},
 		{"all to another host", redirecting("-A PREROUTING -i virbr0 -j DNAT --to-destination 10.9.9.9"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},
-		{"DNS to another server", redirecting("-A PREROUTING -i virbr0 -p udp -m udp --dport 53 -j DNAT --to-destination 10.9.9.9"), Options{}, nil},
+		{"DNS to another server", redirecting("-A PREROUTING -i virbr0 -p udp -m udp --dport 53 -j DNAT --to-destination 10.9.9.9"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},
+		{"DNS to another port", redirecting("-A PREROUTING -i virbr0 -p udp -m udp --dport 53 -j REDIRECT --to-ports 5353"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},
+		{"mail to another host", redirecting("-A PREROUTING -i virbr0 -p tcp -m tcp --dport 25 -j DNAT --to-destination 10.9.9.9"), Options{}, nil},
 		{"kernel of somebody else", func(s *Snapshot) { virtual(s); s.link("br0").MTU = 9000; s.Kernel.Namespace++ }, Options{}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

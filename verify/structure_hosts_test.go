@@ -227,6 +227,18 @@ func structureFaults() map[string]func(*Snapshot) {
 			}
 		},
 
+		"isolated-leak+in-libvirts-table": func(s *Snapshot) {
+			writtenDown(s)
+			c := &s.Firewall.Tables[0].Chains[0]
+			accept := newRule(false).jump("accept", "").done(firewall.OwnerLibvirt)
+			accept.Handle = 99
+			c.Rules = append([]firewall.Rule{accept}, c.Rules...)
+		},
+		"fw-rules-missing+dormant": func(s *Snapshot) {
+			writtenDown(s)
+			s.Firewall.Tables[0].Dormant = true
+		},
+
 		"fw-nft-stale-ifindex": remade,
 		"fw-nft-stale-ifindex+another-link": func(s *Snapshot) {
 			remade(s)
