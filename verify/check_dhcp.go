@@ -32,7 +32,7 @@ func dhcpChecks() []Check {
 			Doc: Doc{
 				Symptom:  "The network does not start: address already in use.",
 				Cause:    "A name server or DHCP server of the host listens on every address; or the network's own server outlived the network.",
-				Evidence: "A socket of another program on port 53 of every address or of the network's own, or on port 67 of every link. Servers on addresses of their own or of the other IP version, dnsmasq's shared DHCP socket, and the servers of libvirt's other networks do not count. An error when the network's server does not run or cannot start, a warning when it runs and would not start again.",
+				Evidence: "A socket of another program on port 53 of every address or of the network's own, or on port 67 of every link. Servers on addresses of their own or of the other IP version, dnsmasq's shared DHCP socket, and the servers of libvirt's other networks do not count. An error when the network's server does not run or cannot start, a warning when it runs and may not start again (that hangs on options of both sockets).",
 				Cure:     "Bind the other program to its own addresses; end a server that outlived its network.",
 			},
 			run: dnsmasqConflict,
@@ -293,7 +293,7 @@ func (p *pass) conflict(s scope, srv service, k *bridge.Socket, open sockets) {
 		Severity: Warning,
 		Evidence: "socket " + at + " (SOCK_DIAG_BY_FAMILY)",
 		Want:     fmt.Sprintf("port %d for dnsmasq on %s", k.Port, show(srv.def.Bridge)), Have: who + " on " + at,
-		Message: fmt.Sprintf("%s listens on %s: the server of network %s runs, and would not start again", who, at, show(srv.net.Name)),
+		Message: fmt.Sprintf("%s listens on %s: the server of network %s runs, and may not start again", who, at, show(srv.net.Name)),
 	}
 	switch found, _ := p.serves(srv, open); {
 	case !srv.net.Active:
