@@ -14,12 +14,12 @@ import (
 func addressChecks() []Check {
 	return []Check{
 		{
-			ID: "guest-ip-dup", Title: "two guests use one address", Severity: Warning, Class: Manual,
+			ID: "guest-ip-dup", Title: "two guests, or a guest and the host, use one address", Severity: Error, Class: Manual,
 			Needs: []Need{Networks, Guests}, After: []string{"guest-mac-dup"},
 			Doc: Doc{
 				Symptom:  "Connections to a guest break, or its SSH key seems to change.",
 				Cause:    "Cloned guests with one /etc/machine-id ask for one lease, or a static address lies within the DHCP range.",
-				Evidence: "A running guest has the lease of an address that the host just had from another MAC; or of an address that the host itself has. Old entries of the neighbour table do not count, nor other interfaces of the same guest, nor the MACs of VRRP.",
+				Evidence: "A running guest has the lease of an address that the host just had from another MAC; or of an address that the host itself has, which is an error. Old entries of the neighbour table do not count, nor other interfaces of the same guest, nor the MACs of VRRP.",
 				Cure:     "Give clones machine ids of their own (truncate /etc/machine-id), or move the static address out of the range.",
 			},
 			run: guestIPDup,
@@ -108,7 +108,7 @@ func guestIPDup(p *pass) {
 				continue
 			}
 			if link := p.bearerOf(l.IP); link != "" {
-				p.twoClaims(holder, l, "the host has it on "+show(link), "address of "+show(link))
+				p.takenByHost(holder, l, link)
 				continue
 			}
 			p.rivalOf(name, holder, l, running)
@@ -134,6 +134,23 @@ func (p *pass) rivalOf(name string, holder *nic, l *libvirtnet.Lease, running ma
 	}
 }
 
+// takenByHost reports an address of the host's that a guest has leased: the host
+// answers itself, and sends the guest nothing.
+func (p *pass) takenByHost(n *nic, l *libvirtnet.Lease, link string) {
+	f := Finding{
+		Severity: Error,
+		Message:  fmt.Sprintf("guest %s has the lease of %s, and the host has that address on %s: what is for the guest ends in the host", show(n.guest.Name), l.IP, show(link)),
+		Evidence: "address of " + show(link) + "; lease of " + show(l.MAC), Want: l.IP.String() + " at " + show(l.MAC), Have: "the host has it on " + show(link),
+		Fix: Fix{Class: Manual, Say: "take the address from the host, also in its network configuration, or out of the DHCP range"},
+	}
+	for i := range p.snap.Kernel.Addresses {
+		if a := &p.snap.Kernel.Addresses[i]; a.Link == link && a.Prefix.Addr().WithZone("").Unmap() == l.IP {
+			f.Fix.Steps = []Step{{Do: AddressDel, On: link, With: a.Prefix.String()}}
+		}
+	}
+	p.found(n.subject, f)
+}
+
 // bearerOf is a link of the host with the address.
 func (h *host) bearerOf(addr netip.Addr) string {
 	for i := range h.snap.Kernel.Addresses {
@@ -146,6 +163,7 @@ func (h *host) bearerOf(addr netip.Addr) string {
 
 func (p *pass) twoClaims(n *nic, l *libvirtnet.Lease, who, evidence string) {
 	p.found(n.subject, Finding{
+		Severity: Warning,
 		Message:  fmt.Sprintf("guest %s has the lease of %s, and %s", show(n.guest.Name), l.IP, who),
 		Evidence: evidence + "; lease of " + show(l.MAC), Want: l.IP.String() + " at " + show(l.MAC), Have: who,
 		Fix: Fix{Class: Manual, Say: "give clones a machine id of their own (truncate -s 0 /etc/machine-id, and start again), or take static addresses out of the DHCP range"},
