@@ -34,6 +34,9 @@ func (m *machine) fib(e *Expr) tri {
 			v = m.number(n, 4)
 		}
 	case e.Flags&fibSource != 0:
+		if len(addr.val) == 16 && dev == nil && addr.sub(0, 2).linkLocal() == yes {
+			dev = m.at.in // addresses of a link are looked for on it
+		}
 		v = m.fibDevice(e, addr, dev)
 	}
 	m.regs.store(e.Dreg, v)
@@ -46,9 +49,17 @@ func (m *machine) fib(e *Expr) tri {
 // fibDevice is the device that a route to the address leads to; with a device
 // given only routes by that one count. 0 or "" when there is none.
 func (m *machine) fibDevice(e *Expr, addr bits, dev *Interface) bits {
-	found, known := m.f.host.route(addr, dev)
-	if !known {
+	var found *Interface
+	switch exempt := m.fibExempt(); {
+	case exempt == yes:
+		found = m.at.in
+	case exempt == maybe:
 		return unknownBits(16)
+	default:
+		var known bool
+		if found, known = m.f.host.route(addr, dev); !known {
+			return unknownBits(16)
+		}
 	}
 	if e.Flags&fibPresent != 0 {
 		return knownBits([]byte{byte(bool2int(found != nil))})
@@ -57,6 +68,36 @@ func (m *machine) fibDevice(e *Expr, addr bits, dev *Interface) bits {
 		return ifName(found)
 	}
 	return m.ifIndex(found)
+}
+
+// fibExempt says whether the kernel takes a packet that comes in for right without
+// a look at its routes: from lo, and those by which hosts without an address ask for
+// one (net/ipv4/netfilter/nft_fib_ipv4.c, nft_fib4_eval, and nft_fib_ipv6.c,
+// nft_fib_v6_skip_icmpv6). IPv6's link-local sources are not among them: they have a
+// route on each link.
+func (m *machine) fibExempt() tri {
+	src, ok := m.st.address(false)
+	dst, _ := m.st.address(true)
+	pre := m.at.hook == "prerouting" || m.at.hook == "ingress"
+	switch {
+	case !ok || m.at.in == nil:
+		return no
+	case pre && m.at.in.Name == "lo":
+		return yes
+	case len(src.val) == 4:
+		return min(src.equal(make([]byte, 4)), max(dst.equal([]byte{255, 255, 255, 255}), dst.sub(0, 3).equal([]byte{224, 0, 0})))
+	case !pre:
+		return no
+	}
+	return min(src.equal(make([]byte, 16)), m.st.isProto(protoICMP6), dst.sub(0, 2).linkLocal())
+}
+
+// linkLocal says whether an IPv6 address that begins with these two bytes is one of
+// a link only, unicast or multicast (net/ipv6/addrconf_core.c, __ipv6_addr_type).
+func (b bits) linkLocal() tri {
+	unicast := b.maskXor([]byte{0xff, 0xc0}, make([]byte, 2)).equal([]byte{0xfe, 0x80})
+	multicast := b.maskXor([]byte{0xff, 0x0f}, make([]byte, 2)).equal([]byte{0xff, 0x02})
+	return max(unicast, multicast)
 }
 
 // prefixOf is the range of addresses that a value stands for; false when its
