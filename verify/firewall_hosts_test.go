@@ -312,6 +312,12 @@ COMMIT
 			return quietly(9_000_000, both(noChains, oneTable("filter", atEnd("-A INPUT -i virbr0 -p udp -m udp --dport 67 -j ACCEPT"))))
 		},
 		"ok-firewall-chains-of-old": func() Snapshot { return quietly(11_003_000, noChains) },
+		"ok-firewall-reverse-path": nft(func(rs *firewall.Ruleset) {
+			rpf := newRule(false).add("fib saddr . iif oif missing",
+				&firewall.Expr{Kind: "fib", Key: "oif", Flags: 1 | 8 | 32, Dreg: 1}, // source, iif, present
+				&firewall.Expr{Kind: "cmp", Op: "eq", Sreg: 1, Data: []byte{0}})
+			rs.Tables = append(rs.Tables, filterTable("inet", "rpf", baseChain("pre", "prerouting", "accept", rpf.jump("drop", ""))))
+		}),
 		"ok-firewall-not-understood": nft(func(rs *firewall.Ruleset) {
 			unknown := newRule(false).add("ip saddr @guests", &firewall.Expr{Kind: "match", Key: "set", Unknown: true})
 			rs.Tables = append(rs.Tables, filterTable("ip", "fence", baseChain("passing", "forward", "drop", unknown.jump("accept", ""))))
