@@ -29,7 +29,7 @@ func firewallGuestChecks() []Check {
 		},
 		{
 			ID: "fw-dns-out", Title: "the host's own firewall drops its DNS queries", Severity: Warning, Class: Manual,
-			Needs: append([]Need{Resolver}, filterNeeds...), After: append([]string{"host-dns", "host-no-default-route", "dnsmasq-dead", "dns-loop", "dns-upstream-unusable"}, filterCauses...),
+			Needs: append([]Need{Resolver}, filterNeeds...), After: append([]string{"host-dns", "host-no-default-route", "dnsmasq-dead", "dns-loop", "dns-upstream-unusable", bridgeDrop}, filterCauses...),
 			Doc: Doc{
 				Symptom:  "Guests reach others by number, but resolve no name outside; nor does the host.",
 				Cause:    "A rule or policy for what the host itself sends.",

@@ -29,7 +29,7 @@ func goldenHosts() map[string]Snapshot {
 		structureHealthy(),
 		deviceHealthy(),
 		healthyHosts(), serviceHealthy(), insideHealthy(), movedHealthy(),
-		healthyRoutes(), markHealthy(), xfrmHealthy(), healthyLeases(), firewallHosts(), guestFilterHealthy(),
+		healthyRoutes(), markHealthy(), xfrmHealthy(), healthyLeases(), firewallHosts(), wireHosts(), guestFilterHealthy(),
 	} {
 		for name, build := range family {
 			hosts[name] = build()

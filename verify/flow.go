@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -65,6 +66,12 @@ func (h *host) firewallHost() firewall.Host {
 			out.Addresses = append(out.Addresses, firewall.HostAddress{
 				Interface: h.device(a.Link), Prefix: netip.PrefixFrom(addr, min(a.Prefix.Bits(), addr.BitLen())),
 			})
+		}
+	}
+	for i := range h.snap.Kernel.Links {
+		l := &h.snap.Kernel.Links[i]
+		if mac, err := net.ParseMAC(l.MAC); err == nil && len(mac) == 6 && !l.Loopback {
+			out.Ethernet = append(out.Ethernet, l.Name)
 		}
 	}
 	for i := range h.snap.Kernel.Rules {

@@ -224,6 +224,9 @@ func (f *packetFilter) look(w declared) seen {
 	w.ways = slices.Clone(w.ways)
 	for i := range w.ways {
 		w.ways[i].Proto = "tcp"
+		if w.say == flowBack { // no service of anybody's that a rule may name
+			w.ways[i].DstPort = dynamicPort
+		}
 	}
 	if part := f.see(w); part.Answer != firewall.Depends {
 		return part

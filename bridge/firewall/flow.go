@@ -81,11 +81,13 @@ type Flow struct {
 }
 
 // Host is the little that some matches ask of the host: its addresses (what
-// is local?) and routes (where would it go?). An empty one is not known, and
+// is local?), routes (where would it go?) and kinds of links. An empty one is not known, and
 // such matches are maybe.
 type Host struct {
 	Addresses []HostAddress `json:"addresses,omitempty"`
 	Routes    []HostRoute   `json:"routes,omitempty"`
+	// Ethernet are the names of links whose frames have Ethernet headers.
+	Ethernet []string `json:"ethernet,omitempty"`
 }
 
 // HostAddress is an address of an interface with its prefix length.

@@ -69,7 +69,7 @@ func (j *journey) arrive() {
 		j.bridge("prerouting", &f.PhysIn, nil)
 		j.bridge("input", &f.PhysIn, nil)
 	}
-	j.device("ingress", &f.IIF)
+	j.outside(&f.IIF)
 	if !j.routed && j.st.family != "arp" {
 		j.ip(stage{hook: "prerouting", in: &f.IIF})
 	}
@@ -102,6 +102,22 @@ func (j *journey) leave() {
 		dev = &f.PhysOut // without a name where it may be any
 	}
 	j.device("egress", dev)
+}
+
+// outside is ingress of the device that packets to the IP layer come in by. Answers
+// have the host's address there; their port mostly is that of the guest.
+func (j *journey) outside(dev *Interface) {
+	addr, ok := j.st.address(true)
+	before := addr.clone()
+	if ok && j.flow.Translated {
+		addr.forget()
+		j.st.changed()
+		defer func() {
+			copyBits(addr, before)
+			j.st.changed()
+		}()
+	}
+	j.device("ingress", dev)
 }
 
 func (j *journey) device(hook string, dev *Interface) {

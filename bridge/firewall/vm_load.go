@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -121,10 +122,11 @@ func (m *machine) metaValue(e *Expr) (bits, tri) {
 	return unknownBits(16), maybe
 }
 
-// ethernet: the packet came with a MAC address, or by a bridge.
+// ethernet: the link is known to be of Ethernet, the packet came with a MAC address,
+// or by a bridge.
 func (m *machine) ethernet(in *Interface) bool {
 	f := m.flow
-	return f.SrcMAC != "" || f.DstMAC != "" || f.Path == PathBridge || f.FromPort && same(in, &f.IIF) ||
+	return in.Name != "" && slices.Contains(m.f.host.Ethernet, in.Name) || f.SrcMAC != "" || f.DstMAC != "" || f.Path == PathBridge || f.FromPort && same(in, &f.IIF) ||
 		f.PhysIn != (Interface{}) && (same(in, &f.PhysIn) || same(in, &f.IIF)) || f.PhysOut != (Interface{}) && same(in, &f.PhysOut)
 }
 
