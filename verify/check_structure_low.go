@@ -21,15 +21,22 @@ func bridgeFamily(p *pass) {
 		}
 		told[name] = f.tellBelow(p, s, below)
 	}
+	var list []breach
 	for _, n := range p.flowNets() {
 		if !p.on(n.scope()) || told[n.bridge.Name] {
 			continue
 		}
 		for _, b := range f.breaches(n) {
 			if by := b.first().By; b.check == bridgeDrop && !filterOfGuest(by, n.bridge.Name) {
-				p.found(n.scope(), tellBelowNet(f, b))
+				list = append(list, b)
 			}
 		}
+	}
+	for len(list) > 0 {
+		by := list[0].first().By
+		same := slices.DeleteFunc(slices.Clone(list), func(b breach) bool { return b.first().By != by })
+		list = slices.DeleteFunc(list, func(b breach) bool { return b.first().By == by })
+		p.tellBelowNets(f, same)
 	}
 }
 
@@ -157,12 +164,21 @@ func (f *packetFilter) openBelow(by firewall.Step) Fix {
 	return fix
 }
 
-// tellBelowNet is the finding for a network whose packets a rule below IP drops.
-func tellBelowNet(f *packetFilter, b breach) Finding {
-	by := b.first().last()
-	text, _ := effects(b)
-	return told(b, Finding{
-		Message: fmt.Sprintf("%s %s %s drops the packets of network %s: %s", show(by.By.Family), show(by.By.Table), show(by.Chain), show(b.net.net.Name), text),
+// tellBelowNets reports networks whose packets one rule below IP drops.
+func (p *pass) tellBelowNets(f *packetFilter, same []breach) {
+	var scopes []scope
+	var names []string
+	for _, b := range same {
+		scopes, names = append(scopes, b.net.scope()), append(names, b.net.net.Name)
+	}
+	what := "network "
+	if len(names) > 1 {
+		what = "networks "
+	}
+	by := same[0].first().last()
+	text, _ := effects(same[0])
+	p.foundAll(scopes[0], scopes, told(same[0], Finding{
+		Message: fmt.Sprintf("%s %s %s drops the packets of %s: %s", show(by.By.Family), show(by.By.Table), show(by.Chain), what+someNames(names), text),
 		Fix:     f.openBelow(by),
-	})
+	}))
 }

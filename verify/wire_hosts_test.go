@@ -40,6 +40,7 @@ func wireHosts() map[string]func() Snapshot {
 		"fw-bridge-family-drop+egress":     with(1, onUplink("egress", "accept", etherType("ip", 0x800).jump("drop", ""))),
 		"fw-bridge-family-drop+all-but-ssh": with(1, onUplink("ingress", "drop",
 			etherType("arp", 0x806).jump("accept", ""), newRule(false).protocol(6).port(22).jump("accept", ""))),
+		"fw-bridge-family-drop+three-networks": with(3, onUplink("ingress", "accept", newRule(false).jump("drop", ""))),
 		"ok-firewall-on-the-wire": with(1, onUplink("ingress", "accept",
 			newRule(false).address(true, prefix("192.168.0.0/16"), false).jump("drop", ""))), // nobody outside has these
 	}
