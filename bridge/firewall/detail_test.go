@@ -33,6 +33,11 @@ func TestDetails(t *testing.T) {
 	marked.Mark = 2
 	ether := []Expr{{Kind: "payload", Key: "link", Offset: 6, Len: 6, Dreg: 1}, {Kind: "cmp", Op: "eq", Sreg: 1, Data: Bytes{2, 0, 0, 0, 0, 1}}, dropExpr}
 	other := []Expr{{Kind: "meta", Key: "pkttype", Dreg: 1}, {Kind: "cmp", Op: "eq", Sreg: 1, Data: Bytes{3}}, dropExpr}
+	wide := forward
+	wide.Dst = netip.MustParsePrefix("96.0.0.0/6")
+	group := forward
+	group.Dst = netip.MustParsePrefix("224.0.0.0/3")
+	mine := []Expr{{Kind: "meta", Key: "pkttype", Dreg: 1}, {Kind: "cmp", Op: "eq", Sreg: 1, Data: Bytes{0}}, dropExpr}
 	for _, c := range []struct {
 		name string
 		rs   *Ruleset
@@ -54,6 +59,8 @@ func TestDetails(t *testing.T) {
 		{"a frame that comes in has its own", rulesetOf(chainOf("bridge", "prerouting", 0, ruleOf(ether...))), routed, Drop},
 		{"a frame to a guest is for somebody else", rulesetOf(chainOf("bridge", "forward", 0, ruleOf(other...))), bridged, Drop},
 		{"... but not for the IP layer", rulesetOf(chainOf("ip", "forward", 0, ruleOf(other...))), bridged, Accept},
+		{"a routed packet is for the host's MAC", rulesetOf(chainOf("ip", "forward", -200, ruleOf(mine...))), wide, Drop},
+		{"... but perhaps not that to a group", rulesetOf(chainOf("ip", "forward", -200, ruleOf(mine...))), group, Depends},
 		{"a value that a rule before loaded is gone", rulesetOf(chainOf("ip", "forward", 0, ruleOf(setOne...), ruleOf(isOne, dropExpr))), forward, Depends},
 		{"a dormant table", &Ruleset{Version: 1, Tables: []Table{{Family: "ip", Dormant: true, Chains: chainOf("ip", "forward", 0, ruleOf(dropExpr)).Chains}}}, forward, Accept},
 		{"a chain that was cut", &Ruleset{Version: 1, Tables: []Table{{Family: "ip", Chains: []Chain{{Name: "c", Truncated: true, Base: &Base{Type: "filter", Hook: "forward", Policy: "accept"}}}}}}, forward, Depends},

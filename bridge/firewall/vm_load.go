@@ -151,7 +151,9 @@ func (m *machine) pktType() (bits, tri) {
 	case "other":
 		n = other
 	case "":
-		n = guessPktType(m.st)
+		if n = guessPktType(m.st); n < 0 && m.forwarded() {
+			n = host
+		}
 	}
 	switch {
 	case n < 0:
@@ -163,6 +165,15 @@ func (m *machine) pktType() (bits, tri) {
 	}
 	return knownBits([]byte{byte(n)}), yes
 }
+
+// forwarded says whether the packet is one of IP that the host routes, and not to a
+// group: the kernel forwards none that is not addressed to it (net/ipv4/ip_forward.c).
+func (m *machine) forwarded() bool {
+	p, dst := m.flow.Path, m.flow.Dst
+	return p == PathForward && (m.at.family == "ip" || m.at.family == "ip6") && dst.IsValid() && !groups4.Overlaps(dst) && !groups6.Overlaps(dst)
+}
+
+var groups4, groups6 = netip.MustParsePrefix("224.0.0.0/4"), netip.MustParsePrefix("ff00::/8")
 
 // guessPktType follows from the destination; -1 if that is not known well
 // enough.
