@@ -51,7 +51,7 @@ func firewallChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Guests reach the host and nothing beyond: answers never come back.",
 				Cause:    "The nat table was flushed, or libvirt's chain in it.",
-				Evidence: "A packet from the network's subnet to the outside passes, and no rule that it meets changes its source; a rule in front that lets it pass, or keeps it from connection tracking, is named. Whose rule translates does not matter. IPv6 is translated only with <nat ipv6='yes'>; networks of other modes are not.",
+				Evidence: "A packet from the network's subnet to the outside passes, and no rule that it meets changes its source; a rule in front that lets it pass, or keeps it from connection tracking, is named, and so is one that puts it into another zone of connection tracking than its answers. Whose rule translates does not matter. IPv6 is translated only with <nat ipv6='yes'>; networks of other modes are not.",
 				Cure:     "Restart libvirt's network daemon: it writes the rules again.",
 			},
 			run: func(p *pass) { p.tellBreaches(natMissing, tellNAT) },

@@ -50,6 +50,8 @@ func wanted(w declared) string {
 
 func had(s seen) string {
 	switch {
+	case s.strayed.Table != "":
+		return "of no connection that is known"
 	case s.unmasked():
 		return "accepted, with the guest's own address"
 	case s.Answer == firewall.Accept:
@@ -103,6 +105,8 @@ func effects(b breach) (text string, cut bool) {
 		switch {
 		case s.unmasked() && s.say == flowRest:
 			add("what its guests send by other protocols than TCP and UDP, pings among it, keeps their own addresses, and answers do not come back", true)
+		case s.strayed.Table != "":
+			add("its guests reach nothing outside", true)
 		case s.unmasked():
 			add("what its guests send keeps their own addresses, and answers do not come back", true)
 		case dropped && (s.say == flowOut || s.say == flowBack):
@@ -157,6 +161,9 @@ func tellRules(p *pass, b breach) Finding {
 
 func tellNAT(p *pass, b breach) Finding {
 	if told, ok := tellUntracked(p, b); ok {
+		return told
+	}
+	if told, ok := tellStrayed(p, b); ok {
 		return told
 	}
 	name := show(b.net.net.Name)
@@ -234,6 +241,22 @@ func tellUntracked(p *pass, b breach) (f Finding, ok bool) {
 		Message:  fmt.Sprintf("a rule takes the packets of network %s from connection tracking, and with it from NAT and from libvirt's rules: %s", show(b.net.net.Name), text),
 		Evidence: evidence(by),
 		Fix:      Fix{Class: Manual, Say: "delete the rule, or except the bridge and its uplink from it", Steps: p.packets().deleteThat(by)},
+	}, true
+}
+
+// tellStrayed tells of a rule that puts packets of one direction into a zone of
+// conntrack's; ok is false where there is none behind the breach.
+func tellStrayed(p *pass, b breach) (f Finding, ok bool) {
+	i := slices.IndexFunc(b.flows, func(s seen) bool { return s.strayed.Table != "" })
+	if i < 0 {
+		return f, false
+	}
+	by := b.flows[i].strayed
+	text, _ := effects(b)
+	return Finding{
+		Message:  fmt.Sprintf("a rule puts the packets of network %s into another zone of connection tracking than their answers, which are not translated back: %s", show(b.net.net.Name), text),
+		Evidence: evidence(by),
+		Fix:      Fix{Class: Manual, Say: "delete the rule, or put the answers into the same zone", Steps: p.packets().deleteThat(by)},
 	}, true
 }
 

@@ -160,6 +160,9 @@ func (n flowNet) ruled(v6 bool) bool {
 type seen struct {
 	declared
 	firewall.Verdict
+	// strayed is the rule by which answers are looked for in another zone of
+	// conntrack's than their connection is in.
+	strayed firewall.Reference
 }
 
 // broken says whether the verdict is surely not the declared one.
@@ -178,6 +181,19 @@ func (s seen) untracked() bool {
 	return s.Untracked.Table != "" && (s.say == flowOut || s.say == flowBack)
 }
 
+// strays is the rule by which answers come in another zone than what they answer left
+// in, so that the address of the host in them is not translated back. Its Table is
+// empty where none does.
+func (s seen) strays(out seen) firewall.Reference {
+	switch {
+	case s.Zone < 0 || out.Zone < 0 || s.Zone == out.Zone:
+		return firewall.Reference{}
+	case out.Zoned.Table != "":
+		return out.Zoned
+	}
+	return s.Zoned
+}
+
 // see asks what becomes of a flow. Where it may take several ways, all must
 // agree: on the answer, and on whether the source is translated.
 func (f *packetFilter) see(w declared) seen { return seeIn(f.filter, w) }
@@ -191,6 +207,8 @@ func seeIn(filter *firewall.Filter, w declared) seen {
 			s.Verdict = v
 		case v.Answer != s.Answer, (v.Source == nil) != (s.Source == nil):
 			s.Answer, s.Why = firewall.Depends, "the ways out differ"
+		case v.Zone != s.Zone:
+			s.Zone = -1
 		}
 	}
 	if len(w.ways) == 0 {

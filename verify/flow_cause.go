@@ -155,9 +155,13 @@ func rootFirst(list []breach) []breach {
 
 // judgeFamily compares the network's flows of one family with what is declared.
 func (f *packetFilter) judgeFamily(n flowNet, v6 bool, note func(string, seen)) {
+	var out seen // the last flow to the outside: answers follow it
 	for _, w := range f.h.flowsOf(n, v6) {
 		s := f.look(w)
 		cause := ""
+		if w.say == flowOut {
+			out = s
+		}
 		switch {
 		case s.broken() && s.untracked():
 			cause = dropForward
@@ -170,6 +174,10 @@ func (f *packetFilter) judgeFamily(n flowNet, v6 bool, note func(string, seen)) 
 		case w.nat && w.say == flowOut:
 			if rest := f.see(pings(w)); rest.unmasked() {
 				cause, s = f.blameNAT(n, rest), rest
+			}
+		case w.say == flowBack && out.nat && !out.broken() && !out.unmasked():
+			if s.strayed = s.strays(out); s.strayed.Table != "" {
+				cause = natMissing
 			}
 		}
 		if cause != "" {

@@ -200,7 +200,7 @@ func TestUnmasked(t *testing.T) {
 		"elsewhere":    {&firewall.Translation{Kind: "redirect"}, false},
 		"perhaps":      {&firewall.Translation{Kind: "dnat", Maybe: true}, true},
 	} {
-		s := seen{declared{nat: true}, firewall.Verdict{Answer: firewall.Accept, Destination: c.to}}
+		s := seen{declared: declared{nat: true}, Verdict: firewall.Verdict{Answer: firewall.Accept, Destination: c.to}}
 		if s.unmasked() != c.want {
 			t.Errorf("%s: have %v", name, !c.want)
 		}

@@ -2,8 +2,10 @@ package verify
 
 import (
 	"encoding/binary"
+	"strconv"
 
 	"github.com/kvnet/kvnet/bridge/firewall"
+	"github.com/kvnet/kvnet/xml"
 )
 
 // onUplink is a table of the netdev family with a chain of eth0's.
@@ -22,7 +24,13 @@ func etherType(name string, n uint16) *ruleWriter {
 		&firewall.Expr{Kind: "cmp", Op: "eq", Sreg: 1, Data: binary.BigEndian.AppendUint16(nil, n)})
 }
 
-// wireHosts have rules on the uplink, before and behind conntrack.
+// zone is "ct zone set".
+func zone(w *ruleWriter, n uint16) *ruleWriter {
+	return w.add("ct zone set "+strconv.Itoa(int(n)),
+		&firewall.Expr{Kind: "immediate", Dreg: 1, Data: binary.LittleEndian.AppendUint16(nil, n)}, &firewall.Expr{Kind: "ct", Key: "zone", Sreg: 1})
+}
+
+// wireHosts have rules on the uplink, below IP and before conntrack.
 func wireHosts() map[string]func() Snapshot {
 	with := func(networks int, tables ...firewall.Table) func() Snapshot {
 		return func() Snapshot {
@@ -35,7 +43,28 @@ func wireHosts() map[string]func() Snapshot {
 			})
 		}
 	}
+	raw := func(devices ...string) firewall.Table {
+		c := baseChain("early", "prerouting", "accept")
+		c.Base.Priority = -300
+		for _, name := range devices {
+			zone(newRule(false).device("iifname", name), 5).into(&c)
+		}
+		return filterTable("ip", "zones", c)
+	}
 	return map[string]func() Snapshot{
+		"nat-missing+zone":            with(1, raw("virbr0")),
+		"nat-missing+zone-of-answers": with(1, raw("eth0")),
+		"ok-firewall-zone-both-ways":  with(1, raw("virbr0", "eth0")),
+		"ok-firewall-zone-routed": func() Snapshot {
+			s := emptyHost()
+			n := natNetwork("default", "virbr0", "192.168.122.1/24")
+			n.Config.Mode, n.Config.NAT = xml.Route, nil
+			live := *n.Config
+			n.Live = &live
+			addNetwork(&s, n)
+			s.Firewall = addTable(nftRules(&s), raw("virbr0"))
+			return s
+		},
 		"fw-bridge-family-drop+ether-type": with(1, onUplink("ingress", "accept", etherType("ip", 0x800).jump("drop", ""))),
 		"fw-bridge-family-drop+egress":     with(1, onUplink("egress", "accept", etherType("ip", 0x800).jump("drop", ""))),
 		"fw-bridge-family-drop+all-but-ssh": with(1, onUplink("ingress", "drop",

@@ -16,7 +16,9 @@ type state struct {
 	status     bits   // IPS_*, linux/netfilter/nf_conntrack_common.h
 	ct         string // state of the connection once conntrack saw it
 	untracked  tri
-	version    int // grows with every change
+	zone       bits // 2 bytes in host order
+	zoned      tri  // a rule has chosen the zone
+	version    int  // grows with every change
 }
 
 // Offsets in headers (RFC 791, RFC 8200, RFC 826, RFC 9293).
@@ -33,7 +35,7 @@ func newState(f *Flow, ct string, order binary.ByteOrder) *state {
 	s.nh = networkHeader(f)
 	mark := make([]byte, 4)
 	order.PutUint32(mark, f.Mark)
-	s.mark, s.ctmark = knownBits(mark), unknownBits(4)
+	s.mark, s.ctmark, s.zone = knownBits(mark), unknownBits(4), knownBits(make([]byte, 2))
 	s.status = connectionStatus(f, ct, order)
 	if ct == StateNew {
 		s.ctmark = knownBits(make([]byte, 4))

@@ -315,7 +315,10 @@ func (j *journey) drop(c *cause) {
 // result is the verdict at the end of the way.
 func (j *journey) result() Verdict {
 	v := j.verdict
-	v.Untracked = j.untracker.ref()
+	v.Untracked, v.Zoned, v.Zone = j.untracker.ref(), j.zoner.ref(), -1
+	if j.st.zone.complete() {
+		v.Zone = int(j.order.Uint16(j.st.zone.val))
+	}
 	switch {
 	case j.finished:
 	case j.doubt != nil:

@@ -55,11 +55,11 @@ type machine struct {
 	steps int
 	memo  map[memoKey]outcome
 	rule  ruleResult
-	// now is the rule that is evaluated, marker that which wrote the mark last, and
-	// untracker that which takes the packet from conntrack for sure.
-	now       cause
-	marker    *cause
-	untracker *cause
+	// now is the rule that is evaluated, marker that which wrote the mark last,
+	// untracker that which takes the packet from conntrack for sure, and zoner that
+	// which chooses its zone for sure.
+	now                      cause
+	marker, untracker, zoner *cause
 }
 
 // ruleResult is what a rule does: nothing (no), or one of its verdicts.

@@ -24,12 +24,7 @@ func (m *machine) xtTarget(e *Expr) tri {
 		m.untrack()
 		return yes
 	case "CT":
-		for _, o := range e.Options {
-			if o.Name == "--notrack" {
-				m.untrack()
-			}
-		}
-		return yes
+		return m.xtCTTarget(e)
 	case "SET", "HMARK":
 		m.assign(&m.st.mark, unknownBits(4)) // --map-mark
 		return yes

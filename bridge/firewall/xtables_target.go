@@ -133,14 +133,29 @@ func xtNAT(x xtData) ([]Option, bool) {
 	return out, true
 }
 
+// xtCT reads what linux/netfilter/xt_CT.h lays out.
 func xtCT(x xtData) ([]Option, bool) {
 	if x.short(4) {
 		return nil, false
 	}
-	if native.Uint16(x.info)&3 != 0 { // XT_CT_NOTRACK, XT_CT_NOTRACK_ALIAS
+	const notrack, original, reply, mark = 1 | 2, 4, 8, 16
+	flags, zone := native.Uint16(x.info), native.Uint16(x.info[2:])
+	name, value := "--zone", strconv.Itoa(int(zone))
+	switch {
+	case flags&notrack != 0:
 		return []Option{{Name: "--notrack"}}, true
+	case flags&original != 0:
+		name = "--zone-orig"
+	case flags&reply != 0:
+		name = "--zone-reply"
 	}
-	return nil, true // zone, helper, timeout, events: no verdict hangs on them here
+	if flags&mark != 0 {
+		value = "mark"
+	}
+	if zone != 0 || flags&(original|reply|mark) != 0 {
+		return []Option{{Name: name, Value: value}}, true
+	}
+	return nil, true // helper, timeout, events: no verdict hangs on them here
 }
 
 func hexMAC(b []byte) string {
