@@ -46,7 +46,7 @@ func firewallChecks() []Check {
 			},
 		},
 		{
-			ID: natMissing, Title: "guests' packets leave with their own addresses", Severity: Error, Class: Guarded,
+			ID: natMissing, Title: "guests' packets leave with their own addresses", Severity: Error, Class: Manual,
 			Needs: filterNeeds, After: filterCauses,
 			Doc: Doc{
 				Symptom:  "Guests reach the host and nothing beyond: answers never come back.",

@@ -52,6 +52,9 @@ func wireHosts() map[string]func() Snapshot {
 		return filterTable("ip", "zones", c)
 	}
 	return map[string]func() Snapshot{
+		"fw-foreign-drop-forward+pkttype": with(1, filterTable("inet", "mine", baseChain("early", "forward", "accept", newRule(false).
+			add("meta pkttype host", &firewall.Expr{Kind: "meta", Key: "pkttype", Dreg: 1}, &firewall.Expr{Kind: "cmp", Op: "eq", Sreg: 1, Data: []byte{0}}).
+			device("iifname", "virbr0").jump("drop", "")))),
 		"nat-missing+zone":            with(1, raw("virbr0")),
 		"nat-missing+zone-of-answers": with(1, raw("eth0")),
 		"ok-firewall-zone-both-ways":  with(1, raw("virbr0", "eth0")),
