@@ -9,12 +9,34 @@ import (
 	"github.com/kvnet/kvnet/bridge/firewall"
 )
 
-// tellBreaches judges every network and reports the breaches with this cause.
+// tellBreaches judges every network and reports the breaches with this cause: those
+// by one rule about connection tracking, which has one cure, together.
 func (p *pass) tellBreaches(id string, tell func(*pass, breach) Finding) {
+	var shared []breach
 	for _, n := range p.flowNets() {
-		if p.on(n.scope()) {
-			p.tellBreachesOf(n, id, tell)
+		if !p.on(n.scope()) {
+			continue
 		}
+		for _, b := range p.packets().breaches(n) {
+			by := b.untracker()
+			i := slices.IndexFunc(shared, func(o breach) bool { return o.untracker() == by })
+			switch {
+			case b.check != id:
+			case by.Table == "":
+				p.found(n.scope(), told(b, tell(p, b)))
+			case i >= 0:
+				shared[i].others = append(shared[i].others, n)
+			default:
+				shared = append(shared, b)
+			}
+		}
+	}
+	for _, b := range shared {
+		scopes := []scope{b.net.scope()}
+		for _, n := range b.others {
+			scopes = append(scopes, n.scope())
+		}
+		p.foundAll(scopes[0], scopes, told(b, tell(p, b)))
 	}
 }
 
@@ -226,38 +248,6 @@ func tellOrder(p *pass, b breach) Finding {
 var owners = map[string]string{
 	firewall.OwnerDocker: "Docker", firewall.OwnerUFW: "ufw", firewall.OwnerFirewalld: "firewalld", firewall.OwnerKube: "Kubernetes",
 	firewall.OwnerTailscale: "Tailscale", firewall.OwnerLibvirt: "libvirt",
-}
-
-// tellUntracked tells of a rule that keeps packets from conntrack; ok is false where
-// there is none behind the breach.
-func tellUntracked(p *pass, b breach) (f Finding, ok bool) {
-	i := slices.IndexFunc(b.flows, seen.untracked)
-	if i < 0 {
-		return f, false
-	}
-	by := b.flows[i].Untracked
-	text, _ := effects(b)
-	return Finding{
-		Message:  fmt.Sprintf("a rule takes the packets of network %s from connection tracking, and with it from NAT and from libvirt's rules: %s", show(b.net.net.Name), text),
-		Evidence: evidence(by),
-		Fix:      Fix{Class: Manual, Say: "delete the rule, or except the bridge and its uplink from it", Steps: p.packets().deleteThat(by)},
-	}, true
-}
-
-// tellStrayed tells of a rule that puts packets of one direction into a zone of
-// conntrack's; ok is false where there is none behind the breach.
-func tellStrayed(p *pass, b breach) (f Finding, ok bool) {
-	i := slices.IndexFunc(b.flows, func(s seen) bool { return s.strayed.Table != "" })
-	if i < 0 {
-		return f, false
-	}
-	by := b.flows[i].strayed
-	text, _ := effects(b)
-	return Finding{
-		Message:  fmt.Sprintf("a rule puts the packets of network %s into another zone of connection tracking than their answers, which are not translated back: %s", show(b.net.net.Name), text),
-		Evidence: evidence(by),
-		Fix:      Fix{Class: Manual, Say: "delete the rule, or put the answers into the same zone", Steps: p.packets().deleteThat(by)},
-	}, true
 }
 
 func tellForeign(p *pass, b breach) Finding {

@@ -37,6 +37,8 @@ type breach struct {
 	// chains are libvirt's chains that are not there or that nothing leads to
 	// (fw-chains-missing).
 	chains []string
+	// others are networks that the same rule hits, where one finding names them all.
+	others []flowNet
 }
 
 func (b breach) first() seen { return b.flows[0] }

@@ -57,7 +57,13 @@ func wireHosts() map[string]func() Snapshot {
 			device("iifname", "virbr0").jump("drop", "")))),
 		"nat-missing+zone":            with(1, raw("virbr0")),
 		"nat-missing+zone-of-answers": with(1, raw("eth0")),
-		"ok-firewall-zone-both-ways":  with(1, raw("virbr0", "eth0")),
+		"nat-missing+zone-of-all":     with(3, raw("eth0")),
+		"fw-foreign-drop-forward+untracked": with(3, filterTable("ip", "early", func() firewall.Chain {
+			c := baseChain("early", "prerouting", "accept", newRule(false).device("iifname", "eth0").add("notrack", &firewall.Expr{Kind: "notrack"}))
+			c.Base.Priority = -300
+			return c
+		}())),
+		"ok-firewall-zone-both-ways": with(1, raw("virbr0", "eth0")),
 		"ok-firewall-zone-routed": func() Snapshot {
 			s := emptyHost()
 			n := natNetwork("default", "virbr0", "192.168.122.1/24")
