@@ -36,8 +36,9 @@ var entries = map[string][]string{
 func identity(e *etree.Element, path string) string {
 	var words []string
 	for _, key := range entries[path] {
-		if value := strings.ToLower(e.SelectAttrValue(key, "")); value != "" {
-			words = append(words, value)
+		if a := e.SelectAttr(key); a != nil && a.Value != "" {
+			value, _ := said(e, *a)
+			words = append(words, strings.ToLower(value))
 		}
 		if len(words) > 0 && (path == "ip/dhcp/host" || path == "dns/forwarder") {
 			break
@@ -67,10 +68,8 @@ var understood = set(`name uuid title @ipv6
 // notes, which change nothing.
 var liveOnly = set(`@connections forward/interface@connections forward/address@connections description`)
 
-// spelledOut are defaults: to say them is to say nothing. libvirt adds the
-// first by itself.
+// spelledOut are defaults: to say them is to say nothing. Others: [absent].
 var spelledOut = map[Setting]bool{
-	{Path: "forward@managed", Value: "no"}:        true,
 	{Path: "@trustGuestRxFilters", Value: "no"}:   true,
 	{Path: "ip@localPtr", Value: "no"}:            true,
 	{Path: "dns@forwardPlainNames", Value: "yes"}: true,
@@ -130,7 +129,9 @@ func walk(e *etree.Element, path, place string, found *[]Setting) {
 		if path == "dns/forwarder" && a.Key == "addr" && plainForwarder(e) {
 			continue
 		}
-		note("@"+a.FullKey(), a.Value)
+		if value, says := said(e, a); says {
+			note("@"+a.FullKey(), value)
+		}
 	}
 	if words := strings.TrimSpace(text(e)); words != "" && path != "" {
 		note("", words)
@@ -141,7 +142,7 @@ func walk(e *etree.Element, path, place string, found *[]Setting) {
 			below = "/" + below
 		}
 		at := path + below
-		if at == "metadata" {
+		if at == "metadata" || silent(c) {
 			continue
 		}
 		if len(c.Attr) == 0 && len(c.Child) == 0 && !containers[at] {

@@ -158,7 +158,8 @@ func entryOf(e *etree.Element, parent int) (Entry, error) {
 	entry := Entry{Text: strings.TrimSpace(written), Parent: parent, Values: map[string][]string{}}
 	for _, a := range e.Attr {
 		if a.Space == "" {
-			entry.Values[a.Key] = []string{spelledValue(a.Key, a.Value)}
+			value, _ := said(e, a) // what it says in vain, Says leaves out
+			entry.Values[a.Key] = []string{spelledValue(a.Key, value)}
 		}
 	}
 	for _, h := range children(e, "hostname") {
@@ -166,7 +167,7 @@ func entryOf(e *etree.Element, parent int) (Entry, error) {
 	}
 	slices.Sort(entry.Values["hostname"])
 	for _, c := range e.ChildElements() {
-		if c.Tag != "hostname" {
+		if c.Tag != "hostname" && !silent(c) {
 			entry.Inside += outline(c)
 		}
 	}
@@ -177,11 +178,15 @@ func entryOf(e *etree.Element, parent int) (Entry, error) {
 func outline(e *etree.Element) string {
 	var parts []string
 	for _, a := range e.Attr {
-		parts = append(parts, a.FullKey()+"="+a.Value)
+		if value, says := said(e, a); says {
+			parts = append(parts, a.FullKey()+"="+value)
+		}
 	}
 	slices.Sort(parts)
 	for _, c := range e.ChildElements() {
-		parts = append(parts, outline(c))
+		if !silent(c) {
+			parts = append(parts, outline(c))
+		}
 	}
 	return e.FullTag() + "(" + strings.Join(append(parts, strings.TrimSpace(text(e))), " ") + ")"
 }
@@ -200,10 +205,18 @@ func spelledValue(key, value string) string {
 // Value is the value of an attribute, or "".
 func (e Entry) Value(key string) string { return strings.Join(e.Values[key], ",") }
 
+// unsaid are the values that an entry's silence stands for: libvirt's documents
+// leave them out.
+var unsaid = map[string]string{"priority": absent["srv@priority"], "weight": absent["srv@weight"], "default": absent["portgroup@default"]}
+
 // Says is true when e says all that other says.
 func (e Entry) Says(other Entry) bool {
 	for key, values := range other.Values {
-		if !slices.Equal(e.Values[key], values) {
+		have := e.Values[key]
+		if silence, known := unsaid[key]; known && len(have) == 0 {
+			have = []string{silence}
+		}
+		if !slices.Equal(have, values) {
 			return false
 		}
 	}
