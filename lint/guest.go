@@ -181,7 +181,7 @@ func (p *pass) nicVLAN(i *xml.Node, kind string, n *nic) {
 	p.vlan(v)
 	n.vlan = v.Place
 	port, mode := i.Child("virtualport").Attr("type"), i.Child("source").Attr("mode")
-	can := kind == "network" || kind == "hostdev" || kind == "direct" && mode == "passthrough" || kind == "bridge" && port == "openvswitch"
+	can := kind == "network" || kind == "hostdev" || kind == "direct" && mode == "passthrough" || kind == "bridge" && (port == "openvswitch" || p.version >= vlansOnBridges)
 	if _, known := netTypes[kind]; known && !can {
 		p.at("guest-vlan-unsupported", v.Place, "a VLAN on type %s, which libvirt takes from 11.0 on only, and on bridges only", kind)
 	}

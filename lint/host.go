@@ -13,6 +13,9 @@ import (
 // read them. [CheckOn] holds documents against it, and what makes a definition
 // asks it what stands in the way.
 type Host struct {
+	// Version is libvirt's, 11003000 for 11.3.0; 0 is not known, and then the
+	// rules are those of 9.0.
+	Version  int           `json:"version,omitempty"`
 	Networks []HostNetwork `json:"networks"`
 	Guests   []xml.Guest   `json:"guests"`
 	// Partial says that not every network could be read: then none is missing.

@@ -55,16 +55,20 @@ func (f Finding) String() string {
 
 // Check judges documents, each for itself and all together. The findings are
 // sorted by file, in the order given, then by place.
-func Check(files []File) []Finding { return check(files, nil) }
+func Check(files []File) []Finding { return check(files, nil, 0) }
+
+// CheckFor judges documents as [Check] does, for a libvirt of that version, in
+// the form of [Host.Version].
+func CheckFor(files []File, version int) []Finding { return check(files, nil, version) }
 
 // CheckOn judges documents as [Check] does, and against a host.
 func CheckOn(files []File, h Host) []Finding {
 	h = h.indexed()
-	return check(files, &h)
+	return check(files, &h, h.Version)
 }
 
-func check(files []File, h *Host) []Finding {
-	p := &pass{findings: []Finding{}}
+func check(files []File, h *Host, version int) []Finding {
+	p := &pass{findings: []Finding{}, version: version}
 	w := world{host: h}
 	order := map[string]int{}
 	for i, f := range files {
@@ -87,6 +91,7 @@ type pass struct {
 	findings []Finding
 	name     string // of the file
 	object   string
+	version  int // of the libvirt that is to take them; 0: of 9.0's kind
 }
 
 // world is what the documents say of each other, and what they are held

@@ -44,7 +44,7 @@ var networkRules = []Rule{
 	{"vlan-invalid", "VLAN tags that do not go together", Error, AtDefine,
 		"At least one <tag>, one native tag at most, ids up to 4095 (virNetDevVlanParse)."},
 	{"vlan-unsupported", "A VLAN on a plain bridge", Error, AtDefine,
-		"Before libvirt 11.0 only Open vSwitch, SR-IOV pools and passthrough have VLANs (networkValidate)."},
+		"Only Open vSwitch, SR-IOV pools and passthrough have VLANs, and from libvirt 11.0 on mode bridge (networkValidate)."},
 	{"portgroup-invalid", "Port groups that do not go together", Error, AtDefine,
 		"Each needs a name of its own, and one may be the default (networkValidate)."},
 }

@@ -8,14 +8,28 @@ import (
 	"github.com/kvnet/kvnet/xml"
 )
 
+// vlansOnBridges is the first libvirt that takes VLANs on bridges of the kernel:
+// in mode bridge, and in no mode in which it makes the bridge (networkValidate).
+const vlansOnBridges = 11_000_000
+
+// noVLAN says what libvirt does not take.
+func noVLAN(m xml.Mode) string {
+	if m == xml.HostBridge {
+		return "a VLAN on a plain bridge, which libvirt takes from 11.0 on only"
+	}
+	return "a VLAN in mode " + show(string(m)) + ", which has none"
+}
+
 // shaping judges what limits and parts the traffic: bandwidth, VLANs and port
 // groups.
 func (p *pass) shaping(root *xml.Node, n *network) {
 	limits := managed(n.mode) || n.mode == xml.HostBridge && n.bridge != ""
 	p.bandwidth(root.Child("bandwidth"), limits, n)
 	n.inbound = root.Child("bandwidth").Child("inbound").Attr("average") != ""
-	openVSwitch := root.Child("virtualport").Attr("type") == "openvswitch"
-	n.vlans = n.mode == xml.HostDev || n.mode == xml.Passthrough || n.mode == xml.HostBridge && openVSwitch
+	onBridge := func(port *xml.Node) bool {
+		return n.mode == xml.HostBridge && (port.Attr("type") == "openvswitch" || p.version >= vlansOnBridges)
+	}
+	n.vlans = n.mode == xml.HostDev || n.mode == xml.Passthrough || onBridge(root.Child("virtualport"))
 	vlan := root.Child("vlan")
 	p.vlan(vlan)
 	for _, g := range root.All("portgroup") {
@@ -28,14 +42,14 @@ func (p *pass) shaping(root *xml.Node, n *network) {
 		}
 		can := n.vlans
 		if v := g.Child("virtualport"); v != nil {
-			can = n.mode == xml.HostBridge && v.Attr("type") == "openvswitch"
+			can = onBridge(v)
 		}
 		if !can {
-			p.at("vlan-unsupported", g.Place, "port group %s: guests get a VLAN on a plain bridge, which libvirt takes from 11.0 on only", show(g.Attr("name")))
+			p.at("vlan-unsupported", g.Place, "port group %s: guests get %s", show(g.Attr("name")), noVLAN(n.mode))
 		}
 	}
 	if hasDefault := p.portGroups(root); vlan != nil && !n.vlans && !hasDefault {
-		p.at("vlan-unsupported", vlan.Place, "a VLAN on a plain bridge, which libvirt takes from 11.0 on only")
+		p.at("vlan-unsupported", vlan.Place, "%s", noVLAN(n.mode))
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // host is the world as definitions are held against it.
 func (w world) host() lint.Host {
-	h := lint.Host{Partial: w.partial()}
+	h := lint.Host{Version: w.Libvirt.Version, Partial: w.partial()}
 	for _, n := range w.Libvirt.Networks {
 		h.Networks = append(h.Networks, lint.HostNetwork{Name: n.Name, UUID: n.UUID, Active: n.Active, Definitions: definitions(n)})
 	}

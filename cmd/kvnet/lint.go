@@ -35,7 +35,8 @@ libvirt would refuse, take and not be able to start, or drop without a word, and
 what it would take although it cannot work; each with file, line and column. What
 one document says of another counts: subnets that overlap, a bridge that two
 make, a MAC that two have, a network that no file defines. Neither libvirt nor
-the host is asked. The rules are those of libvirt 9.0.
+the host is asked. The rules are those of libvirt 9.0; with --host or --snapshot
+those of its libvirt, where they differ.
 
 --host holds the files against this host, too, and --snapshot against a saved
 one: bridges, devices and networks that it lacks; names, UUIDs, bridges, subnets
@@ -186,12 +187,12 @@ var refusalWords = map[lint.Refusal]string{
 
 // refusedBySchema says what of a value that flags gave libvirt's schema would
 // refuse; what was there before is not theirs. libvirt names the element only.
-func refusedBySchema(former, document string, o netDefineOptions) error {
+func refusedBySchema(former, document string, version int, o netDefineOptions) error {
 	told := map[string]bool{}
-	for _, f := range lint.Check([]lint.File{{Text: former}}) {
+	for _, f := range lint.CheckFor([]lint.File{{Text: former}}, version) {
 		told[f.Message] = true
 	}
-	for _, f := range lint.Check([]lint.File{{Text: document}}) {
+	for _, f := range lint.CheckFor([]lint.File{{Text: document}}, version) {
 		if f.Rule == "value-invalid" && !told[f.Message] && !o.noValidate {
 			return errors.New(f.Message)
 		}
@@ -203,13 +204,13 @@ func refusedBySchema(former, document string, o netDefineOptions) error {
 // libvirt would refuse it. libvirt itself holds a document against its schema
 // only when it takes it, and another libvirt than lint's may take more: so this
 // is a note, and no refusal.
-func (e *env) noteRefusals(plan libvirtnet.Plan, document string, o netDefineOptions) {
+func (e *env) noteRefusals(plan libvirtnet.Plan, document string, version int, o netDefineOptions) {
 	if !o.stops() || o.file == "" || plan.Empty() {
 		return
 	}
 	const most = 5
 	told := 0
-	for _, f := range lint.Check([]lint.File{{Name: o.file, Text: document}}) {
+	for _, f := range lint.CheckFor([]lint.File{{Name: o.file, Text: document}}, version) {
 		if f.Refused == lint.AtDefine || f.Refused == lint.BySchema && !o.noValidate {
 			if told++; told <= most {
 				e.note("libvirt would refuse it, says kvnet lint: %s", f)

@@ -87,7 +87,7 @@ func runNetCreate(ctx context.Context, e *env, o netDefineOptions) error {
 	if err := e.refuseConflicts("create", object, defineConflicts(w, have, plan, o), o.changeOptions); err != nil {
 		return err
 	}
-	e.noteRefusals(plan, document, o)
+	e.noteRefusals(plan, document, w.Libvirt.Version, o)
 	if o.stops() {
 		return e.printPlan(plan, o.changeOptions)
 	}

@@ -187,7 +187,7 @@ func (e *env) defineDocument(ctx context.Context, conn *libvirtnet.Conn, w world
 	if err := e.refuseConflicts("define", object, conflicts, o.changeOptions); err != nil {
 		return err
 	}
-	e.noteRefusals(plan, document, o)
+	e.noteRefusals(plan, document, w.Libvirt.Version, o)
 	return d.run(ctx, e)
 }
 
@@ -249,7 +249,7 @@ func wishedDocument(ctx context.Context, conn *libvirtnet.Conn, w world, have *l
 	case def == nil:
 		document, err := xml.Build(want)
 		if err == nil {
-			err = refusedBySchema("", document, o)
+			err = refusedBySchema("", document, w.Libvirt.Version, o)
 		}
 		if err != nil {
 			return "", wrong(err)
@@ -262,7 +262,7 @@ func wishedDocument(ctx context.Context, conn *libvirtnet.Conn, w world, have *l
 	}
 	document, err := xml.Edit(former, want)
 	if err == nil {
-		err = refusedBySchema(former, document, o)
+		err = refusedBySchema(former, document, w.Libvirt.Version, o)
 	}
 	if err != nil {
 		return "", wrong(err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/lint"
@@ -37,13 +38,45 @@ func (u entryChange) refuseEntry(entry xml.Entry) error {
 	if u.o.command == libvirtnet.UpdateAdd {
 		op = "add " + string(u.o.section) + " to"
 	}
-	for _, f := range lint.Check([]lint.File{{Name: "entry", Text: "<network><name>n</name>" + text + "</network>"}}) {
+	judge := func(text string) []lint.Finding {
+		return lint.CheckFor([]lint.File{{Name: "entry", Text: "<network><name>n</name>" + text + "</network>"}}, u.world.Libvirt.Version)
+	}
+	head, before := "", map[string]bool{}
+	if u.o.section == xml.PortGroups { // what guests can be given depends on the network
+		head = networkHead(u.have.Def())
+		for _, f := range judge(head) {
+			before[f.Message] = true
+		}
+	}
+	for _, f := range judge(head + text) {
+		if before[f.Message] {
+			continue // the head is not the whole network
+		}
 		refused := f.Refused == lint.AtDefine || f.Refused == lint.AtStart || f.Rule == "host-address-unusable"
 		if refused || f.Refused == lint.BySchema && !u.o.force {
 			return &failure{op: op, object: u.object(), err: errors.New(f.Message)}
 		}
 	}
 	return nil
+}
+
+var attributeText = strings.NewReplacer("&", "&amp;", "<", "&lt;", "'", "&apos;")
+
+// networkHead is what of a network's document says where its guests' traffic
+// goes.
+func networkHead(def xml.Network) string {
+	head := ""
+	add := func(form, value string) {
+		if value != "" {
+			head += fmt.Sprintf(form, attributeText.Replace(value))
+		}
+	}
+	if def.Mode != xml.Isolated {
+		add("<forward mode='%s'/>", string(def.Mode))
+	}
+	add("<bridge name='%s'/>", def.Bridge)
+	add("<virtualport type='%s'/>", def.VirtualPort)
+	return head
 }
 
 // subnet is the one that a reservation belongs to.
