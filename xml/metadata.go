@@ -90,7 +90,8 @@ func (m Metadata) Element(uri string) MetadataElement {
 }
 
 // Same says whether two elements of one namespace say the same under the same
-// prefix: indentation, the order of attributes and other prefixes are nothing.
+// prefix: indentation, the order of attributes and other prefixes are nothing, and
+// what has no namespace is in theirs, where libvirt puts it.
 func (e MetadataElement) Same(other MetadataElement) bool {
 	if e.Text == "" || other.Text == "" {
 		return e.Text == other.Text
@@ -100,7 +101,7 @@ func (e MetadataElement) Same(other MetadataElement) bool {
 	if errA != nil || errB != nil {
 		return e == other
 	}
-	return e.URI == other.URI && e.Key == other.Key && canonical(a.Root()) == canonical(b.Root())
+	return e.URI == other.URI && e.Key == other.Key && canonical(a.Root(), e.URI) == canonical(b.Root(), e.URI)
 }
 
 // NewMetadataElement reads an element that is to be kept for a namespace. It
@@ -122,6 +123,11 @@ func NewMetadataElement(uri, key, element string) (MetadataElement, error) {
 	}
 	if have := namespace(root, root.Space); have != "" && have != uri {
 		return MetadataElement{}, fmt.Errorf("<%s> is of namespace %s, not of %s", clip(root.FullTag()), Show(have), Show(uri))
+	}
+	// libvirt gives the prefix to what has no namespace, and takes no element that
+	// has it: what cannot be said so could not be written back either.
+	if !strippable(root, uri) || hasBare(root) {
+		return MetadataElement{}, fmt.Errorf("<%s> mixes what is of no namespace with others in a way that libvirt does not keep", clip(root.FullTag()))
 	}
 	words, err := bareElement(root, uri)
 	return MetadataElement{uri, key, words}, err

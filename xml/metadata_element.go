@@ -1,6 +1,7 @@
 package xml
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -102,8 +103,8 @@ func bareElement(e *etree.Element, uri string) (string, error) {
 }
 
 // strippable says whether an element means the same without its namespace's
-// prefixes: nothing in it has another namespace without a prefix, and no
-// attribute is there twice then.
+// prefixes: none of them stands where another namespace has none, and no attribute
+// is there twice then.
 func strippable(e *etree.Element, uri string) bool {
 	fine := true
 	each(e, func(e *etree.Element) {
@@ -113,7 +114,7 @@ func strippable(e *etree.Element, uri string) bool {
 			name := a.FullKey()
 			switch {
 			case declaration:
-				fine = fine && (prefix != "" || a.Value == uri)
+				fine = fine && (prefix != "" || a.Value == uri || !prefixed(e, uri))
 				continue
 			case namespace(e, a.Space) == uri && a.Space != "":
 				name = a.Key
@@ -123,6 +124,23 @@ func strippable(e *etree.Element, uri string) bool {
 		}
 	})
 	return fine
+}
+
+// hasBare says whether an element without a namespace stands in one that has one
+// and no prefix.
+func hasBare(e *etree.Element) bool {
+	found := false
+	each(e, func(e *etree.Element) {
+		found = found || e.Space == "" && e.Parent() != nil && namespace(e, "") == "" && namespace(e.Parent(), "") != ""
+	})
+	return found
+}
+
+// prefixed says whether an element, or one below it, has a prefix of the namespace.
+func prefixed(e *etree.Element, uri string) bool {
+	found := false
+	each(e, func(e *etree.Element) { found = found || e.Space != "" && namespace(e, e.Space) == uri })
+	return found
 }
 
 func strip(e *etree.Element, uri string) {
@@ -172,14 +190,15 @@ func dedent(e *etree.Element, indent string) {
 }
 
 // canonical writes what an element says: without comments, white space between
-// elements, the order of attributes and the choice of prefixes.
-func canonical(e *etree.Element) string {
+// elements, the order of attributes and the choice of prefixes. Elements without a
+// namespace are of uri.
+func canonical(e *etree.Element, uri string) string {
 	var b strings.Builder
-	writeCanonical(&b, e)
+	writeCanonical(&b, e, uri)
 	return b.String()
 }
 
-func writeCanonical(b *strings.Builder, e *etree.Element) {
+func writeCanonical(b *strings.Builder, e *etree.Element, own string) {
 	var attrs []string
 	for _, a := range e.Attr {
 		if _, declaration := declares(a); declaration {
@@ -192,7 +211,7 @@ func writeCanonical(b *strings.Builder, e *etree.Element) {
 		attrs = append(attrs, fmt.Sprintf("%q", []string{uri, a.Key, a.Value}))
 	}
 	slices.Sort(attrs)
-	fmt.Fprintf(b, "(%q %q %s", namespace(e, e.Space), e.Tag, strings.Join(attrs, " "))
+	fmt.Fprintf(b, "(%q %q %s", cmp.Or(namespace(e, e.Space), own), e.Tag, strings.Join(attrs, " "))
 	words := ""
 	flush := func() {
 		if strings.TrimSpace(words) != "" {
@@ -206,7 +225,7 @@ func writeCanonical(b *strings.Builder, e *etree.Element) {
 			words += c.Data
 		case *etree.Element:
 			flush()
-			writeCanonical(b, c)
+			writeCanonical(b, c, own)
 		}
 	}
 	flush()

@@ -68,7 +68,7 @@ func TestNewMetadataElement(t *testing.T) {
 		{"urn:x", "k", `<a b='c'><d/></a>`, `<a b="c"><d/></a>`},
 		{"urn:x", "k", `<k:a xmlns:k="urn:x" k:b="c"><k:d/></k:a>`, `<a b="c"><d/></a>`},
 		{"urn:x", "k", `<a xmlns="urn:x"/>`, `<a/>`},
-		{"urn:x", "k", `<k:a xmlns:k="urn:x" k:b="1" b="2"/>`, `<k:a xmlns:k="urn:x" k:b="1" b="2"/>`},
+		{"urn:x", "k", `<k:a xmlns:k="urn:x"><q xmlns="urn:q"/></k:a>`, `<a><q xmlns="urn:q"/></a>`},
 	} {
 		if have, err := NewMetadataElement(test.uri, test.key, test.text); err != nil || have.Text != test.want {
 			t.Errorf("%s: %v\nhave %s\nwant %s", test.text, err, have.Text, test.want)
@@ -76,6 +76,9 @@ func TestNewMetadataElement(t *testing.T) {
 	}
 	for _, test := range []struct{ uri, key, text, want string }{
 		{"urn:x", "k", `<a/><b/>`, "second root"},
+		{"urn:x", "k", `<k:a xmlns:k="urn:x" k:b="1" b="2"/>`, "does not keep"},
+		{"urn:x", "k", `<k:a xmlns:k="urn:x"><q xmlns="urn:q"><k:r/></q></k:a>`, "does not keep"},
+		{"urn:x", "k", `<a><q xmlns="urn:q"><r xmlns=""/></q></a>`, "does not keep"},
 		{"urn:x", "k", `<a`, "malformed"},
 		{"urn:x", "k", ``, "empty"},
 		{"urn:x", "k", `<!DOCTYPE a [<!ENTITY e "x">]><a>&e;</a>`, "document type"},
@@ -107,6 +110,14 @@ func TestSameMetadata(t *testing.T) {
 	}
 	if is.Same(MetadataElement{"u", "other", is.Text}) {
 		t.Error("another prefix is the same")
+	}
+	// As libvirt 11.3 writes it, and one in which the element is of no namespace at all.
+	mixed := MetadataElement{"urn:x", "k", `<p a="1"><q xmlns="urn:q">t</q></p>`}
+	if !mixed.Same(MetadataElement{"urn:x", "k", `<k:p xmlns:k="urn:x" a="1"><q xmlns="urn:q">t</q></k:p>`}) {
+		t.Error("the same names with another prefix are not the same")
+	}
+	if mixed.Same(MetadataElement{"urn:x", "k", `<k:p xmlns:k="urn:x" a="1"><k:q>t</k:q></k:p>`}) {
+		t.Error("an element of another namespace is the same")
 	}
 }
 
