@@ -29,6 +29,9 @@ func (h Host) OwnerOfUUID(def xml.Network) *HostNetwork {
 // that the definition is of.
 func (h Host) BridgeConflicts(def xml.Network, own ...string) []Conflict {
 	h.index = h.look()
+	if def.Mode == xml.HostBridge && h.makes(def.Name, def.Bridge) {
+		return []Conflict{{"bridge-not-on-host", "bridge " + show(def.Bridge) + " is the network's own, and goes when it stops"}}
+	}
 	if found := h.bridgeOwners(def, own); len(found) > 0 || h.Devices == nil {
 		return found
 	}
@@ -50,6 +53,16 @@ func (h Host) BridgeConflicts(def xml.Network, own ...string) []Conflict {
 		return []Conflict{{"bridge-name-taken", "the host has a device " + show(def.Bridge) + " already (" + kind + ")"}}
 	}
 	return nil
+}
+
+// makes says whether a network that is active made the bridge itself.
+func (h Host) makes(network, bridge string) bool {
+	n := h.network(network)
+	if n == nil || !n.Active {
+		return false
+	}
+	is := n.inForce()
+	return is.Managed() && is.Bridge != "" && h.kernelName(is.Bridge) == h.kernelName(bridge)
 }
 
 // bridgeOwners are other networks with the bridge, where one of both makes it.
