@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/xml"
@@ -116,7 +118,7 @@ func difference(want xml.NewInterface, src source, have libvirtnet.Interface) st
 	case want.Target != "" && have.Target != "" && want.Target != have.Target:
 		return is("target", have.Target, want.Target)
 	case want.MTU != 0 && want.MTU != have.MTU:
-		return is("MTU", fmt.Sprint(have.MTU), fmt.Sprint(want.MTU))
+		return is("MTU", someNumbers(have.MTU), someNumbers(want.MTU))
 	case want.Filter != "" && want.Filter != have.Filter:
 		return is("filter", have.Filter, want.Filter)
 	case want.Alias != "" && want.Alias != have.Alias:
@@ -124,7 +126,7 @@ func difference(want xml.NewInterface, src source, have libvirtnet.Interface) st
 	case want.Link != "" && (want.Link == "down") != (have.Link == "down"):
 		return is("link", cableWord(have.Link), cableWord(want.Link))
 	case len(want.VLANs) > 0 && !slices.Equal(want.VLANs, have.VLANs):
-		return is("VLAN", fmt.Sprint(have.VLANs), fmt.Sprint(want.VLANs))
+		return is("VLAN", someNumbers(have.VLANs...), someNumbers(want.VLANs...))
 	case want.PortGroup != "" && want.PortGroup != have.PortGroup:
 		return is("port group", have.PortGroup, want.PortGroup)
 	case want.Isolated && (have.Isolated == nil || !*have.Isolated):
@@ -135,6 +137,17 @@ func difference(want xml.NewInterface, src source, have libvirtnet.Interface) st
 		return is("outbound bandwidth", have.Bandwidth.Outbound.String(), want.Bandwidth.Outbound.String())
 	}
 	return ""
+}
+
+// someNumbers are numbers in words, "" for none; a zero is none.
+func someNumbers(list ...int) string {
+	var words []string
+	for _, n := range list {
+		if n != 0 {
+			words = append(words, strconv.Itoa(n))
+		}
+	}
+	return strings.Join(words, "+")
 }
 
 func cableWord(s string) string {
