@@ -135,5 +135,11 @@ func (p *pass) file(f File, w *world) {
 		w.guests = append(w.guests, p.guest(root))
 	default:
 		p.at("document-unknown", root.Place, "a <%s> is neither a network nor a domain", show(root.Name))
+		return
+	}
+	for _, a := range root.Attrs {
+		if a.Prefix == "" && a.Name == "xmlns" && a.Value != "" {
+			p.at("element-unknown", a.Place, "<%s> is of namespace %s, and libvirt's is of none", root.Name, show(a.Value))
+		}
 	}
 }

@@ -3,6 +3,7 @@ package xml
 import (
 	"cmp"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -109,6 +110,11 @@ func others(root *etree.Element) []Setting {
 	return found
 }
 
+// repeated are the elements with fields that a network may have several of; of
+// others libvirt's schema takes one.
+var repeated = set(`forward/interface forward/address dns/forwarder dns/txt dns/srv dns/host dns/host/hostname
+ ip ip/dhcp/range ip/dhcp/host route vlan/tag portgroup`)
+
 // walk notes the settings of an element. path is its path, place the same with the
 // entries that it is part of.
 func walk(e *etree.Element, path, place string, found *[]Setting) {
@@ -123,7 +129,10 @@ func walk(e *etree.Element, path, place string, found *[]Setting) {
 		*found = append(*found, s)
 	}
 	for _, a := range e.Attr {
-		if a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns" {
+		if prefix, declaration := declares(a); declaration {
+			if prefix == e.Space && a.Value != "" && path != "dnsmasq:options" {
+				note("@xmlns", a.Value) // it is no element of libvirt's
+			}
 			continue
 		}
 		if path == "dns/forwarder" && a.Key == "addr" && plainForwarder(e) {
@@ -136,6 +145,7 @@ func walk(e *etree.Element, path, place string, found *[]Setting) {
 	if words := strings.TrimSpace(text(e)); words != "" && path != "" {
 		note("", words)
 	}
+	seen := map[string]int{}
 	for _, c := range e.ChildElements() {
 		below := c.FullTag()
 		if path != "" {
@@ -143,6 +153,10 @@ func walk(e *etree.Element, path, place string, found *[]Setting) {
 		}
 		at := path + below
 		if at == "metadata" || silent(c) {
+			continue
+		}
+		if seen[at]++; seen[at] > 1 && containers[at] && !repeated[at] {
+			*found = append(*found, Setting{Path: at, At: place + below + "#" + strconv.Itoa(seen[at]), Value: strings.TrimSpace(text(c))})
 			continue
 		}
 		if len(c.Attr) == 0 && len(c.Child) == 0 && !containers[at] {

@@ -49,6 +49,31 @@ func TestWhatLibvirtLeavesOut(t *testing.T) {
 	}
 }
 
+// TestWhatSchemaRefuses: what libvirt reads past only without its schema is told, so
+// that libvirt gets to judge it.
+func TestWhatSchemaRefuses(t *testing.T) {
+	const is = "<network><name>n</name><bridge name='b'/><dns><txt name='t'/></dns></network>"
+	have := parsed(t, is)
+	for text, path := range map[string]string{
+		"<network xmlns='http://x'><name>n</name><bridge name='b'/><dns><txt name='t'/></dns></network>":            "@xmlns",
+		"<x:network xmlns:x='http://x'><name>n</name><bridge name='b'/><dns><txt name='t'/></dns></x:network>":      "@xmlns",
+		"<network><name>n</name><name>n</name><bridge name='b'/><dns><txt name='t'/></dns></network>":               "name#2",
+		"<network><name>n</name><bridge name='b'/><bridge name='c' stp='off'/><dns><txt name='t'/></dns></network>": "bridge#2",
+		"<network><name>n</name><bridge name='b'/><dns><txt name='t'/></dns><dns/></network>":                       "dns#2",
+	} {
+		if drift := Drift(have, parsed(t, text)); len(drift) != 1 || drift[0].Path != path {
+			t.Errorf("%s: have %v, want %s", text, drift, path)
+		}
+	}
+	const own = " xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'"
+	options := "<dnsmasq:options%s><dnsmasq:option value='a'/><dnsmasq:option value='b'/></dnsmasq:options></network>"
+	a := parsed(t, "<network"+own+"><name>n</name>"+strings.Replace(options, "%s", "", 1))
+	b := parsed(t, "<network><name>n</name>"+strings.Replace(options, "%s", own, 1))
+	if drift := Drift(a, b); len(drift) > 0 {
+		t.Errorf("where a prefix is declared: %v", drift)
+	}
+}
+
 // TestWhatCounts: what differs from a default is told.
 func TestWhatCounts(t *testing.T) {
 	for given, written := range map[string]string{
