@@ -60,8 +60,6 @@ func runElementUpdate(ctx context.Context, e *env, o netUpdateOptions) error {
 	switch {
 	case err != nil:
 		return fail(err)
-	case has && o.command == libvirtnet.UpdateAdd:
-		return fail(errors.New("it has one: modify changes it"))
 	case !has && o.command != libvirtnet.UpdateAdd:
 		return fail(xml.ErrNoElement)
 	}
@@ -69,8 +67,23 @@ func runElementUpdate(ctx context.Context, e *env, o netUpdateOptions) error {
 	if o.command == libvirtnet.UpdateDelete {
 		edit = xml.DropElement
 	}
+	former := doc
 	if doc, err = edit(doc, o.element, o.text); err != nil {
 		return fail(err)
 	}
+	if has && o.command == libvirtnet.UpdateAdd {
+		if same, err := sameNetwork(former, doc); err != nil {
+			return fail(err)
+		} else if !same {
+			return fail(errors.New("it has one: modify changes it"))
+		}
+	}
 	return e.defineDocument(ctx, t.conn, t.world, doc, netDefineOptions{changeOptions: o.changeOptions, name: t.have.Name, restart: true})
+}
+
+// sameNetwork says whether two documents define the same network.
+func sameNetwork(a, b string) (bool, error) {
+	have, errA := xml.Parse(a)
+	want, errB := xml.Parse(b)
+	return len(xml.Drift(have, want)) == 0, errors.Join(errA, errB)
 }
