@@ -128,20 +128,7 @@ func walk(e *etree.Element, path, place string, found *[]Setting) {
 		}
 		*found = append(*found, s)
 	}
-	for _, a := range e.Attr {
-		if prefix, declaration := declares(a); declaration {
-			if prefix == e.Space && a.Value != "" && path != "dnsmasq:options" {
-				note("@xmlns", a.Value) // it is no element of libvirt's
-			}
-			continue
-		}
-		if path == "dns/forwarder" && a.Key == "addr" && plainForwarder(e) {
-			continue
-		}
-		if value, says := said(e, a); says {
-			note("@"+a.FullKey(), value)
-		}
-	}
+	attributes(e, path, note)
 	if words := strings.TrimSpace(text(e)); words != "" && path != "" {
 		note("", words)
 	}
@@ -164,5 +151,23 @@ func walk(e *etree.Element, path, place string, found *[]Setting) {
 			continue
 		}
 		walk(c, at, place+below+identity(c, at), found)
+	}
+}
+
+// attributes notes those of an element.
+func attributes(e *etree.Element, path string, note func(below, value string)) {
+	for _, a := range e.Attr {
+		if prefix, declaration := declares(a); declaration {
+			if prefix == e.Space && a.Value != "" && path != "dnsmasq:options" {
+				note("@xmlns", a.Value) // it is no element of libvirt's
+			}
+			continue
+		}
+		if path == "dns/forwarder" && a.Key == "addr" && plainForwarder(e) {
+			continue
+		}
+		if value, says := said(e, a); says {
+			note("@"+a.FullKey(), value)
+		}
 	}
 }
