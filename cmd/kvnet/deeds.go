@@ -284,7 +284,7 @@ func (e *env) takeCommand(ctx context.Context, args []string) (bridge.Undo, erro
 		return nil, err
 	}
 	var out, words bytes.Buffer
-	sub := &env{out: &out, err: &words, journal: e.journal, borrowed: true, args: args}
+	sub := &env{out: &out, err: &words, journal: e.journal, turn: e.turn, borrowed: true, args: args}
 	if code := sub.run(ctx, append([]string{"kvnet", "-c", e.uri}, args...)); code != 0 {
 		return nil, fmt.Errorf("kvnet %s: %s", strings.Join(args, " "), strings.TrimPrefix(firstLine(words.String()), "kvnet: "))
 	}

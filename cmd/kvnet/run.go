@@ -27,6 +27,7 @@ type env struct {
 
 	args    []string         // the command line, without the program
 	journal *journal.Journal // locked, once the program changes the host
+	turn    *journal.Turn    // the host's
 	// borrowed: the turn is that of a command which runs this one.
 	borrowed bool
 }

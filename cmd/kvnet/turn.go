@@ -51,20 +51,24 @@ func (e *env) connectToChange(ctx context.Context, o changeOptions) (*libvirtnet
 // one state must not be carried out on another. The turn ends with the program.
 // A journal that cannot be written, or read, stops a change before it begins. A
 // daemon elsewhere, and libvirt's test driver, have neither.
-func (e *env) takeTurn(ctx context.Context, conn *libvirtnet.Conn, o changeOptions) error {
-	if o.stops() || e.journal != nil || !conn.Daemon().Local {
+func (e *env) takeTurn(ctx context.Context, conn *libvirtnet.Conn, o changeOptions) (err error) {
+	if o.stops() || e.journal != nil || e.turn != nil || !conn.Daemon().Local {
 		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	held := (*journal.HeldError)(nil)
+	// Where there is no such socket to be had, the journal's lock is left.
+	if e.turn, err = journal.TakeTurn(ctx, mayChangeNetworks); errors.As(err, &held) {
+		return notMyTurn(err)
 	}
 	j, err := openJournal()
 	if err != nil {
 		return e.unrecorded(err, o)
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.timeout)
-	defer cancel()
-	if err := j.Lock(ctx, strings.Join(e.args, " ")); err != nil {
-		if held := (*journal.HeldError)(nil); errors.As(err, &held) {
-			return &failure{op: "wait for", object: "the turn", err: err, hint: "--timeout waits longer", code: exitTimeout}
-		}
+	if err := j.Lock(ctx, strings.Join(e.args, " ")); errors.As(err, &held) {
+		return notMyTurn(err)
+	} else if err != nil {
 		return e.unrecorded(err, o)
 	}
 	e.journal = j
@@ -81,6 +85,10 @@ func (e *env) takeTurn(ctx context.Context, conn *libvirtnet.Conn, o changeOptio
 	return nil
 }
 
+func notMyTurn(err error) error {
+	return &failure{op: "wait for", object: "the turn", err: err, hint: "--timeout waits longer", code: exitTimeout}
+}
+
 // halfWords say why a change stands half-way.
 func halfWords(n journal.Entry) string {
 	if n.Outcome == journal.Left {
@@ -91,13 +99,20 @@ func halfWords(n journal.Entry) string {
 
 // endTurn lets others in.
 func (e *env) endTurn() {
-	if e.journal == nil || e.borrowed {
+	if e.borrowed {
 		return
 	}
-	if err := e.journal.Unlock(); err != nil {
+	var errs []error
+	if e.journal != nil {
+		errs = append(errs, e.journal.Unlock())
+	}
+	if e.turn != nil {
+		errs = append(errs, e.turn.Release())
+	}
+	if err := errors.Join(errs...); err != nil {
 		e.note("%s", oneLine(err))
 	}
-	e.journal = nil
+	e.journal, e.turn = nil, nil
 }
 
 func openJournal() (*journal.Journal, error) {
