@@ -62,13 +62,13 @@ type outage struct {
 	Domain       string `json:"domain"`
 	Interface    string `json:"interface"`
 	MAC          string `json:"mac"`
-	WasOut       bool   `json:"was_out,omitempty"` // it was in no bridge before
+	WasOut       bool   `json:"was_out,omitempty"` // it was cut off before, in no bridge or down
 	Milliseconds int64  `json:"outage_ms"`
 }
 
 func (u outage) String() string {
 	if u.WasOut {
-		return fmt.Sprintf("guest %s (%s): plugged in again, it was in no bridge", clean(u.Domain), clean(u.Interface))
+		return fmt.Sprintf("guest %s (%s): plugged in again, it was cut off before", clean(u.Domain), clean(u.Interface))
 	}
 	return fmt.Sprintf("guest %s (%s): cut off for %.2f s", clean(u.Domain), clean(u.Interface), float64(u.Milliseconds)/1000)
 }

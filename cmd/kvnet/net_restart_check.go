@@ -23,8 +23,13 @@ func checkRestart(t netTarget, next xml.Network, o changeOptions) error {
 			return fail(errors.New("the kernel of this namespace is not the one that libvirt works on, so no tap could be put back"),
 				"run kvnet on the host of "+clean(t.world.URI))
 		}
+		taps := map[string]bool{}
+		for _, a := range t.attachments() {
+			taps[a.Interface.Target] = true
+		}
 		plugged := slices.ContainsFunc(t.world.kernel().Links, func(l bridge.Link) bool {
-			return l.Master != "" && l.Master == have.Bridge && l.Name != have.Bridge+"-nic" // libvirt's own, before 7.0
+			in := l.Master != "" && l.Master == have.Bridge && l.Name != have.Bridge+"-nic" // libvirt's own, before 7.0
+			return in || l.Master == "" && taps[l.Name]                                     // to be plugged in again
 		})
 		if err := bridge.MayChange(); plugged && err != nil {
 			return fail(fmt.Errorf("its taps could not be put back into %s: %w", clean(have.Bridge), err), "run kvnet as root")

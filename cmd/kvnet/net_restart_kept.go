@@ -114,6 +114,15 @@ func (k *keptByHand) putBack(e *env, link string) {
 	}
 }
 
+// isolates says whether the definition that is in force isolates an interface.
+func (r *restart) isolates(p *keptPort) bool {
+	def := r.next()
+	if r.failed {
+		def = r.t.have.Def()
+	}
+	return p.iface.PortIsolated(&def)
+}
+
 // plugIn gives a tap what it had lost before.
 func (r *restart) plugIn(p *keptPort) error {
 	if p.down {
@@ -121,8 +130,7 @@ func (r *restart) plugIn(p *keptPort) error {
 			return err
 		}
 	}
-	next := r.next()
-	if !p.lost || !p.iface.PortIsolated(&next) {
+	if !p.lost || !r.isolates(p) {
 		return nil
 	}
 	_, err := bridge.SetIsolated(p.iface.Target, true)

@@ -121,7 +121,7 @@ func (r *restart) plan() libvirtnet.Plan {
 		plan.Steps = append(plan.Steps, libvirtnet.PlanStep{Do: libvirtnet.Create, Object: name, Say: "create network " + name, Why: "it is transient"})
 	}
 	for _, p := range r.ports {
-		if !p.lost {
+		if !p.lost && !p.down {
 			plan.Disturbs = append(plan.Disturbs, fmt.Sprintf("guest %s (%s) is cut off for a moment%s", p.guest.Name, p.iface.Target, r.wait()))
 		}
 	}
@@ -159,6 +159,12 @@ func (r *restart) shown() libvirtnet.Plan {
 		if p.putBack != nil {
 			plan.Steps = append(plan.Steps, libvirtnet.PlanStep{Do: "kernel", Object: p.guest.Name,
 				Say: "put " + p.iface.Target + " back into " + r.after, Why: "the bridge is made anew"})
+			if p.down {
+				plan.Steps = append(plan.Steps, libvirtnet.PlanStep{Do: "kernel", Object: p.guest.Name, Say: "set " + p.iface.Target + " up", Why: "it is down"})
+			}
+			if p.lost && r.isolates(p) {
+				plan.Steps = append(plan.Steps, libvirtnet.PlanStep{Do: "kernel", Object: p.guest.Name, Say: "isolate " + p.iface.Target, Why: "the definition says so"})
+			}
 		}
 	}
 	plan.Steps = append(plan.Steps, r.others.shown(r.after)...)
@@ -335,7 +341,7 @@ func (r *restart) outages() []outage {
 	rows := []outage{}
 	for _, p := range r.ports {
 		if !p.forward.IsZero() {
-			rows = append(rows, outage{Domain: p.guest.Name, Interface: p.iface.Target, MAC: p.iface.MAC, WasOut: p.lost, Milliseconds: p.forward.Sub(r.began).Milliseconds()})
+			rows = append(rows, outage{Domain: p.guest.Name, Interface: p.iface.Target, MAC: p.iface.MAC, WasOut: p.lost || p.down, Milliseconds: p.forward.Sub(r.began).Milliseconds()})
 		}
 	}
 	return rows
