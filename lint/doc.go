@@ -8,9 +8,9 @@
 // one place. What one document says of another is judged as far as both are
 // given.
 //
-// Contract: [Check] and [CheckOn] are pure and have no error; a document that
+// Contract: [Check], [CheckFor] and [CheckOn] are pure and have no error; a document that
 // cannot be read is a finding, and what is not known of a host is none. Every finding names a rule of [Rules] and the place in the
-// file. [Rule.Refused] says what libvirt 9.0 does with such a document, and a
+// file. [Rule.Refused] says what libvirt 9.0 does with such a document ([CheckFor] and [CheckOn] know where another release differs), and a
 // test holds that, and the silence on documents that libvirt takes, against
 // libvirt itself. Rule ids are for ever.
 //

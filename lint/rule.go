@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// Refusal is what libvirt 9.0 does with a document that breaks a rule.
+// Refusal is what libvirt 9.0 does with a document that breaks a rule; a rule that
+// a later release does not have is not told for it.
 type Refusal string
 
 // What libvirt does.

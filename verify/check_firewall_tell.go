@@ -126,7 +126,7 @@ func effects(b breach) (text string, cut bool) {
 		dropped := s.Answer == firewall.Drop
 		switch {
 		case s.unmasked() && s.say == flowRest:
-			add("what its guests send by other protocols than TCP and UDP, pings among it, keeps their own addresses, and answers do not come back", true)
+			add("pings keep their own addresses, and answers do not come back", true)
 		case s.strayed.Table != "":
 			add("its guests reach nothing outside", true)
 		case s.unmasked():
@@ -167,10 +167,7 @@ func tellRules(p *pass, b breach) Finding {
 	}
 	name := show(b.net.net.Name)
 	f.Message = fmt.Sprintf("libvirt's firewall rules for network %s are gone: %s", name, text)
-	if t := p.packets().asleep(b.first().v6); t != nil {
-		f.Message = fmt.Sprintf("the table of libvirt's firewall rules for network %s is dormant: %s", name, text)
-		f.Evidence = fmt.Sprintf("flag dormant of table %s %s (nft)", t.Family, t.Name)
-		f.Fix = Fix{Class: Guarded, Say: "wake the table up", Steps: []Step{{Do: Filter, On: "nft", Args: []string{"add", "table", t.Family, t.Name}}}}
+	if p.packets().tellAsleep(b, &f) {
 		return f
 	}
 	if b.check == chainsMissing {
@@ -196,8 +193,12 @@ func tellNAT(p *pass, b breach) Finding {
 	if way := s.ways[0].Src; way.IsValid() {
 		src = way.String()
 	}
+	what := "the addresses of network " + name
+	if s.say == flowRest {
+		what, src = "what guests of network "+name+" send by other protocols than TCP and UDP", src+" of ICMP"
+	}
 	f.Evidence = fmt.Sprintf("no rule of %s nat postrouting translates %s", familyName(s.v6), src)
-	f.Message = fmt.Sprintf("nothing translates the addresses of network %s: %s", name, text)
+	f.Message = fmt.Sprintf("nothing translates %s: %s", what, text)
 	if by, before := p.packets().natStopped(s); before {
 		f.Evidence = evidence(by)
 		f.Message = fmt.Sprintf("a rule lets the packets of network %s pass in front of the one that translates their addresses: %s", name, text)
@@ -276,6 +277,9 @@ func tellLeak(p *pass, b breach) Finding {
 	out := Finding{
 		Message: fmt.Sprintf("network %s (mode %s) is not isolated: %s", show(b.net.net.Name), b.net.def.Mode, text),
 		Fix:     p.rulesAgain(),
+	}
+	if f.tellAsleep(b, &out) {
+		return out
 	}
 	if f.alone(s.declared).Answer == firewall.Drop {
 		out.Fix = f.jumpsFirst(b)

@@ -147,7 +147,7 @@ func (p *pass) filterAtWork(n *nic, filters *libvirtnet.Filters, chains []tapCha
 		f.Evidence, f.Want, f.Have = "sysctl "+call, call+" 1", "0"
 		f.Fix = Fix{Class: Manual, Say: "switch it on; other rules of iptables then see bridged packets, too", Steps: []Step{{Do: SetSysctl, On: call, With: "1"}}}
 	default:
-		at := slices.IndexFunc(chains, func(c tapChain) bool { return !c.table.Reached()[c.chain.Name] })
+		at := slices.IndexFunc(chains, func(c tapChain) bool { return !p.packets().reached(c.table)[c.chain.Name] })
 		if at < 0 {
 			p.filterForAnother(n, filters, chains)
 			return

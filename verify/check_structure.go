@@ -102,7 +102,7 @@ func structureOwnChecks() []Check {
 			run: staleIndexes,
 		},
 		{
-			ID: backendMixed, Title: "libvirt's firewall rules are left over", Severity: Error, Class: Guarded,
+			ID: backendMixed, Title: "libvirt's firewall rules are left over", Severity: Error, Class: Manual,
 			Needs: []Need{EveryNetwork, Links, PacketFilter}, After: append([]string{"bridge-leftover", "net-inactive", "fw-backend-unavailable", "dnsmasq-port-conflict"}, filterCauses...),
 			Doc: Doc{
 				Symptom:  "A new network with an old name is cut off by old rejects, or nothing at all.",

@@ -74,7 +74,11 @@ func (f *packetFilter) staleRules() map[string][]placedRule {
 
 // rulesMade are the networks by the rules that libvirt made for them.
 func (h *host) rulesMade() map[services.FilterRule]string {
+	if h.made != nil {
+		return h.made
+	}
 	made := map[services.FilterRule]string{}
+	h.made = made
 	if s := h.snap.Services; s != nil {
 		for i := range s.Networks {
 			for _, r := range s.Networks[i].Rules {

@@ -35,7 +35,8 @@ type packetFilter struct {
 	// found are the breaches by network, once looked for.
 	found map[string][]breach
 	// openOf are the open flows, once looked for.
-	openOf map[netFamily][]declared
+	openOf   map[netFamily][]declared
+	byHandle map[string]*handles // filled by handlesOf
 	// linksOf and reachedIn serve rulesFor and reached.
 	linksOf   map[*firewall.Chain]*chainLinks
 	reachedIn map[*firewall.Table]map[string]bool
@@ -178,7 +179,7 @@ func (s seen) unmasked() bool {
 // untracked says whether a rule takes packets from conntrack that guests send out, or
 // the answers to them: libvirt's rules are for connections.
 func (s seen) untracked() bool {
-	return s.Untracked.Table != "" && (s.say == flowOut || s.say == flowBack)
+	return s.Untracked.Table != "" && (s.say == flowOut || s.say == flowRest || s.say == flowBack)
 }
 
 // strays is the rule by which answers come in another zone than what they answer left

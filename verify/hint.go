@@ -104,11 +104,12 @@ func returnRoute(p *pass) (message, probe string) {
 	for i := range p.snap.Libvirt.Networks {
 		n := &p.snap.Libvirt.Networks[i]
 		def := n.Def()
-		if !n.Active || def.Mode != xml.Route && def.Mode != xml.Open || !p.asked(key{aNetwork, n.Name}) || len(p.usersOf(n).active) == 0 || p.masked(n) {
+		if !n.Active || def.Mode != xml.Route && def.Mode != xml.Open || !p.asked(key{aNetwork, n.Name}) || len(p.usersOf(n).active) == 0 {
 			continue
 		}
+		before := len(subnets)
 		for _, ip := range def.IPs {
-			if !ip.Address.IsValid() {
+			if !ip.Address.IsValid() || p.masked(n, ip.Address.Addr().Unmap().Is6()) {
 				continue
 			}
 			subnets = append(subnets, ip.Address.Masked().String())
@@ -116,7 +117,9 @@ func returnRoute(p *pass) (message, probe string) {
 				source = ip.Address.Addr().String()
 			}
 		}
-		names = append(names, n.Name)
+		if len(subnets) > before {
+			names = append(names, n.Name)
+		}
 	}
 	if len(subnets) == 0 {
 		return "", ""
@@ -135,14 +138,15 @@ func returnRoute(p *pass) (message, probe string) {
 
 // masked says whether somebody's rule translates what a routed network's guests
 // send: the way back is then that to the host.
-func (p *pass) masked(n *libvirtnet.Network) bool {
+func (p *pass) masked(n *libvirtnet.Network, v6 bool) bool {
 	f := p.packets()
 	if f == nil {
 		return false
 	}
 	at := slices.IndexFunc(p.bridgeNets(), func(b flowNet) bool { return b.net == n })
-	return at >= 0 && slices.ContainsFunc(p.forwardFlows(p.bridgeNets()[at], false), func(w declared) bool {
-		return w.say == flowOut && f.see(w).Source != nil
+	return at >= 0 && slices.ContainsFunc(p.forwardFlows(p.bridgeNets()[at], v6), func(w declared) bool {
+		to := f.see(w).Source
+		return w.say == flowOut && to != nil && !to.Maybe
 	})
 }
 

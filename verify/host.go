@@ -8,6 +8,7 @@ import (
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
+	"github.com/kvnet/kvnet/services"
 	"github.com/kvnet/kvnet/xml"
 )
 
@@ -45,12 +46,13 @@ type host struct {
 	strays    map[string][]netip.Prefix // filled by straysOf
 	inner     *inner                    // filled by inside
 	lookups
-	defaults   []*bridge.Route            // filled by defaultRoutes
-	ways       map[string][]string        // by bridge, filled by exits
-	runningIn  map[string]map[string]*nic // by bridge, filled by runningOn
-	withBridge []flowNet                  // filled by bridgeNets
-	withRules  []flowNet                  // filled by flowNets
-	subnets    map[netip.Prefix]bool      // filled by subnetOf
+	defaults   []*bridge.Route                // filled by defaultRoutes
+	ways       map[string][]string            // by bridge, filled by exits
+	runningIn  map[string]map[string]*nic     // by bridge, filled by runningOn
+	withBridge []flowNet                      // filled by bridgeNets
+	withRules  []flowNet                      // filled by flowNets
+	subnets    map[netip.Prefix]bool          // filled by subnetOf
+	made       map[services.FilterRule]string // filled by rulesMade
 	// firewall, outsides and exitsOf serve packets, outside and waysOut.
 	firewall *packetFilter
 	outsides map[bool]netip.Prefix

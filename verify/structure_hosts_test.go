@@ -234,6 +234,21 @@ func structureFaults() map[string]func(*Snapshot) {
 			accept.Handle = 99
 			c.Rules = append([]firewall.Rule{accept}, c.Rules...)
 		},
+		"isolated-leak+dormant": func(s *Snapshot) {
+			def := *s.network("default").Config
+			def.Mode, def.NAT = xml.Isolated, nil
+			s.network("default").Config, s.network("default").Live = &def, &def
+			writtenDown(s)
+			s.Firewall.Tables[0].Dormant = true
+		},
+		"fw-backend-mixed+read-again-with-others": func(s *Snapshot) {
+			writtenDown(s)
+			made := s.Services.Networks[0].Rules
+			s.Services.Networks[0].Rules = made[: len(made)-1 : len(made)-1]
+			for i := range s.Services.Networks[0].Rules {
+				s.Services.Networks[0].Rules[i].Handle += 100
+			}
+		},
 		"fw-rules-missing+dormant": func(s *Snapshot) {
 			writtenDown(s)
 			s.Firewall.Tables[0].Dormant = true

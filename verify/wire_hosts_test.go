@@ -63,6 +63,21 @@ func wireHosts() map[string]func() Snapshot {
 			c.Base.Priority = -300
 			return c
 		}())),
+		"nat-missing+pings-untracked": with(1, filterTable("ip", "early", func() firewall.Chain {
+			c := baseChain("early", "prerouting", "accept", newRule(false).protocol(1).add("notrack", &firewall.Expr{Kind: "notrack"}))
+			c.Base.Priority = -300
+			return c
+		}())),
+		"ok-firewall-reverse-path-without-guests": func() Snapshot {
+			s := twoFamilies(netDual("six", "virbr6", xml.NAT))
+			s.link("virbr6").Carrier, s.link("virbr6").Oper = false, "down"
+			s.Firewall = nftRules(&s)
+			rpf := newRule(true).add("fib saddr . iif oif missing",
+				&firewall.Expr{Kind: "fib", Key: "oif", Flags: 1 | 8 | 32, Dreg: 1}, // source, iif, present
+				&firewall.Expr{Kind: "cmp", Op: "eq", Sreg: 1, Data: []byte{0}})
+			addTable(s.Firewall, filterTable("ip6", "rpf", baseChain("pre", "prerouting", "accept", rpf.jump("drop", ""))))
+			return s
+		},
 		"ok-firewall-zone-both-ways": with(1, raw("virbr0", "eth0")),
 		"ok-firewall-zone-routed": func() Snapshot {
 			s := emptyHost()

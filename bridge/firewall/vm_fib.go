@@ -60,6 +60,9 @@ func (m *machine) fibDevice(e *Expr, addr bits, dev *Interface) bits {
 		if found, known = m.f.host.route(addr, dev); !known {
 			return unknownBits(16)
 		}
+		if found == nil && len(addr.val) == 16 && addr.sub(0, 2).linkLocal() != no {
+			return unknownBits(16) // it comes with the link's carrier, that is with the first packet
+		}
 	}
 	if e.Flags&fibPresent != 0 {
 		return knownBits([]byte{byte(bool2int(found != nil))})
@@ -74,7 +77,7 @@ func (m *machine) fibDevice(e *Expr, addr bits, dev *Interface) bits {
 // a look at its routes: from lo, and those by which hosts without an address ask for
 // one (net/ipv4/netfilter/nft_fib_ipv4.c, nft_fib4_eval, and nft_fib_ipv6.c,
 // nft_fib_v6_skip_icmpv6). IPv6's link-local sources are not among them: they have a
-// route on each link.
+// route on each link that has a carrier.
 func (m *machine) fibExempt() tri {
 	src, ok := m.st.address(false)
 	dst, _ := m.st.address(true)
