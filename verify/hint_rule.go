@@ -32,25 +32,27 @@ func redirected(p *pass) (message, probe string) {
 		return "", ""
 	}
 	out := func(n flowNet, v6 bool) []declared {
-		return slices.DeleteFunc(p.flowsOf(n, v6), func(w declared) bool { return w.say != flowOut && w.say != flowDNS || w.want != firewall.Accept })
+		list := slices.DeleteFunc(p.flowsOf(n, v6), func(w declared) bool { return w.say != flowOut && w.say != flowDNS || w.want != firewall.Accept })
+		slices.Reverse(list) // the outside first: what takes all takes queries, too
+		return list
 	}
 	p.packetsOfGuests(out, func(n flowNet, w declared) bool {
 		to := f.see(w).Destination
 		if to == nil || to.Maybe {
 			return false
 		}
-		message = fmt.Sprintf("%s of network %s are sent elsewhere: whether they are answered from there is not seen from here; %s", sentAs(w), show(n.net.Name), evidence(to.By))
+		message = fmt.Sprintf("what guests of network %s send to the %s is sent elsewhere: whether they are answered from there is not seen from here; %s", show(n.net.Name), sentTo(w), evidence(to.By))
 		probe = shellJoin(f.listChain(to.By))
 		return true
 	})
 	return message, probe
 }
 
-func sentAs(w declared) string {
+func sentTo(w declared) string {
 	if w.say == flowDNS {
-		return w.say
+		return "host's name server"
 	}
-	return "packets of " + w.say
+	return "outside"
 }
 
 // packetsOfGuests makes one packet of each of the flows, of one running guest of
