@@ -8,6 +8,9 @@ package libvirtnet
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static void *load(void *none)
 {
@@ -25,6 +28,10 @@ __attribute__((constructor)) static void load_early(void)
 	pthread_t thread;
 	int fd;
 
+#ifdef __GLIBC__
+	// A heap for each of the few threads that call libvirt would be for nothing.
+	mallopt(M_ARENA_MAX, 1);
+#endif
 	// What the thread opens must not become the standard input or output of a
 	// process that was started without: Go's runtime looks for those at the
 	// same time.
