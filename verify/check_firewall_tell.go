@@ -182,9 +182,6 @@ func tellNAT(p *pass, b breach) Finding {
 	if told, ok := tellUntracked(p, b); ok {
 		return told
 	}
-	if told, ok := tellStrayed(p, b); ok {
-		return told
-	}
 	name := show(b.net.net.Name)
 	text, _ := effects(b)
 	f := Finding{Fix: p.rulesAgain()}

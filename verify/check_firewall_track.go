@@ -10,15 +10,16 @@ import (
 // untracker is the rule about connection tracking behind a breach; its Table is empty
 // where there is none.
 func (b breach) untracker() firewall.Reference {
+	var by firewall.Reference
 	for _, s := range b.flows {
-		switch {
-		case s.untracked():
+		if s.untracked() {
 			return s.Untracked
-		case s.strayed.Table != "":
-			return s.strayed
+		}
+		if by.Table == "" {
+			by = s.strayed
 		}
 	}
-	return firewall.Reference{}
+	return by
 }
 
 // networks names the networks of a breach.
@@ -33,34 +34,22 @@ func (b breach) networks() string {
 	return "networks " + someNames(names)
 }
 
-// tellUntracked tells of a rule that keeps packets from conntrack; ok is false where
-// there is none behind the breach.
+// tellUntracked tells of a rule that keeps packets from conntrack, or puts those of
+// one direction into a zone of its; ok is false where there is none behind the
+// breach.
 func tellUntracked(p *pass, b breach) (f Finding, ok bool) {
-	i := slices.IndexFunc(b.flows, seen.untracked)
-	if i < 0 {
+	by := b.untracker()
+	if by.Table == "" {
 		return f, false
 	}
-	by := b.flows[i].Untracked
-	text, _ := effects(b)
-	return Finding{
-		Message:  fmt.Sprintf("a rule takes the packets of %s from connection tracking, and with it from NAT and from libvirt's rules: %s", b.networks(), text),
-		Evidence: evidence(by),
-		Fix:      Fix{Class: Manual, Say: "delete the rule, or except the bridge and its uplink from it", Steps: p.packets().deleteThat(by)},
-	}, true
-}
-
-// tellStrayed tells of a rule that puts packets of one direction into a zone of
-// conntrack's; ok is false where there is none behind the breach.
-func tellStrayed(p *pass, b breach) (f Finding, ok bool) {
-	i := slices.IndexFunc(b.flows, func(s seen) bool { return s.strayed.Table != "" })
-	if i < 0 {
-		return f, false
+	what, say := "a rule takes the packets of %s from connection tracking, and with it from NAT and from libvirt's rules: %s", "except the bridge and its uplink from it"
+	if !slices.ContainsFunc(b.flows, seen.untracked) {
+		what, say = "a rule puts the packets of %s into another zone of connection tracking than their answers, which are not translated back: %s", "put the answers into the same zone"
 	}
-	by := b.flows[i].strayed
 	text, _ := effects(b)
 	return Finding{
-		Message:  fmt.Sprintf("a rule puts the packets of %s into another zone of connection tracking than their answers, which are not translated back: %s", b.networks(), text),
+		Message:  fmt.Sprintf(what, b.networks(), text),
 		Evidence: evidence(by),
-		Fix:      Fix{Class: Manual, Say: "delete the rule, or put the answers into the same zone", Steps: p.packets().deleteThat(by)},
+		Fix:      Fix{Class: Manual, Say: "delete the rule, or " + say, Steps: p.packets().deleteThat(by)},
 	}, true
 }
