@@ -1,6 +1,7 @@
 package services
 
 import (
+	"bufio"
 	"bytes"
 	"os"
 	"path/filepath"
@@ -115,13 +116,14 @@ func (r *reader) netNamespace(pid int) uint64 {
 func (r *reader) listening() map[string]bool {
 	const acceptCon = 0x10000
 	set := map[string]bool{}
-	data, err := r.file("proc/net/unix")
+	table, err := r.open("proc/net/unix") // long where there are many guests
 	if err != nil {
 		return set
 	}
-	for line := range bytes.Lines(data) {
+	defer table.Close()
+	for lines := bufio.NewScanner(table); lines.Scan(); {
 		// Num RefCount Protocol Flags Type St Inode Path
-		path := bytes.TrimSpace(line)
+		path := bytes.TrimSpace(lines.Bytes())
 		cut := bytes.LastIndexByte(path, '/')
 		if cut < 0 || !bytes.HasSuffix(path[:cut], []byte("/libvirt")) {
 			continue // most sockets are others', or guests'
