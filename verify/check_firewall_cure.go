@@ -139,14 +139,26 @@ func addStep(steps []Step, s Step) []Step {
 func (f *packetFilter) letThrough(b breach) Fix {
 	fix := Fix{Class: Guarded}
 	whose := map[string]bool{}
+	var accepts []Step
+	var deleted []firewall.Reference // an accept for the bridge would not save all that they drop
 	ours := func(s seen) bool { return f.blameDrop(b.net, s) == b.check }
 	for _, s := range b.flows {
 		for _, by := range f.droppers(s.declared, ours) {
 			whose[f.owner(by)] = true
-			for _, step := range f.accept(b.net, s, by) {
-				fix.Steps = addStep(fix.Steps, step)
+			steps := f.accept(b.net, s, by)
+			if len(steps) == 0 && f.owner(by) == firewall.OwnerOther && !slices.Contains(deleted, by.By) {
+				fix.Class = Manual
+				if steps := f.deleteThat(by.By); len(steps) > 0 {
+					deleted, fix.Steps = append(deleted, by.By), append(fix.Steps, steps...)
+				}
+			}
+			for _, step := range steps {
+				accepts = addStep(accepts, step)
 			}
 		}
+	}
+	if len(deleted) == 0 {
+		fix.Steps = accepts
 	}
 	if !plainName(b.net.bridge.Name) {
 		fix.Steps = nil
@@ -164,6 +176,8 @@ func (f *packetFilter) letThrough(b breach) Fix {
 		if zone := f.h.otherZone(b.net); zone != "" {
 			fix.Say = "put " + bridge + " into firewalld's zone " + show(zone)
 		}
+	case len(deleted) > 0:
+		fix.Say = "delete the rule, also where its owner keeps it, or let the packets of " + bridge + " pass in front of it"
 	default:
 		fix.Say = "accept " + bridge + " in the chain that drops, and write that where its owner keeps its rules"
 	}
@@ -262,6 +276,14 @@ func (f *packetFilter) needed(n flowNet, s seen, hook string) []match {
 	switch hook {
 	case "forward":
 		return []match{{forward: true}, {forward: true, out: true}}
+	case "prerouting": // packets to guests come in by another link
+		if s.ways[0].IIF.Name == n.bridge.Name {
+			return []match{{}}
+		}
+	case "postrouting":
+		if s.ways[0].OIF.Name == n.bridge.Name {
+			return []match{{out: true}}
+		}
 	case "input":
 		for _, w := range f.h.serviceFlows(n, s.v6) {
 			if way := w.ways[0]; way.Path == firewall.PathInput {

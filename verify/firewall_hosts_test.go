@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -236,6 +237,17 @@ func firewallHosts() map[string]func() Snapshot {
 			s := twoFamilies(netDual("six", "virbr6", xml.Route))
 			s.Firewall = addTable(iptablesRules(&s, ""), filterTable("inet", "fence", baseChain("passing", "forward", "drop", newRule(false).states().jump("accept", ""))))
 			return s
+		},
+		// Before routing, one rule drops what is for the host and what is not.
+		"fw-foreign-drop-forward+before-routing": func() Snapshot {
+			return lone(func(s *Snapshot) *firewall.Ruleset {
+				return addTable(iptablesRules(s, ""), filterTable("inet", "fence", baseChain("arriving", "prerouting", "accept", newRule(false).device("iifname", "virbr0").jump("drop", ""))))
+			})
+		},
+		"fw-foreign-drop-forward+behind-routing": func() Snapshot {
+			return lone(func(s *Snapshot) *firewall.Ruleset {
+				return addTable(iptablesRules(s, ""), filterTable("ip", "fence", baseChain("leaving", "postrouting", "accept", newRule(false).address(false, netip.MustParsePrefix("192.168.122.0/24"), false).jump("drop", ""))))
+			})
 		},
 		"fw-foreign-drop-input": nft(func(rs *firewall.Ruleset) { rs.Tables = append(rs.Tables, workstation()) }),
 		"fw-foreign-drop-input+discovery": func() Snapshot {

@@ -51,8 +51,7 @@ func (f *packetFilter) breaches(n flowNet) []breach {
 	if list, ok := f.found[n.net.Name]; ok {
 		return list
 	}
-	list := f.layers(n)
-	list = rootFirst(list)
+	list := rootFirst(oncePerRule(f.layers(n)))
 	for i := range list {
 		if list[i].check == chainsMissing {
 			list[i].chains = append(f.lostChains(n, false), f.lostChains(n, true)...)
@@ -153,6 +152,28 @@ func rootFirst(list []breach) []breach {
 		}
 	}
 	return kept
+}
+
+// oncePerRule tells of a rule that drops both what guests send on and what they
+// ask the host for, as one before routing does, under the first of the two.
+func oncePerRule(list []breach) []breach {
+	forward := slices.IndexFunc(list, func(b breach) bool { return b.check == dropForward })
+	input := slices.IndexFunc(list, func(b breach) bool { return b.check == dropInput })
+	if forward < 0 || input < 0 {
+		return list
+	}
+	both := func(s seen) bool {
+		return slices.ContainsFunc(list[forward].flows, func(o seen) bool { return o.last().By == s.last().By })
+	}
+	for _, s := range list[input].flows {
+		if both(s) {
+			list[forward].flows = append(list[forward].flows, s)
+		}
+	}
+	if list[input].flows = slices.DeleteFunc(list[input].flows, both); len(list[input].flows) == 0 {
+		list = slices.Delete(list, input, input+1)
+	}
+	return list
 }
 
 // judgeFamily compares the network's flows of one family with what is declared.
