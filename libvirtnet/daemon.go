@@ -11,6 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Systemd says whether systemd runs this host (sd_booted(3)).
+func Systemd() bool {
+	st, err := os.Stat("/run/systemd/system")
+	return err == nil && st.IsDir()
+}
+
 // findDaemon says which process on this host answers the URI. The peer of
 // the connection that this process already has to the daemon's socket tells,
 // so the daemon is not asked. Under socket activation that peer is systemd,
@@ -24,9 +30,7 @@ func findDaemon(uri string) Daemon {
 	if !a.local {
 		return d
 	}
-	if st, err := os.Stat("/run/systemd/system"); err == nil {
-		d.Systemd = st.IsDir()
-	}
+	d.Systemd = Systemd()
 	pid, name, socket := peer(a)
 	is := func(daemon string) bool { return strings.Contains(name, daemon) } // a wrapper's name has more
 	d.Socket = socket

@@ -78,9 +78,15 @@ func (p *pass) noDaemon(s scope, whole, own services.Daemon) {
 	if own.Enabled || own.SocketEnabled || own.Socket != "" || p.daemon("virtqemud").Socket != "" {
 		unit = "virtnetworkd.service"
 	}
-	say := "start " + unit + " and let it start with the host; journalctl -u " + unit + " tells why it ended"
+	fix := Fix{
+		Class: Manual, Say: "start " + unit + " and let it start with the host; journalctl -u " + unit + " tells why it ended",
+		Steps: []Step{{Do: EnableUnit, On: unit}},
+	}
+	if unit, _ = strings.CutSuffix(unit, ".service"); !p.snap.Libvirt.Daemon.Systemd {
+		fix.Say, fix.Steps = "start "+unit+" and let it start with the host", []Step{{Do: RunArgs, On: unit, Args: []string{"-d"}}}
+	}
 	if set := p.snap.Services.Backend; set == "nftables" && p.program("nft") == "" || set == "iptables" && p.program("iptables") == "" {
-		say += "; firewall_backend in /etc/libvirt/network.conf asks for " + show(set) + ", which is not installed"
+		fix.Say += "; firewall_backend in /etc/libvirt/network.conf asks for " + show(set) + ", which is not installed"
 	}
 	have := "no socket"
 	if whole.Socket != "" || own.Socket != "" {
@@ -90,7 +96,7 @@ func (p *pass) noDaemon(s scope, whole, own services.Daemon) {
 		Message:  "libvirt's network daemon does not run, and nobody listens for it",
 		Evidence: "/run/libvirtd.pid, /run/virtnetworkd.pid, and who listens on libvirt-sock and virtnetworkd-sock in /run/libvirt",
 		Want:     unit + " running", Have: have,
-		Fix: Fix{Class: Manual, Say: say, Steps: []Step{{Do: EnableUnit, On: unit}}},
+		Fix: fix,
 	})
 }
 

@@ -52,7 +52,7 @@ func daemonFaults() map[string]func(*Snapshot) {
 	}
 }
 
-// stopped stops a network whose guests are off, and lets it start with the host.
+// stoppedLab stops a network whose guests are off, and lets it start with the host.
 func stoppedLab(s *Snapshot, version int) {
 	s.Libvirt.Version = version
 	addNetwork(s, natNetwork("lab", "virbr7", "10.7.0.1/24"))

@@ -88,7 +88,11 @@ func hintFor(err error) string {
 	case errors.Is(err, libvirtnet.ErrNoLibvirt):
 		return "install libvirt (Debian: libvirt-daemon-system); bridge-list, bridge-show, bridge-fdb and verify --snapshot work without it"
 	case errors.Is(err, libvirtnet.ErrDaemonDown):
-		return "systemctl start libvirtd (or virtqemud and virtnetworkd), or name another daemon with --connect URI"
+		start := "systemctl start libvirtd"
+		if !libvirtnet.Systemd() {
+			start = "libvirtd -d"
+		}
+		return start + " (or virtqemud and virtnetworkd), or name another daemon with --connect URI"
 	case errors.Is(err, libvirtnet.ErrPermission):
 		return "networks of the host belong to qemu:///system, which kvnet asks for every user: run it as root or as a member of group libvirt"
 	case errors.Is(err, libvirtnet.ErrBadURI):

@@ -29,7 +29,7 @@ func TestFinish(t *testing.T) {
 		{&libvirtnet.Error{Op: "start", Object: "network default", Message: "in use\nby virbr0", Kind: libvirtnet.ErrInUse}, "kvnet: start network default: in use; by virbr0", "-", exitFailed},
 		{&libvirtnet.Error{Op: "connect to", Object: "qemu:///system", Kind: libvirtnet.ErrNoLibvirt}, "kvnet: connect to qemu:///system: libvirt is not installed", "install libvirt", exitFailed},
 		{&libvirtnet.Error{Op: "connect to", Object: "qemu:///system", Kind: libvirtnet.ErrPermission}, "kvnet: connect to qemu:///system: permission refused", "for every user", exitFailed},
-		{&libvirtnet.Error{Op: "connect to", Object: "qemu:///system", Kind: libvirtnet.ErrDaemonDown}, "kvnet: connect to qemu:///system: libvirt daemon is not running", "systemctl start", exitFailed},
+		{&libvirtnet.Error{Op: "connect to", Object: "qemu:///system", Kind: libvirtnet.ErrDaemonDown}, "kvnet: connect to qemu:///system: libvirt daemon is not running", "(or virtqemud and virtnetworkd)", exitFailed},
 		{fmt.Errorf("wait: %w", context.DeadlineExceeded), "kvnet: wait: context deadline exceeded", "-", exitTimeout},
 		{fmt.Errorf("read: %w", context.Canceled), "kvnet: read: interrupted", "-", exitFailed},
 		{&failure{op: "read", object: "a\nb\x1b", err: errors.New("x\ny")}, `kvnet: read a\nb\x1b: x\ny`, "-", exitFailed},

@@ -165,7 +165,9 @@ func askLibvirt(ctx context.Context, uri string) (libvirtnet.State, error) {
 }
 
 func noLibvirt(uri string, err error) libvirtnet.State {
-	return completeLibvirt(libvirtnet.State{URI: uri, Gaps: []libvirtnet.Gap{{Source: "connection", Message: err.Error()}}})
+	return completeLibvirt(libvirtnet.State{
+		URI: uri, Daemon: libvirtnet.Daemon{Systemd: libvirtnet.Systemd()}, Gaps: []libvirtnet.Gap{{Source: "connection", Message: err.Error()}},
+	})
 }
 
 // completeLibvirt and completeKernel make empty lists of nil ones: a document
