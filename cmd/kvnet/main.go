@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 )
 
 // softMemory is what the collector keeps the process below while it can: rulesets
@@ -16,6 +17,10 @@ const softMemory = 200 << 20
 // lives and of 4 MiB at least: most commands end before, and walking their stacks
 // would load half a program more.
 const growth = 200
+
+// sameSignal is how long further signals are taken for the first: timeout(1) sends
+// its own to the process and to the group, and what was begun is to be undone.
+const sameSignal = time.Second
 
 func main() {
 	if os.Getenv("GOMEMLIMIT") == "" {
@@ -29,7 +34,10 @@ func main() {
 		ends = append(ends, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, func() { // then another signal ends the process at once
+		time.Sleep(sameSignal)
+		stop()
+	})
 	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
