@@ -233,6 +233,9 @@ func (j *journey) chains(s stage, from, to int) {
 		if p < from || p >= to && to != math.MaxInt || isNAT {
 			continue
 		}
+		if b.table.Family == "inet" && j.st.family == "arp" {
+			continue // ingress of family inet is for IP (nft_do_chain_inet_ingress)
+		}
 		j.enter(s, b)
 		j.settle(s, b, j.run(b.chain))
 		if j.finished {
@@ -254,7 +257,11 @@ func (j *journey) enter(s stage, b *baseChain) {
 	if s.family == "bridge" && s.hook == "prerouting" && j.routed {
 		tracked = true
 	}
-	j.at = hookPoint{family: s.family, hook: s.hook, priority: p, in: s.in, out: s.out, tracked: tracked, local: j.path == PathOutput}
+	pf := s.family
+	if pf == "netdev" && b.table.Family == "inet" {
+		pf = j.l3()
+	}
+	j.at = hookPoint{family: s.family, pf: pf, hook: s.hook, priority: p, in: s.in, out: s.out, tracked: tracked, local: j.path == PathOutput}
 	j.sure, j.depth = true, 0
 	j.memo = map[memoKey]outcome{}
 }

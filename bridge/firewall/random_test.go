@@ -376,7 +376,11 @@ func (g *generator) bridgeTables() string {
 	b.WriteString("}\n")
 	if g.chance(2) {
 		dev := pick(g, "c0", "b0", "br0", "s0")
-		fmt.Fprintf(&b, "table netdev early {\nchain in { type filter hook %s device %s priority 0; policy accept;\n", pick(g, "ingress", "egress"), dev)
+		family, hook := "netdev", pick(g, "ingress", "egress")
+		if hook == "ingress" && g.chance(2) {
+			family = "inet"
+		}
+		fmt.Fprintf(&b, "table %s early {\nchain in { type filter hook %s device %s priority 0; policy accept;\n", family, hook, dev)
 		fmt.Fprintf(&b, "%s saddr %s %s\nmeta l4proto udp udp dport %d drop\n}\n}\n", g.family(), g.prefix(), pick(g, "drop", "accept"), g.port())
 	}
 	return b.String()

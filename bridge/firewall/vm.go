@@ -32,6 +32,7 @@ func (r *registers) store(reg uint8, b bits) {
 // hookPoint is where in a packet's way a base chain is met.
 type hookPoint struct {
 	family   string // of the chain's hook: ip, ip6, arp, bridge, netdev
+	pf       string // what meta nfproto tells
 	hook     string
 	priority int
 	in, out  *Interface // nil: there is none at this hook

@@ -46,8 +46,9 @@ func (m *machine) ifIndex(i *Interface) bits {
 	return m.number(uint32(i.Index), 4) // an interface index
 }
 
-// nfproto is the family that the hook is of (NFPROTO_*).
-func (m *machine) nfproto() byte { return familyNumber(m.at.family) }
+// nfproto is the family that the hook is of (NFPROTO_*); in ingress of family inet
+// that of the packet.
+func (m *machine) nfproto() byte { return familyNumber(m.at.pf) }
 
 func (m *machine) meta(e *Expr) tri {
 	if e.Sreg != 0 && e.Dreg == 0 {
