@@ -24,7 +24,7 @@ func gatewayChecks() []Check {
 		Needs: []Need{Networks, Guests, Links, Routes, Rules},
 		After: []string{
 			"bridge-missing", "bridge-admin-down", "host-no-default-route", "policy-route-steals",
-			"if-source-not-a-bridge", "uplink-missing", "uplink-down", "uplink-no-carrier", "uplink-has-ip",
+			"if-source-not-a-bridge", "uplink-missing", "uplink-down", "uplink-no-carrier", "uplink-has-ip", bridgeDrop,
 		},
 		Doc: Doc{
 			Symptom:  "Guests reach the host and nothing beyond, nor does the host.",
@@ -36,36 +36,60 @@ func gatewayChecks() []Check {
 	}}
 }
 
-func gatewayUnreachable(p *pass) {
-	var scopes []scope
-	var names []string
-	var silent *bridge.Neighbour
-	for _, n := range p.bridgeNets() {
+// exit is the routes by which guests of some networks leave the host in IPv4.
+type exit struct {
+	routes []*bridge.Route
+	scopes []scope
+	names  []string // of the networks
+}
+
+// gateways are the exits of all networks.
+func (h *host) gateways() []exit {
+	var list []exit
+	for _, n := range h.bridgeNets() {
 		subnets := n.prefixes(false)
 		if n.def.Mode == xml.Isolated || len(subnets) == 0 {
 			continue
 		}
-		way := p.routing().lookup(flow{dst: p.outside(false).Addr().Next(), src: subnets[0].Addr().Next(), iif: n.bridge.Name}).plain
+		way := h.routing().lookup(flow{dst: h.outside(false).Addr().Next(), src: subnets[0].Addr().Next(), iif: n.bridge.Name}).plain
 		if way.kind != toLink {
 			continue
 		}
 		s := scope{kind: theHost, link: "host", bridge: way.routes[0].Link, network: n.net.Name}
-		if !p.on(s) {
+		i := slices.IndexFunc(list, func(e exit) bool { return slices.Equal(e.routes, way.routes) })
+		if i < 0 {
+			i, list = len(list), append(list, exit{routes: way.routes})
+		}
+		list[i].scopes, list[i].names = append(list[i].scopes, s), append(list[i].names, n.net.Name)
+	}
+	return list
+}
+
+// asked leaves the networks that nobody asks about out.
+func (e exit) asked(p *pass) exit {
+	some := exit{routes: e.routes}
+	for i, s := range e.scopes {
+		if p.on(s) {
+			some.scopes, some.names = append(some.scopes, s), append(some.names, e.names[i])
+		}
+	}
+	return some
+}
+
+func gatewayUnreachable(p *pass) {
+	for _, e := range p.gateways() {
+		e = e.asked(p)
+		silent := p.silentGateway(e.routes)
+		if silent == nil || len(e.scopes) == 0 {
 			continue
 		}
-		if at := p.silentGateway(way.routes); at != nil {
-			scopes, names, silent = append(scopes, s), append(names, n.net.Name), at
-		}
+		where := silent.IP.String() + " dev " + show(silent.Link)
+		p.foundAll(e.scopes[0], e.scopes, Finding{
+			Message:  fmt.Sprintf("gateway %s, which guests of network %s leave by, does not answer: they reach nothing beyond the host's own subnets", where, someNames(e.names)),
+			Evidence: "RTM_GETNEIGH: " + where, Want: "reachable", Have: silent.State,
+			Fix: Fix{Class: Manual, Say: "bring the gateway back, or correct the default route in the host's network configuration"},
+		})
 	}
-	if silent == nil {
-		return
-	}
-	where := silent.IP.String() + " dev " + show(silent.Link)
-	p.foundAll(scopes[0], scopes, Finding{
-		Message:  fmt.Sprintf("gateway %s, which guests of network %s leave by, does not answer: they reach nothing beyond the host's own subnets", where, someNames(names)),
-		Evidence: "RTM_GETNEIGH: " + where, Want: "reachable", Have: silent.State,
-		Fix: Fix{Class: Manual, Say: "bring the gateway back, or correct the default route in the host's network configuration"},
-	})
 }
 
 // silentGateway is the gateway of routes that does not answer; nil when one of

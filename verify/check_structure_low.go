@@ -32,6 +32,13 @@ func bridgeFamily(p *pass) {
 			}
 		}
 	}
+	known := map[firewall.Reference]bool{}
+	for _, b := range list {
+		known[b.first().By] = true
+	}
+	if below != nil {
+		f.tellGateways(p, below, known)
+	}
 	for len(list) > 0 {
 		by := list[0].first().By
 		same := slices.DeleteFunc(slices.Clone(list), func(b breach) bool { return b.first().By != by })
@@ -62,10 +69,32 @@ func (f *packetFilter) below() *firewall.Filter {
 	return firewall.New(rs, f.h.firewallHost())
 }
 
-// lowFlow is a packet that a guest cannot live without.
+// lowFlow is a packet that nobody can live without.
 type lowFlow struct {
 	say  string
 	flow firewall.Flow
+	need *lowFlow // the part of such packets that is wanted most
+}
+
+// lowARP is ARP one way: somebody's requests, or the replies to them.
+func lowARP(way string, replies bool, f firewall.Flow) lowFlow {
+	f.Family = "arp"
+	all, need := lowFlow{say: "ARP " + way, flow: f}, lowFlow{say: "ARP requests " + way, flow: f}
+	need.flow.ARPOp = 1
+	if replies {
+		need.say, need.flow.ARPOp = "ARP replies "+way, 2
+	}
+	all.need = &need
+	return all
+}
+
+// dropped asks what is surely dropped: all of the flow, or what is needed of it.
+func (w lowFlow) dropped(below *firewall.Filter) (say string, v firewall.Verdict, ok bool) {
+	v = below.Decide(w.flow)
+	if v.Answer == firewall.Depends && w.need != nil {
+		return w.need.dropped(below)
+	}
+	return w.say, v, v.Answer == firewall.Drop
 }
 
 // lowFlows are a guest's ARP and IPv4, to its host or uplink and back.
@@ -74,11 +103,9 @@ func (h *host) lowFlows(n *nic, name string) []lowFlow {
 	own := h.owners[name]
 	var list []lowFlow
 	add := func(way string, f firewall.Flow) {
-		for _, family := range []string{"arp", "ip"} {
-			f.Family = family
-			say := map[string]string{"arp": "ARP", "ip": "IPv4"}[family] + " " + way
-			list = append(list, lowFlow{say, f})
-		}
+		list = append(list, lowARP(way, f.SrcMAC == "", f))
+		f.Family = "ip"
+		list = append(list, lowFlow{say: "IPv4 " + way, flow: f})
 	}
 	mac := n.iface.MAC
 	switch uplinks := h.uplinks(name); {
@@ -120,8 +147,8 @@ func (f *packetFilter) tellBelow(p *pass, s scope, below *firewall.Filter) bool 
 			continue
 		}
 		for _, w := range f.h.lowFlows(n, s.bridge) {
-			v := below.Decide(w.flow)
-			if v.Answer != firewall.Drop || filterOfGuest(v.By, n.tap.Name) {
+			say, v, ok := w.dropped(below)
+			if !ok || filterOfGuest(v.By, n.tap.Name) {
 				continue
 			}
 			by := seen{Verdict: v}.last()
@@ -129,8 +156,8 @@ func (f *packetFilter) tellBelow(p *pass, s scope, below *firewall.Filter) bool 
 			if i < 0 {
 				i, list = len(list), append(list, &dropped{by: by})
 			}
-			if d := list[i]; !slices.Contains(d.say, w.say) {
-				d.say = append(d.say, w.say)
+			if d := list[i]; !slices.Contains(d.say, say) {
+				d.say = append(d.say, say)
 			}
 			if d := list[i]; !slices.Contains(d.guests, n.guest.Name) {
 				d.guests = append(d.guests, n.guest.Name)
@@ -147,6 +174,39 @@ func (f *packetFilter) tellBelow(p *pass, s scope, below *firewall.Filter) bool 
 		})
 	}
 	return len(list) > 0
+}
+
+// tellGateways reports the rules, but for those that are known, by which the host
+// does not find the gateways that guests of its networks leave by.
+func (f *packetFilter) tellGateways(p *pass, below *firewall.Filter, known map[firewall.Reference]bool) {
+	for _, g := range p.gateways() {
+		r := g.routes[0]
+		if at := f.h.neighbour(r.Link, r.Gateway); len(g.routes) > 1 || !r.Gateway.Is4() || at != nil && at.State == "permanent" {
+			continue
+		}
+		dev := f.h.device(r.Link)
+		for _, w := range []lowFlow{
+			lowARP("to gateway "+r.Gateway.String(), false, firewall.Flow{Path: firewall.PathOutput, OIF: dev}),
+			lowARP("from gateway "+r.Gateway.String(), true, firewall.Flow{Path: firewall.PathInput, IIF: dev}),
+		} {
+			say, v, ok := w.dropped(below)
+			if !ok || known[v.By] {
+				continue
+			}
+			known[v.By] = true
+			g = g.asked(p)
+			if len(g.scopes) == 0 {
+				break
+			}
+			by := seen{Verdict: v}.last()
+			p.foundAll(g.scopes[0], g.scopes, Finding{
+				Message: fmt.Sprintf("%s %s %s drops %s, by which guests of network %s leave: they reach nothing beyond the host's own subnets",
+					show(by.By.Family), show(by.By.Table), show(by.Chain), say, someNames(g.names)),
+				Evidence: evidence(v.By), Want: say + " accepted", Have: "dropped",
+				Fix: f.openBelow(by),
+			})
+		}
+	}
 }
 
 // openBelow takes the rule out, or turns the policy.

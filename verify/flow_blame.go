@@ -15,7 +15,7 @@ var unserved = []string{flowND, flowNDReply, flowRouter, flowRouterAd, flowDNSRe
 func (f *packetFilter) blameDrop(n flowNet, s seen) string {
 	by := s.last()
 	switch {
-	case by.By.Family == "bridge" || by.By.Family == "netdev":
+	case by.By.Family == "bridge" || by.By.Family == "netdev" || by.Hook == "ingress":
 		return bridgeDrop
 	case f.libvirts(by.By) && f.backend(n, s.v6) == "both":
 		return backendMixed

@@ -94,6 +94,15 @@ func (w *ruleWriter) port(n int) *ruleWriter {
 		&firewall.Expr{Kind: "cmp", Op: "eq", Sreg: 1, Data: binary.BigEndian.AppendUint16(nil, uint16(n))})
 }
 
+// arp is the operation: 1 asks, 2 replies.
+func (w *ruleWriter) arp(operation byte) *ruleWriter {
+	return w.add("arp operation "+map[byte]string{1: "request", 2: "reply"}[operation],
+		&firewall.Expr{Kind: "meta", Key: "protocol", Dreg: 1},
+		&firewall.Expr{Kind: "cmp", Op: "eq", Sreg: 1, Data: []byte{0x08, 0x06}},
+		&firewall.Expr{Kind: "payload", Key: "network", Offset: 6, Len: 2, Dreg: 1},
+		&firewall.Expr{Kind: "cmp", Op: "eq", Sreg: 1, Data: []byte{0, operation}})
+}
+
 // states is "ct state established,related".
 func (w *ruleWriter) states() *ruleWriter {
 	return w.add("ct state established,related",

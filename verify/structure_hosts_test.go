@@ -314,6 +314,14 @@ func structureFaults() map[string]func(*Snapshot) {
 			s.Firewall = iptablesOnly(s)
 			newTable(s, "arp", "mine", "output", "drop", newRule(false).device("oifname", "eth0").jump("accept", ""))
 		},
+		"fw-bridge-family-drop+arp-replies": func(s *Snapshot) {
+			s.Firewall = iptablesOnly(s)
+			newTable(s, "bridge", "mine", "output", "accept", newRule(false).device("oifname", "vnet0").arp(2).jump("drop", ""))
+		},
+		"ok-firewall-arp-of-others": func(s *Snapshot) { // guests still find their host, and it finds them by what they ask
+			s.Firewall = iptablesOnly(s)
+			newTable(s, "bridge", "mine", "output", "accept", newRule(false).device("oifname", "vnet0").arp(1).jump("drop", ""))
+		},
 		"fw-bridge-family-drop+netdev": func(s *Snapshot) {
 			s.Firewall = iptablesOnly(s)
 			newTable(s, "netdev", "mine", "ingress", "accept", newRule(false).jump("drop", ""))

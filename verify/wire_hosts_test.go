@@ -2,8 +2,10 @@ package verify
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"strconv"
 
+	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/xml"
 )
@@ -93,6 +95,18 @@ func wireHosts() map[string]func() Snapshot {
 		"fw-bridge-family-drop+egress":     with(1, onUplink("egress", "accept", etherType("ip", 0x800).jump("drop", ""))),
 		"fw-bridge-family-drop+all-but-ssh": with(1, onUplink("ingress", "drop",
 			etherType("arp", 0x806).jump("accept", ""), newRule(false).protocol(6).port(22).jump("accept", ""))),
+		"fw-bridge-family-drop+inet": with(1, func() firewall.Table {
+			t := onUplink("ingress", "accept", newRule(false).
+				add("meta nfproto ipv4", &firewall.Expr{Kind: "meta", Key: "nfproto", Dreg: 1}, &firewall.Expr{Kind: "cmp", Op: "eq", Sreg: 1, Data: []byte{2}}).
+				address(false, prefix("203.0.113.0/24"), true).jump("drop", ""))
+			t.Family = "inet"
+			return t
+		}()),
+		"fw-bridge-family-drop+no-gateway": func() Snapshot {
+			s := with(2, filterTable("arp", "mine", baseChain("asked", "output", "accept", newRule(false).device("oifname", "eth0").arp(1).jump("drop", ""))))()
+			s.Kernel.Neighbours = append(s.Kernel.Neighbours, bridge.Neighbour{Link: "eth0", IP: netip.MustParseAddr("203.0.113.1"), State: "failed", Updated: 2000})
+			return s
+		},
 		"fw-bridge-family-drop+three-networks": with(3, onUplink("ingress", "accept", newRule(false).jump("drop", ""))),
 		"ok-firewall-on-the-wire": with(1, onUplink("ingress", "accept",
 			newRule(false).address(true, prefix("192.168.0.0/16"), false).jump("drop", ""))), // nobody outside has these

@@ -65,6 +65,7 @@ type Flow struct {
 	DstPort  int    `json:"dst_port,omitempty"`
 	ICMPType *uint8 `json:"icmp_type,omitempty"`
 	ICMPCode *uint8 `json:"icmp_code,omitempty"`
+	ARPOp    uint16 `json:"arp_op,omitempty"` // of family arp: 1 request, 2 reply (RFC 826); 0: any
 	// CT is the state of its connection, StateNew if empty. With several, the
 	// answer holds for each of them or is depends.
 	CT []string `json:"ct,omitempty"`

@@ -92,6 +92,9 @@ func networkHeader(f *Flow) bits {
 	case "arp":
 		b := unknownBits(arpLen)
 		b.set(0, []byte{0, 1, 8, 0, 6, 4})
+		if f.ARPOp != 0 {
+			b.set(6, binary.BigEndian.AppendUint16(nil, f.ARPOp))
+		}
 		return b
 	case "ip6":
 		b := unknownBits(ip6Len)
