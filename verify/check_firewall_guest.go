@@ -268,20 +268,29 @@ const mostSources = 256
 func natUnanswered(p *pass) {
 	f := p.packets()
 	for _, n := range p.flowNets() {
-		if !n.natted(false) || !p.on(n.scope()) {
-			continue
+		if (n.natted(false) || n.natted(true)) && p.on(n.scope()) {
+			f.eachSource(n, func(s seen) bool {
+				addr, lost := p.unanswered(s.Source, s.ways[0].OIF.Name)
+				if lost && !s.Source.Maybe {
+					p.tellUnanswered(n, s, addr)
+				}
+				return lost && !s.Source.Maybe
+			})
 		}
-		for _, w := range p.flowsOf(n, false) {
+	}
+}
+
+// eachSource visits what a network's guests send to the outside under addresses that
+// are known, until visit is true.
+func (f *packetFilter) eachSource(n flowNet, visit func(seen) bool) {
+	for _, v6 := range []bool{false, true} {
+		for _, w := range f.h.flowsOf(n, v6) {
 			if !w.nat {
 				continue
 			}
 			s := f.look(w)
-			if s.Answer != firewall.Accept || s.Source == nil || s.Source.Maybe || !s.Source.AddrMin.IsValid() || len(s.ways) != 1 {
-				continue
-			}
-			if addr, ok := p.unanswered(s.Source, s.ways[0].OIF.Name); ok {
-				p.tellUnanswered(n, s, addr)
-				break
+			if s.Answer == firewall.Accept && s.Source != nil && s.Source.AddrMin.IsValid() && len(s.ways) == 1 && visit(s) {
+				return
 			}
 		}
 	}

@@ -13,13 +13,13 @@ import (
 func bridgeFamily(p *pass) {
 	f := p.packets()
 	below := f.below()
-	told := map[string]bool{}
+	told, known := map[string]bool{}, map[firewall.Reference]bool{}
 	for _, name := range slices.Concat(p.hostBridges, p.ownBridges) {
 		s := p.bridgeScope(name)
 		if p.bridges[name] == nil || !p.on(s) || below == nil {
 			continue
 		}
-		told[name] = f.tellBelow(p, s, below)
+		told[name] = f.tellBelow(p, s, below, known)
 	}
 	var list []breach
 	for _, n := range p.flowNets() {
@@ -32,7 +32,6 @@ func bridgeFamily(p *pass) {
 			}
 		}
 	}
-	known := map[firewall.Reference]bool{}
 	for _, b := range list {
 		known[b.first().By] = true
 	}
@@ -134,8 +133,9 @@ func filterOfGuest(r firewall.Reference, tap string) bool {
 	return false
 }
 
-// tellBelow reports the rules that drop frames of a bridge's guests, each once.
-func (f *packetFilter) tellBelow(p *pass, s scope, below *firewall.Filter) bool {
+// tellBelow reports the rules that drop frames of a bridge's guests, each once, and
+// adds them to those that are known.
+func (f *packetFilter) tellBelow(p *pass, s scope, below *firewall.Filter, known map[firewall.Reference]bool) bool {
 	type dropped struct {
 		by     firewall.Step
 		say    []string
@@ -165,6 +165,7 @@ func (f *packetFilter) tellBelow(p *pass, s scope, below *firewall.Filter) bool 
 		}
 	}
 	for _, d := range list {
+		known[d.by.By] = true
 		p.found(s, Finding{
 			Message: fmt.Sprintf("%s %s %s drops frames of %s on bridge %s: %s",
 				show(d.by.By.Family), show(d.by.By.Table), show(d.by.Chain), someNames(d.guests), show(s.bridge), someTexts(d.say)),

@@ -33,6 +33,8 @@ var hinters = []struct {
 	{"conntrack-busy", busyTable},
 	{"rule-undecided", undecidedRule},
 	{"rule-redirects", redirected},
+	{"rule-rewrites", rewritten},
+	{"source-elsewhere", sourceElsewhere},
 }
 
 // hints adds what goes with the subjects that were asked for. What a finding

@@ -48,6 +48,76 @@ func redirected(p *pass) (message, probe string) {
 	return message, probe
 }
 
+// rewritten: a rule writes what a guest's packets are delivered by.
+func rewritten(p *pass) (message, probe string) {
+	f := p.packets()
+	if f == nil || !p.kernelKnown() || !f.rules.Rewrites() {
+		return "", ""
+	}
+	for _, n := range p.flowNets() {
+		if !p.asked(key{aNetwork, n.net.Name}) {
+			continue
+		}
+		for _, g := range p.leased(n) {
+			// The outside first: it takes more hops than the host.
+			for _, w := range slices.Backward(slices.Concat(p.flowsOf(n, true), p.flowsOf(n, false))) {
+				one, ok := g.narrow(w)
+				if !ok || w.want != firewall.Accept || slices.ContainsFunc(w.ways, astray) {
+					continue
+				}
+				s := f.see(p.byPort(n.bridge.Name, g, wholly(one)))
+				if s.Rewritten.Table == "" || s.Answer == firewall.Drop {
+					continue
+				}
+				return fmt.Sprintf("a rule gives %s of network %s other addresses, or few hops to live: whether they arrive is not seen from here; %s", w.say, show(n.net.Name), evidence(s.Rewritten)),
+					shellJoin(f.listChain(s.Rewritten))
+			}
+		}
+	}
+	return "", ""
+}
+
+// byPort is a guest's flow that comes and leaves by its own port of the bridge.
+func (h *host) byPort(bridge string, g leasedGuest, w declared) declared {
+	for i := range w.ways {
+		way := &w.ways[i]
+		if way.IIF.Name == bridge {
+			way.PhysIn = h.device(g.nic.iface.Target)
+		}
+		if way.OIF.Name == bridge {
+			way.PhysOut = h.device(g.nic.iface.Target)
+		}
+	}
+	return w
+}
+
+// sourceElsewhere: guests leave under an address that is neither the host's nor of
+// the link's subnet.
+func sourceElsewhere(p *pass) (message, probe string) {
+	f := p.packets()
+	if f == nil || !p.kernelKnown() || p.toldBy("nat-source-unanswered") {
+		return "", ""
+	}
+	for _, n := range p.flowNets() {
+		if !p.asked(key{aNetwork, n.net.Name}) || len(p.leased(n)) == 0 {
+			continue
+		}
+		f.eachSource(n, func(s seen) bool {
+			addr, link := s.Source.AddrMin, s.ways[0].OIF.Name
+			if s.Source.Maybe && s.Source.Kind != "netmap" || p.bearerOf(addr) != "" || p.proxied(addr, link) {
+				return false
+			}
+			message = fmt.Sprintf("guests of network %s leave by %s under %s, which the host does not have: whether answers to it are led here is not seen from here; %s", show(n.net.Name), show(link), addr, evidence(s.Source.By))
+			probe = shellJoin([]string{"tcpdump", "-ni", link, "host", addr.String()})
+			return true
+		})
+		if message != "" {
+			break
+		}
+	}
+	return message, probe
+}
+
 func sentTo(w declared) string {
 	if w.say == flowDNS {
 		return "host's name server"

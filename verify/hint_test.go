@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/bridge/firewall"
 	"github.com/kvnet/kvnet/libvirtnet"
 	"github.com/kvnet/kvnet/services"
 	"github.com/kvnet/kvnet/xml"
@@ -50,6 +51,16 @@ func redirecting(line string) func(*Snapshot) {
 		s.Firewall = iptablesRules(s, "")
 		s.Firewall.Tables = append(s.Firewall.Tables, nftTables("ip", "*nat\n:PREROUTING ACCEPT [0:0]\n"+line+"\nCOMMIT\n")...)
 		s.Firewall = numbered(s.Firewall)
+	}
+}
+
+// rewriting is a host with a rule that writes into a header of what comes in by a link.
+func rewriting(family, hook, link, header string, offset uint32, to ...byte) func(*Snapshot) {
+	return func(s *Snapshot) {
+		write := newRule(false).device("iifname", link).add("payload set",
+			&firewall.Expr{Kind: "immediate", Dreg: 1, Data: to},
+			&firewall.Expr{Kind: "payload", Key: header, Offset: offset, Len: uint32(len(to)), Sreg: 1})
+		s.Firewall = addTable(iptablesRules(s, ""), filterTable(family, "mine", baseChain("early", hook, "accept", write)))
 	}
 }
 
@@ -120,6 +131,16 @@ func TestHints(t *testing.T) {
 		{"all to a proxy", redirecting("-A PREROUTING -i virbr0 -p tcp -j REDIRECT --to-ports 3128"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},
 		{"all to another host", redirecting("-A PREROUTING -i virbr0 -j DNAT --to-destination 10.9.9.9"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},
 		{"DNS to another server", redirecting("-A PREROUTING -i virbr0 -p udp -m udp --dport 53 -j DNAT --to-destination 10.9.9.9"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},
+		{"few hops to live", ruled("-A FORWARD -i virbr0 -j TTL --ttl-set 1"), Options{}, []string{"rule-rewrites nft -a list chain ip filter FORWARD"}},
+		{"hops as by nobody behind", ruled("-A FORWARD -i virbr0 -j TTL --ttl-set 64"), Options{}, nil},
+		{"another destination without NAT", rewriting("ip", "prerouting", "virbr0", "network", 16, 10, 9, 9, 9), Options{}, []string{"rule-rewrites nft -a list chain ip mine early"}},
+		{"another MAC, of one guest", rewriting("bridge", "prerouting", "vnet0", "link", 0, 2, 0, 0, 0, 0, 9), Options{}, []string{"rule-rewrites nft -a list chain bridge mine early"}},
+		{"a mark for routers", rewriting("ip", "forward", "virbr0", "network", 0, 0x45, 0x10), Options{}, nil},
+		{"source of another subnet", func(s *Snapshot) { sourced(s, "10.99.0.5") }, Options{}, []string{"source-elsewhere tcpdump -ni br0 host 10.99.0.5"}},
+		{"source of the host's", func(s *Snapshot) { sourced(s, "203.0.113.50") }, Options{}, nil},
+		{"sources one for one", func(s *Snapshot) {
+			s.Firewall = edited(s, oneTable("nat", atFront("-A POSTROUTING -s 192.168.122.0/24 -j NETMAP --to 10.99.0.0/24")), nil)
+		}, Options{}, []string{"source-elsewhere tcpdump -ni br0 host 10.99.0.0"}},
 		{"DNS to another port", redirecting("-A PREROUTING -i virbr0 -p udp -m udp --dport 53 -j REDIRECT --to-ports 5353"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},
 		{"mail to another host", redirecting("-A PREROUTING -i virbr0 -p tcp -m tcp --dport 25 -j DNAT --to-destination 10.9.9.9"), Options{}, nil},
 		{"kernel of somebody else", func(s *Snapshot) { virtual(s); s.link("br0").MTU = 9000; s.Kernel.Namespace++ }, Options{}, nil},

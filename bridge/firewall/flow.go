@@ -144,6 +144,9 @@ type Verdict struct {
 	// Untracked is the rule by which conntrack does not see the packet: no NAT is made
 	// of it, and it is of no connection. Its Table is empty when there is none.
 	Untracked Reference `json:"untracked,omitzero"`
+	// Rewritten is the first rule that surely gives the packet other addresses than
+	// NAT does, or few hops to live. Its Table is empty when there is none.
+	Rewritten Reference `json:"rewritten,omitzero"`
 	// Zone is the one of conntrack's in which its connection is looked for, -1 where it
 	// is not known; Zoned is the rule that chose it. Its Table is empty when none did.
 	Zone  int       `json:"zone,omitempty"`

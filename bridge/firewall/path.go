@@ -322,7 +322,7 @@ func (j *journey) drop(c *cause) {
 // result is the verdict at the end of the way.
 func (j *journey) result() Verdict {
 	v := j.verdict
-	v.Untracked, v.Zoned, v.Zone = j.untracker.ref(), j.zoner.ref(), -1
+	v.Untracked, v.Rewritten, v.Zoned, v.Zone = j.untracker.ref(), j.rewriter.ref(), j.zoner.ref(), -1
 	if j.st.zone.complete() {
 		v.Zone = int(j.order.Uint16(j.st.zone.val))
 	}

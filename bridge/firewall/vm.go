@@ -57,10 +57,11 @@ type machine struct {
 	memo  map[memoKey]outcome
 	rule  ruleResult
 	// now is the rule that is evaluated, marker that which wrote the mark last,
-	// untracker that which takes the packet from conntrack for sure, and zoner that
-	// which chooses its zone for sure.
-	now                      cause
-	marker, untracker, zoner *cause
+	// untracker that which takes the packet from conntrack for sure, zoner that
+	// which chooses its zone for sure, and rewriter the first that writes what
+	// packets are delivered by.
+	now                                cause
+	marker, untracker, zoner, rewriter *cause
 }
 
 // ruleResult is what a rule does: nothing (no), or one of its verdicts.
@@ -207,6 +208,9 @@ func (m *machine) immediate(e *Expr) tri {
 func (m *machine) unknown(e *Expr) tri {
 	for i := range m.regs.known {
 		m.regs.known[i], m.regs.val[i] = 0, 0
+	}
+	if ebtNAT(e) {
+		m.rewrite()
 	}
 	_, known := layouts[e.Kind]
 	why := fmt.Sprintf("%s %s is not understood", e.Kind, e.Key)

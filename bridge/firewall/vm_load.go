@@ -215,11 +215,15 @@ func (m *machine) payload(e *Expr) tri {
 	n := int(min(e.Len, 64))
 	if e.Sreg != 0 && e.Dreg == 0 {
 		if from != nil && int(e.Offset) < len(from.val) && int(e.Offset)+n <= len(from.val) {
+			before := from.clone()
 			to := from.sub(int(e.Offset), int(e.Offset)+n)
 			v := to.clone()
 			m.assign(&v, m.regs.at(e.Sreg, n))
 			copy(to.val, v.val)
 			copy(to.known, v.known)
+			if m.delivery(e.Key, before, *from) {
+				m.rewrite()
+			}
 		}
 		return yes
 	}

@@ -2,13 +2,14 @@ package firewall
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
 // xtSilent are targets after which the packet goes on, unchanged as far as
 // rules can tell.
 var xtSilent = map[string]bool{"LOG": true, "NFLOG": true, "ULOG": true, "CHECKSUM": true, "TCPMSS": true, "CLASSIFY": true,
-	"DSCP": true, "TOS": true, "TTL": true, "HL": true, "TRACE": true, "AUDIT": true, "SECMARK": true, "CONNSECMARK": true,
+	"DSCP": true, "TOS": true, "TRACE": true, "AUDIT": true, "SECMARK": true, "CONNSECMARK": true,
 	"TEE": true, "IDLETIMER": true, "LED": true, "RATEEST": true, "ECN": true, "TCPOPTSTRIP": true, "ACCOUNT": true}
 
 func (m *machine) xtTarget(e *Expr) tri {
@@ -30,6 +31,13 @@ func (m *machine) xtTarget(e *Expr) tri {
 		return yes
 	case "NFQUEUE":
 		return m.queued(xtQueueOf(e))
+	case "TTL", "HL":
+		for _, o := range e.Options {
+			if n, err := strconv.Atoi(o.Value); err == nil && strings.HasSuffix(o.Name, "-set") && n < fewHops {
+				m.rewrite()
+			}
+		}
+		return yes
 	case "MASQUERADE", "SNAT", "DNAT", "REDIRECT", "NETMAP":
 		return m.xtTranslate(e)
 	}
@@ -111,6 +119,10 @@ func (m *machine) xtTranslate(e *Expr) tri {
 	for _, o := range e.Options {
 		switch o.Name {
 		case "--to", "--to-source", "--to-destination":
+			if p, err := netip.ParsePrefix(o.Value); err == nil { // NETMAP's
+				t.AddrMin, t.AddrMax = p.Masked().Addr(), p.Masked().Addr()
+				break
+			}
 			t.parseTarget(o.Value)
 		case "--to-ports", "--to-port":
 			lo, hi, ok := span(o.Value, "-")
