@@ -35,6 +35,7 @@ var hinters = []struct {
 	{"rule-redirects", redirected},
 	{"rule-rewrites", rewritten},
 	{"source-elsewhere", sourceElsewhere},
+	{"inbound-refused", inboundRefused},
 }
 
 // hints adds what goes with the subjects that were asked for. What a finding

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/kvnet/kvnet/bridge/firewall"
+	"github.com/kvnet/kvnet/xml"
 )
 
 // undecidedRule: a rule that kvnet does not understand, or that hangs on what is
@@ -116,6 +117,33 @@ func sourceElsewhere(p *pass) (message, probe string) {
 		}
 	}
 	return message, probe
+}
+
+// inboundRefused: what libvirt lets pass to guests of a routed network, somebody else
+// drops, as a firewall does that lets nobody in.
+func inboundRefused(p *pass) (message, probe string) {
+	f := p.packets()
+	if f == nil || !p.kernelKnown() || p.toldBy(rulesMissing, chainsMissing, jumpOrder, dropForward, ufwBlocks, killSwitch, bridgeDrop) {
+		return "", ""
+	}
+	for _, n := range p.flowNets() {
+		if n.def.Mode != xml.Route || !p.asked(key{aNetwork, n.net.Name}) || len(p.leased(n)) == 0 {
+			continue
+		}
+		for _, v6 := range []bool{false, true} {
+			for _, prefix := range n.prefixes(v6) {
+				w := declared{say: flowIn, v6: v6, want: firewall.Accept}
+				for _, way := range p.host.waysOut(n, p.outside(v6), prefix) {
+					w.ways = append(w.ways, firewall.Flow{Family: familyName(v6), Path: firewall.PathForward, IIF: way, OIF: n.bridge, Src: p.outside(v6), Dst: prefix})
+				}
+				if s := f.see(w); len(w.ways) > 0 && s.Answer == firewall.Drop && !f.libvirts(s.By) && !slices.ContainsFunc(w.ways, astray) {
+					return fmt.Sprintf("new connections from the outside to guests of network %s, which is routed, are dropped: whether somebody wants that is not seen from here; %s", show(n.net.Name), evidence(s.By)),
+						shellJoin(f.listChain(s.By))
+				}
+			}
+		}
+	}
+	return "", ""
 }
 
 func sentTo(w declared) string {

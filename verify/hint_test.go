@@ -136,6 +136,11 @@ func TestHints(t *testing.T) {
 		{"another destination without NAT", rewriting("ip", "prerouting", "virbr0", "network", 16, 10, 9, 9, 9), Options{}, []string{"rule-rewrites nft -a list chain ip mine early"}},
 		{"another MAC, of one guest", rewriting("bridge", "prerouting", "vnet0", "link", 0, 2, 0, 0, 0, 0, 9), Options{}, []string{"rule-rewrites nft -a list chain bridge mine early"}},
 		{"a mark for routers", rewriting("ip", "forward", "virbr0", "network", 0, 0x45, 0x10), Options{}, nil},
+		{"routed, and nobody gets in", func(s *Snapshot) {
+			routeNetwork(s)
+			s.Firewall = addTable(iptablesRules(s, ""), filterTable("ip", "fence", baseChain("passing", "forward", "drop",
+				newRule(false).states().jump("accept", ""), newRule(false).device("iifname", "virbr0").jump("accept", ""), newRule(false).device("iifname", "virbr7").jump("accept", ""))))
+		}, Options{}, []string{"return-route ping -c 3 -I 10.7.0.1 203.0.113.1", "inbound-refused nft -a list chain ip fence passing"}},
 		{"source of another subnet", func(s *Snapshot) { sourced(s, "10.99.0.5") }, Options{}, []string{"source-elsewhere tcpdump -ni br0 host 10.99.0.5"}},
 		{"source of the host's", func(s *Snapshot) { sourced(s, "203.0.113.50") }, Options{}, nil},
 		{"sources one for one", func(s *Snapshot) {

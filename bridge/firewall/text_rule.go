@@ -115,8 +115,15 @@ func (d *decompiler) load(e *Expr) bool {
 		v = d.payload(e)
 	case "fib":
 		v = described{text: fibText(e)}
-		if e.Key == "type" {
+		switch {
+		case e.Key == "type":
 			v.format = asAddrType
+		case e.Flags&fibPresent != 0:
+			v.format = asPresence
+		case e.Key == "oif":
+			v.format = asIndex
+		case e.Key == "oifname":
+			v.format = asName
 		}
 	case "rt", "socket", "numgen", "hash", "exthdr", "osf", "xfrm", "tunnel":
 		v = described{text: strings.TrimSpace(e.Kind + " " + e.Key), format: asBytes}

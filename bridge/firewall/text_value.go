@@ -27,6 +27,7 @@ const (
 	asNFProto
 	asPktType
 	asAddrType
+	asPresence
 	asTCPFlags
 	asBytes
 )
@@ -62,6 +63,8 @@ func (w *writer) value(f format, b Bytes) string {
 		return nameIn(map[uint64]string{0: "host", 1: "broadcast", 2: "multicast", 3: "other"}, n, "%d")
 	case asAddrType:
 		return nameIn(map[uint64]string{1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast"}, host, "%d")
+	case asPresence:
+		return nameIn(map[uint64]string{0: "missing"}, n, "exists")
 	case asTCPFlags:
 		return strings.ToLower(tcpFlagNames(byte(n)))
 	case asCTState:
