@@ -166,12 +166,30 @@ func (p *pass) packetsOfGuests(flows func(flowNet, bool) []declared, visit func(
 		}
 		for _, v6 := range []bool{false, true} {
 			for _, w := range flows(n, v6) {
-				if one, ok := guests[0].narrow(w); ok && !slices.ContainsFunc(w.ways, astray) && visit(n, wholly(one)) {
+				if one, ok := guests[0].narrow(w); ok && !slices.ContainsFunc(w.ways, astray) && visit(n, p.answered(wholly(one))) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// answered gives answers the destination that they come with: the host's address on
+// their link, where it has one alone.
+func (p *pass) answered(w declared) declared {
+	for i := range w.ways {
+		way := &w.ways[i]
+		var own []netip.Prefix
+		for _, a := range p.globalAddresses(way.IIF.Name) {
+			if a.Addr().Is6() == w.v6 {
+				own = append(own, a)
+			}
+		}
+		if way.Translated && len(own) == 1 {
+			way.Before = own[0].Addr()
+		}
+	}
+	return w
 }
 
 // translates says whether any rule of prerouting changes destinations.

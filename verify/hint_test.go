@@ -127,6 +127,11 @@ func TestHints(t *testing.T) {
 		{"a program decides", ruled("-A FORWARD -j NFQUEUE --queue-num 0"), Options{}, []string{"rule-undecided nft -a list chain ip filter FORWARD"}},
 		{"another network asked for", ruled("-A FORWARD -j NFQUEUE --queue-num 0"), Options{Subjects: []string{"br0"}}, nil},
 		{"for a port, a subnet and a MAC", ruled("-A FORWARD -p tcp -m tcp --dport 25 -m u32 --u32 0x0=0x1 -j DROP", "-A FORWARD -s 10.99.0.0/16 -m u32 --u32 0x0=0x1 -j DROP", "-A FORWARD -m mac --mac-source 02:00:00:00:00:77 -m u32 --u32 0x0=0x1 -j DROP"), Options{}, nil},
+		{"for containers, before conntrack", func(s *Snapshot) {
+			c := baseChain("early", "prerouting", "accept", newRule(false).address(true, netip.MustParsePrefix("172.17.0.2/32"), false).notDevice("iifname", "docker0").jump("drop", ""))
+			c.Base.Priority = -300
+			s.Firewall = addTable(iptablesRules(s, ""), filterTable("ip", "raw", c))
+		}, Options{}, nil},
 		{"behind what accepts", ruled("-A FORWARD -j ACCEPT", "-A FORWARD -j NFQUEUE --queue-num 0"), Options{}, nil},
 		{"all to a proxy", redirecting("-A PREROUTING -i virbr0 -p tcp -j REDIRECT --to-ports 3128"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},
 		{"all to another host", redirecting("-A PREROUTING -i virbr0 -j DNAT --to-destination 10.9.9.9"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},

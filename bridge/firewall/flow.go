@@ -74,6 +74,9 @@ type Flow struct {
 	// Translated: an established connection under NAT. Its addresses before
 	// the translation in prerouting and after that in postrouting are unknown.
 	Translated bool `json:"translated,omitempty"`
+	// Before is the destination before the translation of a Translated flow, where
+	// it is known.
+	Before netip.Addr `json:"before,omitzero"`
 	// CTStatus are "snat" and "dnat" for an established connection; nil is not
 	// known. For new ones the ruleset says it.
 	CTStatus []string `json:"ct_status,omitempty"`

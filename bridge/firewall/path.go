@@ -111,7 +111,7 @@ func (j *journey) outside(dev *Interface) {
 	before := addr.clone()
 	if ok && j.flow.Translated {
 		addr.forget()
-		j.st.changed()
+		j.before(addr)
 		defer func() {
 			copyBits(addr, before)
 			j.st.changed()
@@ -204,10 +204,21 @@ func (j *journey) untranslated(hook string) (restore func()) {
 	}
 	nh, th := j.st.nh.clone(), j.st.th.clone()
 	j.forget(true)
+	if a, ok := j.st.address(true); ok {
+		j.before(a)
+	}
 	return func() {
 		j.st.nh, j.st.th = nh, th
 		j.st.changed()
 	}
+}
+
+// before writes the destination before its translation.
+func (j *journey) before(addr bits) {
+	if b := j.flow.Before.AsSlice(); len(b) == len(addr.val) {
+		addr.set(0, b)
+	}
+	j.st.changed()
 }
 
 // forget makes the source or destination unknown.
