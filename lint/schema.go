@@ -165,16 +165,13 @@ func find(path string) element {
 	return element{open: true}
 }
 
-// dnsmasqNamespace holds the raw dnsmasq options that libvirt passes on.
-const dnsmasqNamespace = "http://libvirt.org/schemas/network/dnsmasq/1.0"
-
 // schema says what libvirt would drop of a network document, and what its
 // schema refuses.
 func (p *pass) schema(root *xml.Node) {
 	options := ""
 	for _, n := range append([]*xml.Node{root}, root.Children...) {
 		for _, a := range n.Attrs {
-			if a.Prefix == "xmlns" && a.Value == dnsmasqNamespace {
+			if a.Prefix == "xmlns" && a.Value == xml.DnsmasqNamespace {
 				options = a.Name
 			}
 		}
@@ -226,15 +223,15 @@ func (p *pass) text(n *xml.Node, e element) {
 func (p *pass) children(n *xml.Node, e element, path, options string) {
 	first := map[string]xml.Place{}
 	for _, c := range n.Children {
-		name := c.Name
+		name, own := c.Name, ofDnsmasq(c, path, options)
 		switch {
-		case c.Prefix != "" && c.Prefix == options:
+		case own:
 			name = "dnsmasq:" + c.Name
 		case c.Prefix != "":
 			name = c.Prefix + ":" + c.Name
 		}
 		many, there := e.children[name]
-		if !there || c.Prefix != "" && c.Prefix != options {
+		if !there || c.Prefix != "" && !own {
 			p.at("element-unknown", c.Place, "<%s> holds no <%s>: libvirt drops it", n.Name, show(name))
 			continue
 		}
@@ -246,4 +243,16 @@ func (p *pass) children(n *xml.Node, e element, path, options string) {
 		first[name] = c.Place
 		p.within(c, path+"/"+name, options)
 	}
+}
+
+// ofDnsmasq says whether an element is of the options' namespace: by its prefix, or
+// without one by its own declaration or that of the element around it.
+func ofDnsmasq(n *xml.Node, path, options string) bool {
+	if n.Prefix != "" {
+		return n.Prefix == options
+	}
+	if n.Has("xmlns") {
+		return n.Attr("xmlns") == xml.DnsmasqNamespace
+	}
+	return strings.HasSuffix(path, "/dnsmasq:options")
 }

@@ -127,11 +127,11 @@ func withoutOptions(config []string, def xml.Network) []string {
 	return rest
 }
 
-// options are the values of <dnsmasq:option>, in whatever prefix.
+// options are the values of <dnsmasq:option>.
 func options(def xml.Network) []string {
 	var list []string
 	for _, o := range def.Other {
-		if strings.Contains(o.Path, "options/") && strings.HasSuffix(o.Path, "option@value") {
+		if o.Path == "dnsmasq:options/dnsmasq:option@value" {
 			list = append(list, strings.TrimSpace(o.Value))
 		}
 	}

@@ -57,7 +57,8 @@ func ParseMetadata(doc string) (Metadata, error) {
 }
 
 // Drift are the differences between the metadata that is (m) and that which is
-// wished. Titles and descriptions count only where libvirt keeps them.
+// wished. Titles and descriptions count only where libvirt keeps them, and prefixes
+// nowhere.
 func (m Metadata) Drift(want Metadata, notes bool) []Change {
 	var changes []Change
 	if notes && m.Title != want.Title {
@@ -69,7 +70,7 @@ func (m Metadata) Drift(want Metadata, notes bool) []Change {
 	seen := map[string]bool{}
 	for _, e := range slices.Concat(m.Elements, want.Elements) {
 		have, wish := m.Element(e.URI), want.Element(e.URI)
-		if seen[e.URI] || have.Same(wish) {
+		if seen[e.URI] || have.says(wish) {
 			continue
 		}
 		seen[e.URI] = true
@@ -93,6 +94,11 @@ func (m Metadata) Element(uri string) MetadataElement {
 // prefix: indentation, the order of attributes and other prefixes are nothing, and
 // what has no namespace is in theirs, where libvirt puts it.
 func (e MetadataElement) Same(other MetadataElement) bool {
+	return e.Key == other.Key && e.says(other)
+}
+
+// says is Same under any prefix.
+func (e MetadataElement) says(other MetadataElement) bool {
 	if e.Text == "" || other.Text == "" {
 		return e.Text == other.Text
 	}
@@ -101,7 +107,7 @@ func (e MetadataElement) Same(other MetadataElement) bool {
 	if errA != nil || errB != nil {
 		return e == other
 	}
-	return e.URI == other.URI && e.Key == other.Key && canonical(a.Root(), e.URI) == canonical(b.Root(), e.URI)
+	return e.URI == other.URI && canonical(a.Root(), e.URI) == canonical(b.Root(), e.URI)
 }
 
 // NewMetadataElement reads an element that is to be kept for a namespace. It

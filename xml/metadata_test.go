@@ -48,6 +48,8 @@ func TestMetadataDrift(t *testing.T) {
 		paths string
 	}{
 		{`<title>a</title><metadata> <k:x xmlns:k="urn:x"> <k:d> </k:d> </k:x> </metadata>`, true, ""},
+		{`<title>a</title><metadata><x xmlns="urn:x"><o:d xmlns:o="urn:x"/></x></metadata>`, true, ""},
+		{`<title>a</title><metadata><k:x xmlns:k="urn:x"><k:d xmlns:k="urn:y"/></k:x></metadata>`, true, "metadata[urn:x]"},
 		{`<title>b</title><description>c</description><metadata><k:x xmlns:k="urn:x"><k:d/></k:x></metadata>`, true, "title description"},
 		{`<title>b</title><metadata><k:x xmlns:k="urn:x"><k:d/></k:x></metadata>`, false, ""},
 		{`<title>a</title><metadata><k:x xmlns:k="urn:x"/><k:y xmlns:k="urn:y"/></metadata>`, true, "metadata[urn:x] metadata[urn:y]"},

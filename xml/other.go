@@ -2,6 +2,7 @@ package xml
 
 import (
 	"cmp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -134,7 +135,7 @@ func walk(e *etree.Element, path, place string, found *[]Setting) {
 	}
 	seen := map[string]int{}
 	for _, c := range e.ChildElements() {
-		below := c.FullTag()
+		below := named(c, c.Space, c.Tag)
 		if path != "" {
 			below = "/" + below
 		}
@@ -146,7 +147,8 @@ func walk(e *etree.Element, path, place string, found *[]Setting) {
 			*found = append(*found, Setting{Path: at, At: place + below + "#" + strconv.Itoa(seen[at]), Value: strings.TrimSpace(text(c))})
 			continue
 		}
-		if len(c.Attr) == 0 && len(c.Child) == 0 && !containers[at] {
+		attributed := slices.ContainsFunc(c.Attr, func(a etree.Attr) bool { return a.Space != "xmlns" })
+		if !attributed && len(c.Child) == 0 && !containers[at] {
 			note(below, "")
 			continue
 		}
@@ -158,8 +160,9 @@ func walk(e *etree.Element, path, place string, found *[]Setting) {
 func attributes(e *etree.Element, path string, note func(below, value string)) {
 	for _, a := range e.Attr {
 		if prefix, declaration := declares(a); declaration {
-			if prefix == e.Space && a.Value != "" && path != "dnsmasq:options" {
-				note("@xmlns", a.Value) // it is no element of libvirt's
+			// No element of libvirt's, and its name does not say so.
+			if prefix == e.Space && (prefix == "" || path == "") && a.Value != "" && a.Value != DnsmasqNamespace {
+				note("@xmlns", a.Value)
 			}
 			continue
 		}
@@ -167,7 +170,29 @@ func attributes(e *etree.Element, path string, note func(below, value string)) {
 			continue
 		}
 		if value, says := said(e, a); says {
-			note("@"+a.FullKey(), value)
+			key := a.Key
+			if a.Space != "" { // else it is of no namespace
+				key = named(e, a.Space, a.Key)
+			}
+			note("@"+key, value)
 		}
+	}
+}
+
+// DnsmasqNamespace holds the raw options that libvirt passes on to dnsmasq.
+const DnsmasqNamespace = "http://libvirt.org/schemas/network/dnsmasq/1.0"
+
+// named is a name whatever prefix the document chose for its namespace: in libvirt's
+// own it has the prefix that libvirt writes.
+func named(e *etree.Element, prefix, name string) string {
+	switch uri := namespace(e, prefix); {
+	case uri == DnsmasqNamespace:
+		return "dnsmasq:" + name
+	case prefix == "":
+		return name
+	case uri == "":
+		return prefix + ":" + name
+	default:
+		return "{" + uri + "}" + name
 	}
 }

@@ -100,7 +100,7 @@ func TestParse(t *testing.T) {
 		{
 			"a prefix of somebody else is not libvirt's",
 			"<network xmlns:o='urn:o'><o:name>x</o:name><name>n</name><o:bridge name='x'/><bridge o:name='y' name='b'/></network>",
-			Network{Name: "n", Mode: Isolated, Bridge: "b", Other: []Setting{{Path: "bridge@o:name", Value: "y"}, {Path: "o:bridge@name", Value: "x"}, {Path: "o:name", Value: "x"}}},
+			Network{Name: "n", Mode: Isolated, Bridge: "b", Other: []Setting{{Path: "bridge@{urn:o}name", Value: "y"}, {Path: "{urn:o}bridge@name", Value: "x"}, {Path: "{urn:o}name", Value: "x"}}},
 		},
 		{
 			"VFs of a physical function",

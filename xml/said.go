@@ -75,6 +75,8 @@ func silent(e *etree.Element) bool {
 			}
 		}
 		return len(e.Attr) == 0
+	case "options":
+		return len(e.ChildElements()) == 0 && namespace(e, e.Space) == DnsmasqNamespace
 	case "bootp":
 		dhcp := e.Parent()
 		return dhcp != nil && dhcp.Tag == "dhcp" && child(dhcp, "range") == nil && child(dhcp, "host") == nil

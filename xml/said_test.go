@@ -65,12 +65,43 @@ func TestWhatSchemaRefuses(t *testing.T) {
 			t.Errorf("%s: have %v, want %s", text, drift, path)
 		}
 	}
-	const own = " xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'"
-	options := "<dnsmasq:options%s><dnsmasq:option value='a'/><dnsmasq:option value='b'/></dnsmasq:options></network>"
-	a := parsed(t, "<network"+own+"><name>n</name>"+strings.Replace(options, "%s", "", 1))
-	b := parsed(t, "<network><name>n</name>"+strings.Replace(options, "%s", own, 1))
-	if drift := Drift(a, b); len(drift) > 0 {
-		t.Errorf("where a prefix is declared: %v", drift)
+}
+
+// TestPrefixes: a name is its namespace's, whatever prefix stands for it and wherever
+// it is declared.
+func TestPrefixes(t *testing.T) {
+	for name, documents := range map[string][]string{
+		"options": {
+			"<network xmlns:dnsmasq='%s'><name>n</name><dnsmasq:options><dnsmasq:option value='a'/><dnsmasq:option value='b'/></dnsmasq:options></network>",
+			"<network><name>n</name><dnsmasq:options xmlns:dnsmasq='%s'><dnsmasq:option value='a'/><dnsmasq:option value='b'/></dnsmasq:options></network>",
+			"<network xmlns:d='%s'><name>n</name><d:options><d:option value='a'/><d:option value='b'/></d:options></network>",
+			"<network><name>n</name><options xmlns='%s'><option value='a'/><option value='b'/></options></network>",
+		},
+		"no options": {
+			"<network><name>n</name></network>",
+			"<network xmlns:d='%s'><name>n</name><d:options/></network>",
+			"<network><name>n</name><options xmlns='%s'/></network>",
+		},
+		"none of libvirt's": {
+			"<network xmlns:d='urn:x'><name>n</name><d:options d:a='b'/><d:empty/></network>",
+			"<network xmlns:dnsmasq='urn:x'><name>n</name><dnsmasq:options dnsmasq:a='b'/><dnsmasq:empty/></network>",
+			"<network><name>n</name><q:options xmlns:q='urn:x' q:a='b'/><q:empty xmlns:q='urn:x'/></network>",
+		},
+		"no namespace at all": {"<network><name>n</name><options><option value='a'/></options></network>"},
+	} {
+		for i := range documents {
+			documents[i] = strings.ReplaceAll(documents[i], "%s", DnsmasqNamespace)
+			if drift := Drift(parsed(t, documents[0]), parsed(t, documents[i])); len(drift) > 0 {
+				t.Errorf("%s: %s: %v", name, documents[i], drift)
+			}
+		}
+		if drift := Drift(parsed(t, "<network><name>n</name></network>"), parsed(t, documents[0])); (len(drift) > 0) == (name == "no options") {
+			t.Errorf("%s: said %v", name, drift)
+		}
+	}
+	other := parsed(t, "<network xmlns:dnsmasq='urn:x'><name>n</name><dnsmasq:options><dnsmasq:option value='a'/></dnsmasq:options></network>")
+	if drift := Drift(other, parsed(t, strings.ReplaceAll("<network xmlns:dnsmasq='%s'><name>n</name><dnsmasq:options><dnsmasq:option value='a'/></dnsmasq:options></network>", "%s", DnsmasqNamespace))); len(drift) != 2 {
+		t.Errorf("one prefix for two namespaces: %v", drift)
 	}
 }
 

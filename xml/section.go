@@ -188,7 +188,7 @@ func outline(e *etree.Element) string {
 			parts = append(parts, outline(c))
 		}
 	}
-	return e.FullTag() + "(" + strings.Join(append(parts, strings.TrimSpace(text(e))), " ") + ")"
+	return named(e, e.Space, e.Tag) + "(" + strings.Join(append(parts, strings.TrimSpace(text(e))), " ") + ")"
 }
 
 // spelledValue makes two spellings of an address one.
