@@ -86,7 +86,7 @@ and the network restarted under its guests.`,
 			if o.entry, err = readEntry(e, c, o.section, o.command); err != nil {
 				return err
 			}
-			o.partial, o.noDefault = c.String("xml") == "", c.IsSet("default") && !c.Bool("default")
+			o.partial, o.noDefault = !c.IsSet("xml"), c.IsSet("default") && !c.Bool("default")
 			return runNetUpdate(c.Context, e, o)
 		},
 	}

@@ -57,12 +57,22 @@ func readEntry(e *env, c *cli.Context, s xml.Section, command libvirtnet.UpdateC
 		if !strings.Contains(" "+takes+" ", " "+name+" ") {
 			return none, wrong("flag --%s is not of section %s, which has --%s", name, s, strings.ReplaceAll(takes, " ", ", --"))
 		}
+		values := []string{c.String(name)}
+		if name == "name" {
+			values = listOf(c, name)
+		}
+		if slices.Contains(values, "") { // no value: it would name any entry, and change none
+			return none, wrong("flag --%s: is empty", name)
+		}
 	}
-	if text := c.String("xml"); text != "" {
+	if c.IsSet("xml") {
 		if given > 0 {
 			return none, wrong("--xml brings the entry: no other flag that describes one goes with it")
 		}
-		return entryFromXML(c.Context, e, text, s)
+		if c.String("xml") == "" {
+			return none, wrong("flag --xml: is empty")
+		}
+		return entryFromXML(c.Context, e, c.String("xml"), s)
 	}
 	if command != libvirtnet.UpdateDelete {
 		for name := range strings.FieldsSeq(entryAttributes[s]) {
@@ -114,7 +124,7 @@ func entryFromFlags(c *cli.Context, s xml.Section, names []string) (xml.Entry, e
 		case name == "name":
 			list := listOf(c, name)
 			for _, n := range list {
-				if n == "" || strings.ContainsFunc(n, func(r rune) bool { return r < ' ' }) {
+				if strings.ContainsFunc(n, func(r rune) bool { return r < ' ' }) {
 					return xml.Entry{}, fmt.Errorf("flag --name: %s is no name", quote(n))
 				}
 			}
