@@ -19,10 +19,15 @@ type EntryChange struct {
 // stands for.
 var sectionOrder = []Section{DHCPRanges, DHCPHosts, DNSHosts, DNSTexts, DNSServices, PortGroups, ForwardInterfaces}
 
-// Modifiable says whether libvirt can change an entry of the section where it
+// Modifies says whether libvirt can make an entry of the section another where it
 // stands; it can add and delete in all of them (virNetworkDefUpdateSection in
-// src/conf/network_conf.c).
-func (s Section) Modifiable() bool { return s == DHCPHosts || s == PortGroups }
+// src/conf/network_conf.c). It looks for a DHCP host by MAC, address and name, not by
+// its DHCPv6 id.
+func (s Section) Modifies(have, want Entry) bool {
+	return s == PortGroups || s == DHCPHosts && slices.ContainsFunc([]string{"mac", "ip", "name"}, func(key string) bool {
+		return have.Value(key) != "" && have.Value(key) == want.Value(key)
+	})
+}
 
 // SameOwner says whether two entries of a section are for the same guest,
 // address or name, whatever else they say.
@@ -46,6 +51,41 @@ func (s Section) SameOwner(a, b Entry) bool {
 			a.Value("protocol") == b.Value("protocol") && a.Value("domain") == b.Value("domain")
 	}
 	return slices.ContainsFunc(keys, func(key string) bool { return a.Value(key) != "" && a.Value(key) == b.Value(key) })
+}
+
+// Owned are the entries of a list, by index, that one with other values can be meant
+// to change. Of a DHCP host the first identity that is known tells. With partial, what
+// the other leaves open may be anything.
+func (s Section) Owned(list []Entry, wanted Entry, partial bool) []int {
+	find := func(fits func(have Entry) bool) (found []int) {
+		for i, have := range list {
+			if fits(have) {
+				found = append(found, i)
+			}
+		}
+		return found
+	}
+	has := func(have Entry, key string) bool {
+		return wanted.Value(key) != "" && have.Value(key) == wanted.Value(key)
+	}
+	owned := find(func(have Entry) bool { return s.SameOwner(have, wanted) })
+	switch s {
+	case DHCPHosts:
+		for _, key := range identities[s] {
+			owned = find(func(have Entry) bool { return has(have, key) && !otherFamily(have, wanted) })
+			if owned != nil {
+				break
+			}
+		}
+	case DNSServices:
+		if owned == nil && partial && wanted.Value("domain") == "" {
+			owned = find(func(have Entry) bool { return has(have, "service") && has(have, "protocol") })
+		}
+		if one := slices.DeleteFunc(slices.Clone(owned), func(i int) bool { return !has(list[i], "target") }); len(one) > 0 {
+			return one // else it gets another target
+		}
+	}
+	return owned
 }
 
 // SectionChanges are the steps that make the sections of one document those of
@@ -135,10 +175,7 @@ func (s Section) steps(gone, fresh []Entry) []EntryChange {
 	var deleted, modified, added []EntryChange
 	for i := range fresh {
 		w := &fresh[i]
-		at := -1
-		if s.Modifiable() {
-			at = slices.IndexFunc(gone, func(h Entry) bool { return h.Parent == w.Parent && s.SameOwner(h, *w) })
-		}
+		at := slices.IndexFunc(gone, func(h Entry) bool { return h.Parent == w.Parent && s.SameOwner(h, *w) && s.Modifies(h, *w) })
 		// One that would meet another that is still there waits until that is gone.
 		if at < 0 || slices.ContainsFunc(gone, func(h Entry) bool { return !h.same(gone[at]) && s.Clash(h, *w) != "" }) {
 			added = append(added, EntryChange{Section: s, Want: w})

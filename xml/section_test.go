@@ -45,6 +45,53 @@ func TestEntries(t *testing.T) {
 	}
 }
 
+func TestOwned(t *testing.T) {
+	const hosts = "<ip address='10.0.0.1' prefix='24'><dhcp><host mac='52:54:00:00:00:01' ip='10.0.0.5' name='a'/><host mac='52:54:00:00:00:02' ip='10.0.0.6'/></dhcp></ip>" +
+		"<ip address='fd00::1' prefix='64'><dhcp><host id='0:1:0:1:2' ip='fd00::5' name='a'/></dhcp></ip>"
+	const services = "<dns><srv service='a' protocol='tcp'/><srv service='a' protocol='tcp' domain='d' target='t'/><srv service='a' protocol='tcp' domain='d' target='u' port='5'/>" +
+		"<srv service='b' protocol='tcp' domain='d' port='5'/><srv service='c' protocol='tcp' domain='d'/><srv service='c' protocol='tcp' domain='e'/></dns>"
+	for _, test := range []struct {
+		section Section
+		wanted  string
+		owned   []int
+	}{
+		{DHCPHosts, "<host mac='52-54-00-00-00-02' ip='10.0.0.5'/>", []int{1}},
+		{DHCPHosts, "<host ip='10.0.0.6' name='b'/>", []int{1}},
+		{DHCPHosts, "<host mac='52:54:00:00:00:03' ip='10.0.0.6'/>", []int{1}},
+		{DHCPHosts, "<host ip='10.0.0.9' name='a'/>", []int{0}},
+		{DHCPHosts, "<host ip='fd00::9' name='a'/>", []int{2}},
+		{DHCPHosts, "<host id='0:1:0:1:2' name='b'/>", []int{2}},
+		{DHCPHosts, "<host id='0:1:0:1:3' name='a'/>", []int{0, 2}},
+		{DHCPHosts, "<host ip='10.0.0.7' name='b'/>", nil},
+		{DNSServices, "<srv service='a' protocol='tcp' port='5'/>", []int{0}},
+		{DNSServices, "<srv service='a' protocol='tcp' domain='d' port='5'/>", []int{1, 2}},
+		{DNSServices, "<srv service='a' protocol='tcp' domain='d' target='u' port='6'/>", []int{2}},
+		{DNSServices, "<srv service='a' protocol='tcp' domain='d' target='v'/>", []int{1, 2}},
+		{DNSServices, "<srv service='b' protocol='tcp' port='6'/>", []int{3}},
+		{DNSServices, "<srv service='c' protocol='tcp' port='6'/>", []int{4, 5}},
+		{DNSServices, "<srv service='a' protocol='udp' port='6'/>", nil},
+	} {
+		list, err := Entries("<network><name>n</name>"+services+hosts+"</network>", test.section)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wanted, err := ParseEntry(test.wanted, test.section)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.owned, test.section.Owned(list, wanted, true)); diff != "" {
+			t.Errorf("%s: %s", test.wanted, diff)
+		}
+	}
+	list, _ := Entries("<network><name>n</name>"+services+"</network>", DNSServices)
+	if owned := DNSServices.Owned(list, list[0], false); !cmp.Equal(owned, []int{0}) {
+		t.Errorf("whole entries: %v", owned)
+	}
+	if owned := DNSServices.Owned(list[3:], Entry{Values: map[string][]string{"service": {"b"}, "protocol": {"tcp"}}}, false); owned != nil {
+		t.Errorf("a whole entry of another domain: %v", owned)
+	}
+}
+
 func TestClashAndFits(t *testing.T) {
 	entry := func(s Section, text string) Entry {
 		e, err := ParseEntry(text, s)

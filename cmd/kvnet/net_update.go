@@ -46,8 +46,9 @@ Adds, deletes or modifies one entry of a network, without stopping it: SECTION i
 dhcp-host, dhcp-range, dns-host, dns-srv, dns-txt, portgroup or forward-interface,
 or virsh's name of it. The running network and its definition are changed, unless
 --live or --config narrows it; what has it already is left alone. Deleting takes
-the flags that name the entry, such as --mac or --ip. Where libvirt can only add
-and delete, an entry that is modified is deleted and added.
+the flags that name the entry, such as --mac or --ip. So does modifying, with those
+for what is to change; what no flag names stays. Where libvirt can only add and
+delete, an entry that is modified is deleted and added.
 
 What the running network feels of it is said before. A second host with the same
 MAC, name or address is refused, and so is a range that is taken from under live

@@ -27,7 +27,7 @@ func (u entryChange) refuseEntry(entry xml.Entry) error {
 	}
 	text := fmt.Sprintf(form, entry.Text)
 	if u.o.section == xml.DHCPHosts {
-		subnet, ok := u.subnet()
+		subnet, ok := u.subnet(entry)
 		if !ok {
 			return nil // told with the subnets that there are
 		}
@@ -80,12 +80,12 @@ func networkHead(def xml.Network) string {
 }
 
 // subnet is the one that a reservation belongs to.
-func (u entryChange) subnet() (netip.Prefix, bool) {
+func (u entryChange) subnet(entry xml.Entry) (netip.Prefix, bool) {
 	ips := u.have.Def().IPs
 	if u.o.parent >= 0 && u.o.parent < len(ips) {
 		return ips[u.o.parent].Address, true
 	}
-	a, err := netip.ParseAddr(u.o.entry.Value("ip"))
+	a, err := netip.ParseAddr(entry.Value("ip"))
 	i := slices.IndexFunc(ips, func(ip xml.IP) bool { return err == nil && ip.Address.Contains(a) })
 	if i < 0 {
 		return netip.Prefix{}, false
@@ -105,10 +105,12 @@ func (u entryChange) refuseDevice(e *env) error {
 	return e.refuseConflicts("add forward-interface to", u.object(), found, u.o.changeOptions)
 }
 
-// find is the entry that is meant: the one that says just as much, or the only
-// one that fits; -1 when there is none.
-func (u entryChange) find(list []xml.Entry) (int, error) {
-	at, fit := -1, 0
+// find is the entry that is meant: the one that says just as much, or the only one
+// that fits or, to be modified, is the same guest's, address's or name's. A range that
+// overlaps none is then the only one of its subnet. It is -1 when there is none, or
+// several.
+func (u entryChange) find(doc string, list []xml.Entry) (at int, several []xml.Entry) {
+	var fit []int
 	for i, have := range list {
 		if !u.o.section.Fits(have, u.o.entry) {
 			continue
@@ -116,12 +118,35 @@ func (u entryChange) find(list []xml.Entry) (int, error) {
 		if u.o.entry.Says(have) {
 			return i, nil
 		}
-		if fit++; at < 0 {
-			at = i
+		fit = append(fit, i)
+	}
+	// A service is known by other values than those that it is to get.
+	if u.o.command == libvirtnet.UpdateModify && (fit == nil || u.o.section == xml.DNSServices) {
+		fit = u.o.section.Owned(list, u.o.entry, u.o.partial)
+	}
+	if fit == nil && u.o.command == libvirtnet.UpdateModify && u.o.section == xml.DHCPRanges {
+		if parent, err := u.parentOf(doc); err == nil {
+			fit = below(list, parent)
 		}
 	}
-	if fit > 1 {
-		return -1, fmt.Errorf("%d entries fit%s", fit, others(list))
+	switch len(fit) {
+	case 0:
+		return -1, nil
+	case 1:
+		return fit[0], nil
 	}
-	return at, nil
+	for _, i := range fit {
+		several = append(several, list[i])
+	}
+	return -1, several
+}
+
+// below are the entries of one <ip>.
+func below(list []xml.Entry, parent int) (at []int) {
+	for i, e := range list {
+		if e.Parent == parent {
+			at = append(at, i)
+		}
+	}
+	return at
 }

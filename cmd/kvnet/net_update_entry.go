@@ -74,7 +74,8 @@ func readEntry(e *env, c *cli.Context, s xml.Section, command libvirtnet.UpdateC
 		}
 		return entryFromXML(c.Context, e, c.String("xml"), s)
 	}
-	if command != libvirtnet.UpdateDelete {
+	// A reservation that is there is known by any of its values.
+	if command == libvirtnet.UpdateAdd || command == libvirtnet.UpdateModify && s != xml.DHCPHosts {
 		for name := range strings.FieldsSeq(entryAttributes[s]) {
 			if name[0] != '[' && !c.IsSet(name) {
 				return none, wrong("missing flag --%s", name)
@@ -237,16 +238,31 @@ func (u entryChange) refuseLeases(ctx context.Context, e *env, plan libvirtnet.P
 			words = append(words, l.IP.String()+" of "+u.world.holder(l))
 		}
 	}
-	if ip, err := netip.ParseAddr(u.o.entry.Value("ip")); reserved && err == nil {
-		for _, words := range u.world.keepTheirs(leases, u.o.entry.Value("mac"), ip) {
-			e.note("%s", words)
-		}
+	if reserved {
+		u.tellKept(e, plan, leases)
 	}
 	if len(words) == 0 || u.o.force {
 		return nil
 	}
 	return refuse(string(u.o.command)+" ip-dhcp-range of", u.object(), fmt.Errorf("live leases lie in what is taken away: %s", strings.Join(words, ", ")),
 		"--force does it: these guests lose their address when the lease ends")
+}
+
+// tellKept tells of guests that keep another address than their new reservation.
+func (u entryChange) tellKept(e *env, plan libvirtnet.Plan, leases []libvirtnet.Lease) {
+	for _, s := range plan.Steps {
+		if !s.Live || s.Update.Command == libvirtnet.UpdateDelete {
+			continue
+		}
+		entry, err1 := xml.ParseEntry(s.Document, xml.DHCPHosts)
+		ip, err2 := netip.ParseAddr(entry.Value("ip"))
+		if err1 != nil || err2 != nil {
+			continue
+		}
+		for _, words := range u.world.keepTheirs(leases, entry.Value("mac"), ip) {
+			e.note("%s", words)
+		}
+	}
 }
 
 // inRange says whether an address lies in the range of an entry.

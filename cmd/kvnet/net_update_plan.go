@@ -42,20 +42,18 @@ func (u entryChange) plan(ctx context.Context, live bool) (libvirtnet.Plan, erro
 	if live {
 		where = "the running network"
 	}
+	op := string(u.o.command) + " " + string(u.o.section) + " of"
 	fail := func(format string, args ...any) (libvirtnet.Plan, error) {
-		return libvirtnet.Plan{}, &failure{op: string(u.o.command) + " " + string(u.o.section) + " of", object: u.object(),
-			err: fmt.Errorf(format, args...)}
+		return libvirtnet.Plan{}, &failure{op: op, object: u.object(), err: fmt.Errorf(format, args...)}
 	}
 	s, entry := libvirtnet.SectionUpdate{Command: u.o.command, Section: u.o.section, Parent: u.o.parent}, u.o.entry
 	if u.o.command == libvirtnet.UpdateAdd {
 		return u.planAdd(doc, list, live, where)
 	}
-	at, err := u.find(list)
-	if err != nil {
-		return fail("%s has more than one: %w", where, err)
-	}
-	if at < 0 && u.o.command == libvirtnet.UpdateModify { // the MAC stays, the rest may change
-		at = u.owner(doc, list)
+	at, several := u.find(doc, list)
+	if len(several) > 0 {
+		return libvirtnet.Plan{}, &failure{op: op, object: u.object(), hint: apart[u.o.command],
+			err: fmt.Errorf("%s has more than one: %d entries fit%s", where, len(several), others(several))}
 	}
 	if at < 0 {
 		return fail("%w", noEntryError(where+" has no such entry"+others(list)))
@@ -83,12 +81,18 @@ func (u entryChange) plan(ctx context.Context, live bool) (libvirtnet.Plan, erro
 			return fail("%s has another entry with %s", where, clean(clash))
 		}
 	}
-	if !u.o.section.Modifiable() {
+	if !u.o.section.Modifies(list[at], entry) {
 		gone := s
 		gone.Command, s.Command, s.Former = libvirtnet.UpdateDelete, libvirtnet.UpdateAdd, ""
 		return libvirtnet.PlanUpdate(u.have, gone, list[at].Text, live).With(libvirtnet.PlanUpdate(u.have, s, entry.Text, live)), nil
 	}
 	return libvirtnet.PlanUpdate(u.have, s, entry.Text, live), nil
+}
+
+// apart is how one of several entries that fit is meant.
+var apart = map[libvirtnet.UpdateCommand]string{
+	libvirtnet.UpdateDelete: "more flags tell which one",
+	libvirtnet.UpdateModify: "flags that name one only; or delete it by all that it says, and add it anew",
 }
 
 // dropped are the attributes that a modified entry is to lose.
@@ -97,30 +101,6 @@ func (u entryChange) dropped() []string {
 		return []string{"default"}
 	}
 	return nil
-}
-
-// owner is the entry that is modified: that of the same guest, address or name.
-// A range that overlaps none is the one of its subnet, where there is but one.
-func (u entryChange) owner(doc string, list []xml.Entry) int {
-	same := func(have xml.Entry) bool { return u.o.section.SameOwner(have, u.o.entry) }
-	at := slices.IndexFunc(list, same)
-	if at >= 0 || u.o.section != xml.DHCPRanges {
-		return at
-	}
-	parent, err := u.parentOf(doc)
-	if err != nil {
-		return -1
-	}
-	for i, have := range list {
-		if have.Parent != parent {
-			continue
-		}
-		if at >= 0 {
-			return -1
-		}
-		at = i
-	}
-	return at
 }
 
 func (u entryChange) planAdd(doc string, list []xml.Entry, live bool, where string) (libvirtnet.Plan, error) {
