@@ -141,6 +141,23 @@ func (u entryChange) find(doc string, list []xml.Entry) (at int, several []xml.E
 	return -1, several
 }
 
+// otherNames says of a DNS host that is to be deleted by some of its names which others
+// it has: libvirt deletes whole entries only.
+func (u entryChange) otherNames(op, where string, list []xml.Entry) error {
+	wanted := u.o.entry.Values["hostname"]
+	for _, have := range list {
+		names, ip := have.Values["hostname"], have.Value("ip")
+		rest := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(wanted, n) })
+		if len(wanted) == 0 || len(rest) != len(names)-len(wanted) || !slices.Contains([]string{"", ip}, u.o.entry.Value("ip")) {
+			continue
+		}
+		return &failure{op: op, object: u.object(),
+			err:  fmt.Errorf("%s has one entry of %s for the names %s: libvirt deletes it whole", where, clean(ip), clean(strings.Join(names, ", "))),
+			hint: fmt.Sprintf("modify --ip %s --name %s keeps the others; delete --ip %[1]s takes them all", ip, strings.Join(rest, " --name "))}
+	}
+	return nil
+}
+
 // below are the entries of one <ip>.
 func below(list []xml.Entry, parent int) (at []int) {
 	for i, e := range list {

@@ -55,6 +55,11 @@ func (u entryChange) plan(ctx context.Context, live bool) (libvirtnet.Plan, erro
 		return libvirtnet.Plan{}, &failure{op: op, object: u.object(), hint: apart[u.o.command],
 			err: fmt.Errorf("%s has more than one: %d entries fit%s", where, len(several), others(several))}
 	}
+	if at < 0 && u.o.command == libvirtnet.UpdateDelete && u.o.section == xml.DNSHosts {
+		if err := u.otherNames(op, where, list); err != nil {
+			return libvirtnet.Plan{}, err
+		}
+	}
 	if at < 0 {
 		return fail("%w", noEntryError(where+" has no such entry"+others(list)))
 	}
