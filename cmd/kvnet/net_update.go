@@ -78,6 +78,9 @@ and the network restarted under its guests.`,
 			if o.section, err = parseSection(args[1]); err != nil {
 				return err
 			}
+			if o.section != xml.DHCPHosts && o.section != xml.DHCPRanges {
+				o.parent = -1 // of no <ip>
+			}
 			if o.restart {
 				return usage("net-update", "flag --restart is of the sections "+strings.Join(xml.Elements, ", "), "what this section has is changed in place")
 			}

@@ -34,10 +34,6 @@ func (u entryChange) refuseEntry(entry xml.Entry) error {
 		family := map[bool]string{true: "ipv4", false: "ipv6"}[subnet.Addr().Is4()]
 		text = fmt.Sprintf(form, family, subnet.Addr(), subnet.Bits(), entry.Text)
 	}
-	op := "modify " + string(u.o.section) + " of"
-	if u.o.command == libvirtnet.UpdateAdd {
-		op = "add " + string(u.o.section) + " to"
-	}
 	judge := func(text string) []lint.Finding {
 		return lint.CheckFor([]lint.File{{Name: "entry", Text: "<network><name>n</name>" + text + "</network>"}}, u.world.Libvirt.Version)
 	}
@@ -54,7 +50,7 @@ func (u entryChange) refuseEntry(entry xml.Entry) error {
 		}
 		refused := f.Refused == lint.AtDefine || f.Refused == lint.AtStart || f.Rule == "host-address-unusable"
 		if refused || f.Refused == lint.BySchema && !u.o.force {
-			return &failure{op: op, object: u.object(), err: errors.New(f.Message)}
+			return &failure{op: u.op(), object: u.object(), err: errors.New(f.Message)}
 		}
 	}
 	return nil
@@ -109,10 +105,11 @@ func (u entryChange) refuseDevice(e *env) error {
 // that fits or, to be modified, is the same guest's, address's or name's. A range that
 // overlaps none is then the only one of its subnet. It is -1 when there is none, or
 // several.
-func (u entryChange) find(doc string, list []xml.Entry) (at int, several []xml.Entry) {
+func (u entryChange) find(def xml.Network, list []xml.Entry) (at int, several []xml.Entry) {
 	var fit []int
+	elsewhere := func(i int) bool { return u.o.parent >= 0 && list[i].Parent != u.o.parent }
 	for i, have := range list {
-		if !u.o.section.Fits(have, u.o.entry) {
+		if elsewhere(i) || !u.o.section.Fits(have, u.o.entry) {
 			continue
 		}
 		if u.o.entry.Says(have) {
@@ -122,10 +119,10 @@ func (u entryChange) find(doc string, list []xml.Entry) (at int, several []xml.E
 	}
 	// A service is known by other values than those that it is to get.
 	if u.o.command == libvirtnet.UpdateModify && (fit == nil || u.o.section == xml.DNSServices) {
-		fit = u.o.section.Owned(list, u.o.entry, u.o.partial)
+		fit = slices.DeleteFunc(u.o.section.Owned(list, u.o.entry, u.o.partial), elsewhere)
 	}
-	if fit == nil && u.o.command == libvirtnet.UpdateModify && u.o.section == xml.DHCPRanges {
-		if parent, err := u.parentOf(doc); err == nil {
+	if len(fit) == 0 && u.o.command == libvirtnet.UpdateModify && u.o.section == xml.DHCPRanges {
+		if parent, err := u.parentOf(def); err == nil {
 			fit = below(list, parent)
 		}
 	}
@@ -141,21 +138,22 @@ func (u entryChange) find(doc string, list []xml.Entry) (at int, several []xml.E
 	return -1, several
 }
 
-// otherNames says of a DNS host that is to be deleted by some of its names which others
-// it has: libvirt deletes whole entries only.
-func (u entryChange) otherNames(op, where string, list []xml.Entry) error {
+// noEntry is the error of a layer that has no such entry. Of a DNS host that is to be
+// deleted by some of its names it says which others it has: libvirt deletes whole
+// entries only.
+func (u entryChange) noEntry(where string, list []xml.Entry) error {
 	wanted := u.o.entry.Values["hostname"]
 	for _, have := range list {
 		names, ip := have.Values["hostname"], have.Value("ip")
 		rest := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(wanted, n) })
-		if len(wanted) == 0 || len(rest) != len(names)-len(wanted) || !slices.Contains([]string{"", ip}, u.o.entry.Value("ip")) {
-			continue
+		some := len(wanted) > 0 && len(rest) == len(names)-len(wanted) && slices.Contains([]string{"", ip}, u.o.entry.Value("ip"))
+		if some && u.o.command == libvirtnet.UpdateDelete {
+			return &failure{op: u.op(), object: u.object(),
+				err:  fmt.Errorf("%s has one entry of %s for the names %s: libvirt deletes it whole", where, clean(ip), clean(strings.Join(names, ", "))),
+				hint: fmt.Sprintf("modify --ip %s --name %s keeps the others; delete --ip %[1]s takes them all", ip, strings.Join(rest, " --name "))}
 		}
-		return &failure{op: op, object: u.object(),
-			err:  fmt.Errorf("%s has one entry of %s for the names %s: libvirt deletes it whole", where, clean(ip), clean(strings.Join(names, ", "))),
-			hint: fmt.Sprintf("modify --ip %s --name %s keeps the others; delete --ip %[1]s takes them all", ip, strings.Join(rest, " --name "))}
 	}
-	return nil
+	return &failure{op: u.op(), object: u.object(), err: noEntryError(where + " has no such entry" + others(list))}
 }
 
 // below are the entries of one <ip>.

@@ -176,14 +176,10 @@ func entryValue(flag, value string) (string, error) {
 }
 
 // parentOf is the index of the <ip> that an entry belongs to: the one whose
-// subnet holds its addresses.
-func (u entryChange) parentOf(doc string) (int, error) {
-	if u.o.parent >= 0 || u.o.section != xml.DHCPHosts && u.o.section != xml.DHCPRanges {
-		return u.o.parent, nil
-	}
-	def, err := xml.Parse(doc)
-	if err != nil {
-		return -1, err
+// subnet holds its addresses, or the one that was said.
+func (u entryChange) parentOf(def xml.Network) (int, error) {
+	if u.o.section != xml.DHCPHosts && u.o.section != xml.DHCPRanges {
+		return -1, nil
 	}
 	var addresses []netip.Addr
 	for _, key := range []string{"ip", "start", "end"} {
@@ -191,16 +187,21 @@ func (u entryChange) parentOf(doc string) (int, error) {
 			addresses = append(addresses, a)
 		}
 	}
+	holds := func(ip xml.IP) bool {
+		return len(addresses) > 0 && !slices.ContainsFunc(addresses, func(a netip.Addr) bool { return !ip.Address.Contains(a) })
+	}
+	if at := u.o.parent; at >= 0 {
+		if u.o.section == xml.DHCPRanges && !holds(def.IPs[at]) {
+			return -1, fmt.Errorf("the <ip> of index %d does not hold it: it is %s", at, def.IPs[at].Address.Masked())
+		}
+		return at, nil
+	}
 	var subnets []string
 	for i, ip := range def.IPs {
-		inside := len(addresses) > 0
-		for _, a := range addresses {
-			inside = inside && ip.Address.Contains(a)
-			if a == ip.Address.Addr() && u.o.section == xml.DHCPHosts {
-				return -1, fmt.Errorf("%s is the address of the host", a)
-			}
+		if u.o.section == xml.DHCPHosts && slices.Contains(addresses, ip.Address.Addr()) {
+			return -1, fmt.Errorf("%s is the address of the host", ip.Address.Addr())
 		}
-		if inside {
+		if holds(ip) {
 			return i, nil
 		}
 		subnets = append(subnets, ip.Address.Masked().String())

@@ -22,6 +22,12 @@ type entryChange struct {
 	o netUpdateOptions
 }
 
+// op is the change as errors name it.
+func (u entryChange) op() string {
+	side := map[bool]string{true: " to", false: " of"}[u.o.command == libvirtnet.UpdateAdd]
+	return string(u.o.command) + " " + string(u.o.section) + side
+}
+
 // entries are those of the section in one layer.
 func (u entryChange) entries(ctx context.Context, live bool) (string, []xml.Entry, error) {
 	doc, err := u.conn.NetworkXML(ctx, u.have.Name, !live)
@@ -42,26 +48,27 @@ func (u entryChange) plan(ctx context.Context, live bool) (libvirtnet.Plan, erro
 	if live {
 		where = "the running network"
 	}
-	op := string(u.o.command) + " " + string(u.o.section) + " of"
 	fail := func(format string, args ...any) (libvirtnet.Plan, error) {
-		return libvirtnet.Plan{}, &failure{op: op, object: u.object(), err: fmt.Errorf(format, args...)}
+		return libvirtnet.Plan{}, &failure{op: u.op(), object: u.object(), err: fmt.Errorf(format, args...)}
+	}
+	def, err := xml.Parse(doc)
+	if err != nil {
+		return fail("%w", err)
+	}
+	if u.o.parent >= len(def.IPs) {
+		return fail("%w", noEntryError(fmt.Sprintf("%s has no <ip> of index %d: it has %d, from 0", where, u.o.parent, len(def.IPs))))
 	}
 	s, entry := libvirtnet.SectionUpdate{Command: u.o.command, Section: u.o.section, Parent: u.o.parent}, u.o.entry
 	if u.o.command == libvirtnet.UpdateAdd {
-		return u.planAdd(doc, list, live, where)
+		return u.planAdd(def, list, live, where)
 	}
-	at, several := u.find(doc, list)
+	at, several := u.find(def, list)
 	if len(several) > 0 {
-		return libvirtnet.Plan{}, &failure{op: op, object: u.object(), hint: apart[u.o.command],
+		return libvirtnet.Plan{}, &failure{op: u.op(), object: u.object(), hint: apart[u.o.command],
 			err: fmt.Errorf("%s has more than one: %d entries fit%s", where, len(several), others(several))}
 	}
-	if at < 0 && u.o.command == libvirtnet.UpdateDelete && u.o.section == xml.DNSHosts {
-		if err := u.otherNames(op, where, list); err != nil {
-			return libvirtnet.Plan{}, err
-		}
-	}
 	if at < 0 {
-		return fail("%w", noEntryError(where+" has no such entry"+others(list)))
+		return libvirtnet.Plan{}, u.noEntry(where, list)
 	}
 	if s.Parent < 0 {
 		s.Parent = list[at].Parent
@@ -108,9 +115,9 @@ func (u entryChange) dropped() []string {
 	return nil
 }
 
-func (u entryChange) planAdd(doc string, list []xml.Entry, live bool, where string) (libvirtnet.Plan, error) {
+func (u entryChange) planAdd(def xml.Network, list []xml.Entry, live bool, where string) (libvirtnet.Plan, error) {
 	fail := func(err error, hint string) (libvirtnet.Plan, error) {
-		return libvirtnet.Plan{}, &failure{op: "add " + string(u.o.section) + " to", object: u.object(), err: err, hint: hint}
+		return libvirtnet.Plan{}, &failure{op: u.op(), object: u.object(), err: err, hint: hint}
 	}
 	for _, have := range list {
 		if have.Says(u.o.entry) && u.o.entry.Says(have) && have.SameInside(u.o.entry) {
@@ -122,7 +129,7 @@ func (u entryChange) planAdd(doc string, list []xml.Entry, live bool, where stri
 			return fail(fmt.Errorf("%s has an entry with %s: %s", where, clean(clash), clean(shorten(have.Text))), "delete that one first, or modify it")
 		}
 	}
-	parent, err := u.parentOf(doc)
+	parent, err := u.parentOf(def)
 	if err != nil {
 		return fail(err, "")
 	}
