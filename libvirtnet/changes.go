@@ -4,6 +4,7 @@ package libvirtnet
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"libvirt.org/go/libvirt"
@@ -191,11 +192,22 @@ func (c *Conn) AttachInterface(ctx context.Context, guest, doc string, live, con
 
 // DetachInterface asks a guest to let go of an interface, found by the MAC in
 // the document. A running guest may do so later or never: see
-// [Conn.WaitDetached].
+// [Conn.WaitDetached]. One that was asked before is as good as asked.
 func (c *Conn) DetachInterface(ctx context.Context, guest, doc string, live, config bool) error {
 	return c.onDevice(ctx, opDetach, guest, doc, func(h *libvirt.Domain) error {
-		return h.DetachDeviceFlags(doc, deviceFlags(live, config))
+		err := h.DetachDeviceFlags(doc, deviceFlags(live, config))
+		if live && !config && askedBefore(err) {
+			return nil
+		}
+		return err
 	})
+}
+
+// askedBefore says whether a guest has not answered an earlier detach yet. libvirt
+// has no code for it: the words are QEMU's (qmp_device_del), in one language only.
+func askedBefore(err error) bool {
+	e := libvirt.Error{}
+	return errors.As(err, &e) && strings.Contains(e.Message, "is already in the process of unplug")
 }
 
 // UpdateInterface changes an interface in place, found by the MAC in the

@@ -92,9 +92,6 @@ func runDomifDetach(ctx context.Context, e *env, o domifDetachOptions) error {
 	err = e.carryOut(ctx, t.conn, change{
 		op: "detach from", object: "guest " + clean(t.have.Name), plan: plan, world: t.world, act: within(o.timeout, rest),
 	}, o.changeOptions)
-	if failed := (*failure)(nil); errors.As(err, &failed) && f.live != nil && failed.hint == "" && failed.code == exitFailed {
-		failed.hint = "a guest that was asked before and has not let go yet cannot be asked again: kvnet domif-list shows whether it has"
-	}
 	if err != nil {
 		return err
 	}
@@ -239,6 +236,16 @@ func (t guestTarget) letGo(ctx context.Context, f foundInterface, config libvirt
 	return t.conn.Apply(ctx, config, func(ctx context.Context) error { return t.forgotten(ctx, f) })
 }
 
+// keeps is what a guest does that the wait for it was too short for.
+const keeps = "the guest was asked and has not let go of it: it has it still"
+
+func keepsHint(g libvirtnet.Guest) string {
+	if g.State == libvirtnet.Paused {
+		return "a paused guest lets go of nothing: virsh resume " + clean(g.Name)
+	}
+	return "a guest lets go only once its system runs (ACPI or PCIe hot-plug); --timeout waits longer"
+}
+
 // waitGone waits until neither libvirt nor the kernel has the device.
 func (t guestTarget) waitGone(ctx context.Context, f foundInterface) error {
 	stays := "; its configuration is unchanged"
@@ -249,14 +256,10 @@ func (t guestTarget) waitGone(ctx context.Context, f foundInterface) error {
 		if ctx.Err() == nil {
 			return err
 		}
-		hint := "a guest lets go only once its system runs (ACPI or PCIe hot-plug); --timeout waits longer"
-		if t.have.State == libvirtnet.Paused {
-			hint = "a paused guest lets go of nothing: virsh resume " + clean(t.have.Name)
-		}
-		return &failure{op: "detach", object: interfaceWords(*f.live), err: &waited{words + stays, err}, hint: hint}
+		return &failure{op: "detach", object: interfaceWords(*f.live), err: &waited{words + stays, err}, hint: keepsHint(t.have)}
 	}
 	if err := t.conn.WaitDetached(ctx, t.have.UUID, f.live.MAC); err != nil {
-		return late("the guest was asked and has not let go of it: it has it still", err)
+		return late(keeps, err)
 	}
 	if f.live.Target == "" || !t.world.here {
 		return nil

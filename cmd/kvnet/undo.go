@@ -252,28 +252,6 @@ func kernelNames(i journal.Image) (links, sysctls []string) {
 	return links, sysctls
 }
 
-// isBack looks whether libvirt has what it had. A network that was started runs
-// with its definition, whatever it ran with before.
-func isBack(ctx context.Context, conn *libvirtnet.Conn, u undoing) error {
-	for _, want := range u.entry.Before.Networks {
-		have, err := captureNetwork(ctx, conn, want.Name)
-		if err != nil {
-			return err
-		}
-		if want.Active && have.Active && want.Persistent && !u.ran(want.Name) {
-			want.Live = have.Live
-		}
-		rest := journal.Way(journal.Image{Networks: []journal.Network{want}}, journal.Image{Networks: []journal.Network{have}})
-		if rest, err = possible(ctx, conn, rest); err != nil {
-			return err
-		}
-		if !rest.Plan.Empty() {
-			return &failure{op: "verify", object: "network " + clean(want.Name), err: errors.New("it is not as it was: " + strings.TrimSpace(rest.Plan.Steps[0].Say) + " has not happened")}
-		}
-	}
-	return nil
-}
-
 // markTaken notes at the change that it was taken back.
 func (e *env) markTaken(entry journal.Entry) {
 	if e.journal == nil {
