@@ -159,12 +159,27 @@ func (t guestTarget) findInterface(command, name string, live, config bool) (fou
 	case len(found) == 0:
 		return foundInterface{}, t.noInterface(name, all)
 	case len(found) > 1:
-		return foundInterface{}, usage(command, quote(name)+" is more than one interface of "+guest+": "+strings.Join(twins, "; "), "name the tap")
+		return foundInterface{}, usage(command, quote(name)+" is more than one interface of "+guest+": "+strings.Join(twins, "; "), t.twinsHint(found))
 	case seen[found[0].interfaceNow().MAC] > 1:
 		return foundInterface{}, &failure{op: "find interface", object: name, err: fmt.Errorf("%s has several with MAC %s, and it is found again by its MAC", guest, found[0].interfaceNow().MAC),
-			hint: "virsh detach-device takes the one whose address or alias a document names"}
+			hint: t.twinsHint(found)}
 	}
 	return found[0].narrow(guest, live, config)
+}
+
+// twinsHint says how interfaces are told apart: those of one MAC by kvnet not at all.
+func (t guestTarget) twinsHint(found []foundInterface) string {
+	mac := found[0].interfaceNow().MAC
+	if slices.ContainsFunc(found, func(f foundInterface) bool { return f.interfaceNow().MAC != mac }) {
+		return "name the tap"
+	}
+	var ways []string
+	for _, i := range t.have.Interfaces {
+		if t.have.Active() && i.MAC == mac && i.Alias != "" {
+			ways = append(ways, "virsh detach-device-alias "+clean(t.have.Name)+" "+clean(i.Alias)+" --live takes out "+dash(clean(i.Target)))
+		}
+	}
+	return strings.Join(append(ways, "virsh edit "+clean(t.have.Name)+" changes the configuration"), "; ")
 }
 
 // narrow drops the layers that are not asked for.
