@@ -25,8 +25,9 @@ func undoCommand(e *env) *cli.Command {
 		Description: describe(`
 Makes what a change touched as it was before it: networks and their definitions,
 interfaces of guests, links. NUMBER is the one that kvnet history shows; without
-one it is the last change that was not taken back, a restart by --restart not counted. The way is planned from how
-things are now, so that it also leads back from a change that was cut off half-way.
+one it is the last change that was not taken back, a restart by --restart, and what has
+no way back, not counted. The way is planned from how things are now, so that it
+also leads back from a change that was cut off half-way.
 Taking back is a change, too, and can be taken back.`,
 			"kvnet undo --dry-run", 0, 1, 2, 4, 5),
 		Flags: append(changeFlags(&o.changeOptions, "take it back although running guests are cut off, and with it what came later"),
@@ -76,23 +77,14 @@ func runUndo(ctx context.Context, e *env, number int, o undoOptions) error {
 	if err != nil && !o.noJournal {
 		return err
 	}
-	entry, err := findChange(entries, number)
-	if err != nil {
-		return err
-	}
-	object := fmt.Sprintf("change %d (%s %s)", entry.ID, entry.Op, clean(entry.Object))
 	w, err := e.lookAround(ctx)
 	if err != nil {
 		return err
 	}
-	if entry.URI != w.URI && !o.force {
-		return refuse("undo", object, fmt.Errorf("it was made over %s, and this is %s", clean(entry.URI), clean(w.URI)), "-c "+clean(entry.URI))
-	}
-	u, err := wayBack(ctx, conn, w, entry)
+	u, err := e.toTakeBack(ctx, conn, w, entries, number, o)
 	if err != nil {
 		return err
 	}
-	u.object = object
 	if err := refuseCutOff(w, u.back, o.force); err != nil {
 		return err
 	}
@@ -103,32 +95,6 @@ func runUndo(ctx context.Context, e *env, number int, o undoOptions) error {
 		return err
 	}
 	return e.takeChangeBack(ctx, conn, w, u, o)
-}
-
-// findChange is the entry with the number, or the last one that stands.
-func findChange(entries []journal.Entry, number int) (journal.Entry, error) {
-	for i := len(entries) - 1; i >= 0; i-- {
-		n := entries[i]
-		switch {
-		case number == n.ID:
-			return n, nil
-		case number != 0 || n.Backs != 0 || !journal.Stands(entries, n):
-			continue
-		case i > 0 && n.Outcome == journal.Done && broughtIntoForce(entries[i-1], n):
-			continue
-		}
-		return n, nil
-	}
-	if number != 0 {
-		return journal.Entry{}, &failure{op: "undo", object: "change " + strconv.Itoa(number), err: journal.ErrNoEntry, hint: "kvnet history lists what there is"}
-	}
-	return journal.Entry{}, &failure{op: "undo", object: "the last change", err: errors.New("there is none to take back"), hint: "kvnet history lists what there is"}
-}
-
-// broughtIntoForce says whether an entry is the restart of --restart for the change
-// before it: that one is what there is to take back.
-func broughtIntoForce(change, n journal.Entry) bool {
-	return n.Op == opRestart && n.PID == change.PID && slices.Equal(n.Command, change.Command)
 }
 
 // refuseCutOff refuses to stop a network under running guests.
