@@ -6,7 +6,8 @@
 // the documents of the networks and interfaces and the attributes of the links
 // that the change touches. The way back is planned from two images, the one
 // that was kept and one of now ([Way]), so it leads home from wherever things
-// stand.
+// stand. With the end of a change it keeps the networks as that left them:
+// what others did to them since is no part of it ([Own]).
 //
 // It is not a lock on libvirt or on the kernel, and no history of what others
 // did. It holds no connection: reading an image and taking a way are the

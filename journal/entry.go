@@ -40,6 +40,9 @@ type Entry struct {
 	Backs    int   `json:"backs,omitempty"`
 	BackedBy int   `json:"backed_by,omitempty"`
 	Before   Image `json:"before"`
+	// After are the networks of Before as the change left them: what differs
+	// later is others'. A change that did not end, and an older entry, has none.
+	After []Network `json:"after,omitempty"`
 }
 
 // Image is how the objects that a change touches are at one moment.

@@ -119,9 +119,17 @@ func (j *Journal) reserveBacked(id int) error {
 	return j.reserve(id, size)
 }
 
-// End writes how the change ended.
+// End writes how the change ended. What it left behind, for which no room was
+// kept, is left out where there is none.
 func (j *Journal) End(e Entry) error {
 	data, err := encode(e)
+	if size, kept := fileSize(j.reserved(e.ID)); len(e.After) > 0 && (err != nil || kept && len(data) > size) {
+		if err == nil && j.begin(e.ID, data) == nil {
+			return os.Remove(j.reserved(e.ID))
+		}
+		e.After = nil
+		data, err = encode(e)
+	}
 	if err != nil {
 		return err
 	}

@@ -231,7 +231,9 @@ func TestFullDisk(t *testing.T) {
 	}
 	fill()
 	back.Outcome, e.BackedBy = journal.Done, back.ID
-	if err := errors.Join(j.End(back), j.End(e)); err != nil {
+	large := back // what it left behind does without room
+	large.After = []journal.Network{{Name: "network a", Config: strings.Repeat("x", 100<<10)}}
+	if err := errors.Join(j.End(large), j.End(e)); err != nil {
 		t.Errorf("the end of what takes back: %v", err)
 	}
 	have, err := j.Entries()

@@ -80,6 +80,15 @@ func (b *Back) network(want, have Network) {
 	step := func(do libvirtnet.Action, say, why, document string) {
 		b.Plan.Steps = append(b.Plan.Steps, libvirtnet.PlanStep{Do: do, Object: want.Name, Say: say, Why: why, Document: document})
 	}
+	if other := "it is another network"; want.UUID != "" && have.UUID != "" && want.UUID != have.UUID {
+		if have.Active {
+			step(libvirtnet.Stop, "stop "+name, other, "")
+		}
+		if have.Persistent {
+			step(libvirtnet.Undefine, "undefine "+name, other, "")
+		}
+		have = Network{Name: want.Name}
+	}
 	if have.Active && !want.Active {
 		step(libvirtnet.Stop, "stop "+name, "it was not active", "")
 	}

@@ -65,6 +65,8 @@ func TestWay(t *testing.T) {
 		return journal.Image{Networks: []journal.Network{n}, Ports: []journal.Port{p}, Links: l}
 	}
 	elsewhere := journal.Network{Name: "lab", Persistent: true, Active: true, Autostart: true, Config: labNew, Live: labNew}
+	ours, theirs := idle, active
+	ours.UUID, theirs.UUID = "1", "2"
 	marked := idle
 	marked.Autostart = true
 	for _, c := range []struct {
@@ -75,6 +77,7 @@ func TestWay(t *testing.T) {
 		{"nothing happened", nets(active), nets(active), []string{}},
 		{"was not there", nets(journal.Network{Name: "lab"}), nets(active), []string{"stop network lab", "undefine network lab"}},
 		{"was there", nets(active), nets(), []string{"define network lab", "mark network lab for autostart", "start network lab"}},
+		{"another of the name", nets(ours), nets(theirs), []string{"stop network lab", "undefine network lab", "define network lab"}},
 		{"was idle", nets(idle), nets(active), []string{"stop network lab", "unmark network lab for autostart"}},
 		{"was transient", nets(journal.Network{Name: "lab", Active: true, Live: lab}), nets(), []string{"create network lab"}},
 		{"had another definition", nets(active), nets(changed), []string{"redefine network lab"}},

@@ -188,7 +188,7 @@ func (e *env) carryOut(ctx context.Context, conn *libvirtnet.Conn, c change, o c
 	if err != nil {
 		err = e.cameHome(ctx, record, c.world, err, o)
 	}
-	record.end(e, err)
+	record.end(ctx, conn, e, err)
 	for _, n := range conn.Notes() {
 		e.note("%s", n)
 	}

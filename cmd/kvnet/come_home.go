@@ -128,7 +128,7 @@ func (e *env) wayHome(ctx context.Context, conn *libvirtnet.Conn, entry journal.
 	if err != nil {
 		return undoing{}, err
 	}
-	u, err := wayBack(ctx, conn, w, entry)
+	u, err := wayBack(ctx, conn, w, entry, nil)
 	u.strays = append(u.strays, w.strayTaps(former, guestsOf(entry.Before))...)
 	return u, err
 }

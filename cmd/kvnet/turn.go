@@ -158,35 +158,6 @@ func (e *env) begin(ctx context.Context, conn *libvirtnet.Conn, c change, o chan
 	return &record{e.journal, entry}, nil
 }
 
-// record is the entry of a change that is under way.
-type record struct {
-	journal *journal.Journal
-	entry   journal.Entry
-}
-
-// end writes how the change ended.
-func (r *record) end(e *env, err error) {
-	if r == nil {
-		return
-	}
-	r.entry.Outcome, r.entry.Left = outcome(err)
-	if err := r.journal.End(r.entry); err != nil {
-		e.note("%s", oneLine(err))
-	}
-}
-
-// outcome is how a change ended, and what of it could not be taken back.
-func outcome(err error) (journal.Outcome, []string) {
-	if err == nil {
-		return journal.Done, nil
-	}
-	_, left, _ := unwound(err)
-	if len(left) > 0 {
-		return journal.Left, left
-	}
-	return journal.Undone, nil
-}
-
 // touched names what a change touches.
 type touched struct {
 	networks       []string

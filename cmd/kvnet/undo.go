@@ -27,19 +27,19 @@ Makes what a change touched as it was before it: networks and their definitions,
 interfaces of guests, links. NUMBER is the one that kvnet history shows; without
 one it is the last change that was not taken back, a restart by --restart, and what has
 no way back, not counted. The way is planned from how things are now, so that it
-also leads back from a change that was cut off half-way.
+also leads back from a change that was cut off half-way. What others did to a
+network since stays; where it cannot be told apart, it is named and refused.
 Taking back is a change, too, and can be taken back.`,
 			"kvnet undo --dry-run", 0, 1, 2, 4, 5),
-		Flags: append(changeFlags(&o.changeOptions, "take it back although running guests are cut off, and with it what came later"),
+		Flags: append(changeFlags(&o.changeOptions, "take it back although running guests are cut off, and with it what came later and what others did"),
 			&cli.BoolFlag{Name: "restart", Usage: "restart a network that runs with another definition than it did, its guests kept plugged in", Destination: &o.restart}),
 		Action: func(c *cli.Context) error {
 			args, err := arguments(c, "[NUMBER]")
 			if err != nil {
 				return err
 			}
-			number := 0
 			if len(args) > 0 {
-				if number, err = strconv.Atoi(args[0]); err != nil || number < 1 {
+				if o.number, err = strconv.Atoi(args[0]); err != nil || o.number < 1 {
 					return usage("undo", "no number of a change: "+quote(args[0]), "kvnet history lists them")
 				}
 			}
@@ -47,7 +47,7 @@ Taking back is a change, too, and can be taken back.`,
 			if err := o.check("undo"); err != nil {
 				return err
 			}
-			return runUndo(c.Context, e, number, o)
+			return runUndo(c.Context, e, o)
 		},
 	}
 }
@@ -55,6 +55,7 @@ Taking back is a change, too, and can be taken back.`,
 // undoOptions are the flags of undo.
 type undoOptions struct {
 	changeOptions
+	number  int // 0 is the last change that stands
 	restart bool
 }
 
@@ -67,7 +68,7 @@ type undoResult struct {
 	Lost   []string `json:"lost"` // what no step brings back
 }
 
-func runUndo(ctx context.Context, e *env, number int, o undoOptions) error {
+func runUndo(ctx context.Context, e *env, o undoOptions) error {
 	conn, err := e.connectToChange(ctx, o.changeOptions)
 	if err != nil {
 		return err
@@ -81,7 +82,7 @@ func runUndo(ctx context.Context, e *env, number int, o undoOptions) error {
 	if err != nil {
 		return err
 	}
-	u, err := e.toTakeBack(ctx, conn, w, entries, number, o)
+	u, err := e.toTakeBack(ctx, conn, w, entries, o)
 	if err != nil {
 		return err
 	}
@@ -89,6 +90,9 @@ func runUndo(ctx context.Context, e *env, number int, o undoOptions) error {
 		return err
 	}
 	if err := e.refuseLater(u, entries, o.force); err != nil {
+		return err
+	}
+	if err := e.refuseOthers(u, o.force); err != nil {
 		return err
 	}
 	if err := e.refuseTaken(ctx, conn, w, u, o); err != nil {
@@ -117,7 +121,7 @@ func refuseCutOff(w world, back journal.Back, force bool) error {
 // refuseTaken refuses to take ranges and reservations from under guests that have
 // leases of them, and a --restart that would leave guests cut off.
 func (e *env) refuseTaken(ctx context.Context, conn *libvirtnet.Conn, w world, u undoing, o undoOptions) error {
-	for _, was := range u.entry.Before.Networks {
+	for _, was := range u.want.Networks {
 		n := w.network(was.Name)
 		restarts := o.restart && slices.Contains(u.back.Restarts, was.Name)
 		takes := slices.ContainsFunc(u.back.Plan.Steps, func(s libvirtnet.PlanStep) bool {

@@ -21,10 +21,13 @@ func isBack(ctx context.Context, conn *libvirtnet.Conn, u undoing) error {
 			return keptBy(ctx, conn, s, err)
 		}
 	}
-	for _, want := range u.entry.Before.Networks {
+	for _, want := range u.want.Networks {
 		have, err := captureNetwork(ctx, conn, want.Name)
 		if err != nil {
 			return err
+		}
+		if journal.Same(want.Config, have.Config) {
+			want.Config = have.Config // libvirt writes it in its own way
 		}
 		if want.Active && have.Active && want.Persistent && !u.ran(want.Name) {
 			want.Live = have.Live

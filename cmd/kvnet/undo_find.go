@@ -15,9 +15,9 @@ import (
 
 // toTakeBack is the change with the number, or the last one that stands and has a
 // way back, with that way.
-func (e *env) toTakeBack(ctx context.Context, conn *libvirtnet.Conn, w world, entries []journal.Entry, number int, o undoOptions) (undoing, error) {
+func (e *env) toTakeBack(ctx context.Context, conn *libvirtnet.Conn, w world, entries []journal.Entry, o undoOptions) (undoing, error) {
 	for before := math.MaxInt; ; {
-		entry, err := findChange(entries, number, before)
+		entry, err := findChange(entries, o.number, before)
 		if err != nil {
 			return undoing{}, err
 		}
@@ -25,14 +25,28 @@ func (e *env) toTakeBack(ctx context.Context, conn *libvirtnet.Conn, w world, en
 		if entry.URI != w.URI && !o.force {
 			return undoing{}, refuse("undo", object, fmt.Errorf("it was made over %s, and this is %s", clean(entry.URI), clean(w.URI)), "-c "+clean(entry.URI))
 		}
-		u, err := wayBack(ctx, conn, w, entry)
+		u, err := wayBack(ctx, conn, w, entry, func(u *undoing) {
+			if !halfSince(entries, entry) {
+				u.keepOthers(o.force)
+			}
+		})
 		u.object = object
-		if err != nil || number != 0 || !u.onlyFinal() {
+		if err != nil || o.number != 0 || !u.onlyFinal() {
 			return u, err
 		}
 		e.note("%s is passed over: no way back from: %s", object, clean(strings.Join(entry.Final, ", ")))
 		before = entry.ID
 	}
+}
+
+// halfSince says whether a change of the same networks stands half-way since: what
+// is otherwise than the change left it may be kvnet's own.
+func halfSince(entries []journal.Entry, entry journal.Entry) bool {
+	return slices.ContainsFunc(journal.HalfDone(entries), func(n journal.Entry) bool {
+		return n.ID > entry.ID && slices.ContainsFunc(n.Before.Networks, func(net journal.Network) bool {
+			return slices.ContainsFunc(entry.Before.Networks, func(own journal.Network) bool { return own.Name == net.Name })
+		})
+	})
 }
 
 // onlyFinal says that all that there would be to take back has no way back.

@@ -24,6 +24,27 @@ func readEntries() ([]journal.Entry, error) {
 	return entries, nil
 }
 
+// refuseOthers refuses to take a change back with what others changed since.
+func (e *env) refuseOthers(u undoing, force bool) error {
+	if u.entry.Outcome == journal.Done && len(u.entry.Before.Networks) > len(u.entry.After) && !u.arrived() {
+		e.note("%s: what it left behind is not known: what others changed since goes with it", u.object)
+	}
+	if len(u.others) == 0 {
+		return nil
+	}
+	const most = 5
+	words := u.others
+	if len(words) > most {
+		words = append(slices.Clone(words[:most]), fmt.Sprintf("and %d more", len(words)-most))
+	}
+	cause := "it would take back what others changed since: " + clean(strings.Join(words, "; "))
+	if force {
+		e.announce(u.object + ": " + cause)
+		return nil
+	}
+	return refuse("undo", u.object, errors.New(cause), "--force makes all of it as it was before the change")
+}
+
 // refuseLater refuses to take a change back with those that came after it. What
 // was cut off is not theirs to keep: there they are told.
 func (e *env) refuseLater(u undoing, entries []journal.Entry, force bool) error {

@@ -16,10 +16,12 @@ import (
 type undoing struct {
 	entry  journal.Entry
 	object string
-	world  world // that it was planned in
+	world  world         // that it was planned in
+	want   journal.Image // that it leads to: as it was before, but for what others did since
 	back   journal.Back
 	now    journal.Image
 	gone   []string // what cannot be as it was: whose it was is gone
+	others []string // what others did since that goes with it
 	// inWay are the bridges that may be in the way, clear the steps that take
 	// those away that are.
 	inWay []string
@@ -55,8 +57,9 @@ func (u undoing) words() string {
 	return strings.Join(list, ", ")
 }
 
-// wayBack plans from how the things that the change touched are now.
-func wayBack(ctx context.Context, conn *libvirtnet.Conn, w world, entry journal.Entry) (undoing, error) {
+// wayBack plans from how the things that the change touched are now. keep may
+// change what is wanted, once that and how things are is known; it may be nil.
+func wayBack(ctx context.Context, conn *libvirtnet.Conn, w world, entry journal.Entry, keep func(*undoing)) (undoing, error) {
 	u := undoing{entry: entry, world: w}
 	before, err := u.withoutGone(ctx, conn)
 	if err != nil {
@@ -96,8 +99,35 @@ func wayBack(ctx context.Context, conn *libvirtnet.Conn, w world, entry journal.
 	if u.now, err = capture(ctx, conn, w.without(u.clear).kernel(), t); err != nil {
 		return u, err
 	}
-	u.back, err = possible(ctx, conn, journal.Way(before, u.now))
+	u.want = before
+	if keep != nil {
+		keep(&u)
+	}
+	u.back, err = possible(ctx, conn, journal.Way(u.want, u.now))
 	return u, err
+}
+
+// keepOthers takes out of what is wanted what others did since to networks, or says
+// what of it goes.
+func (u *undoing) keepOthers(whole bool) {
+	u.want.Networks = slices.Clone(u.want.Networks)
+	for i, before := range u.want.Networks {
+		if i >= len(u.entry.After) {
+			return
+		}
+		after, now := u.entry.After[i], u.now.Networks[i]
+		want, told := before, false
+		if !whole {
+			want, told = journal.Own(before, after, now)
+		}
+		if u.want.Networks[i] = want; told {
+			continue
+		}
+		if others := journal.Others(before, after, now); len(others) > 0 {
+			others[0] = "network " + before.Name + ": " + others[0]
+			u.others = append(u.others, others...)
+		}
+	}
 }
 
 // guestsOf are the guests whose interfaces an image has.
