@@ -17,6 +17,8 @@ var addressRules = []Rule{
 		"The address of the network itself, its broadcast address, or one of 0.0.0.0/8, which the kernel gives no route: libvirt sets it, and no guest reaches it."},
 	{"subnet-overlap", "Two subnets overlap", Error, Never,
 		"Two routes to one address: the kernel takes one, and the guests of the other are cut off. libvirt compares routes of equal length only, and at start (networkCheckRouteCollision)."},
+	{"local-ptr-prefix", "A subnet for which libvirt cannot answer reverse queries", Error, AtStart,
+		"localPtr wants an IPv4 prefix of whole bytes, /24 at most, or an IPv6 one of half bytes, /124 at most (virSocketAddrPTRDomain)."},
 	{"dhcp-twice", "DHCP on two subnets of one family", Error, AtDefine,
 		"libvirt serves DHCP on one IPv4 and one IPv6 address of a network (networkValidate)."},
 	{"dhcp6-prefix", "DHCP in an IPv6 subnet that is wider than a /64", Error, AtStart,
@@ -65,6 +67,7 @@ func (p *pass) ips(root *xml.Node, n *network) {
 		if len(n.subnets) < mostCompared {
 			n.subnets = append(n.subnets, subnet{prefix, e.At("address")})
 		}
+		p.localPtr(root, e, prefix)
 		four, dhcp := prefix.Addr().Is4(), e.Child("dhcp")
 		if len(dhcp.All("range"))+len(dhcp.All("host")) > 0 {
 			if served[four] {
@@ -83,6 +86,21 @@ func (p *pass) ips(root *xml.Node, n *network) {
 	}
 	for _, e := range root.All("route") {
 		p.route(e, n)
+	}
+}
+
+// localPtr judges a subnet whose reverse queries are not to leave the host: its
+// zone ends at a dot.
+func (p *pass) localPtr(root, e *xml.Node, prefix netip.Prefix) {
+	if e.Attr("localPtr") != "yes" || root.Child("dns").Attr("enable") == "no" {
+		return
+	}
+	unit, most := 8, 24
+	if prefix.Addr().Is6() {
+		unit, most = 4, 124
+	}
+	if prefix.Bits()%unit != 0 || prefix.Bits() > most {
+		p.at("local-ptr-prefix", e.At("localPtr"), "localPtr in %s: want a prefix that is a multiple of %d, at most %d", prefix.Masked(), unit, most)
 	}
 }
 

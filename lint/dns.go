@@ -19,11 +19,17 @@ var dnsRules = []Rule{
 		"A name without blanks and commas, and a value (virNetworkDNSTxtDefParseXML)."},
 	{"dns-txt-unreadable", "A TXT record that the DNS server cannot read", Error, AtStart,
 		"libvirt writes it into dnsmasq's file as it is, where a quotation mark wants a second one and a line ends the value (read_file of dnsmasq's option.c)."},
+	{"dns-register-not-local", "A domain that is to be registered and is not local", Error, BySchema,
+		"register='yes' wants localOnly='yes' (virNetworkDefParseXML of 10.1 and later); before, libvirt knows no register."},
 	{"dns-host-twice", "One name has several DNS entries of a family", Warning, Never,
 		"Guests get both addresses in turn; libvirt says nothing of it."},
 }
 
-func (p *pass) dns(d *xml.Node) {
+func (p *pass) dns(root *xml.Node) {
+	if e := root.Child("domain"); e.Attr("register") == "yes" && e.Attr("localOnly") != "yes" {
+		p.at("dns-register-not-local", e.At("register"), "register='yes' wants localOnly='yes'")
+	}
+	d := root.Child("dns")
 	if d == nil {
 		return
 	}

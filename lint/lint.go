@@ -107,6 +107,15 @@ func (p *pass) at(rule string, place xml.Place, format string, args ...any) {
 	p.note(rule, Spot{p.name, place}, p.object, nil, fmt.Sprintf(format, args...))
 }
 
+// maybe notes a finding that is one with some releases only: a warning where it
+// is not known which is to take the document.
+func (p *pass) maybe(rule string, place xml.Place, format string, args ...any) {
+	p.at(rule, place, format, args...)
+	if p.version == 0 {
+		p.findings[len(p.findings)-1].Severity = Warning
+	}
+}
+
 func (p *pass) note(rule string, spot Spot, object string, other *Spot, message string) {
 	r := byID()[rule]
 	p.findings = append(p.findings, Finding{Rule: rule, Severity: r.Severity, Refused: r.Refused,

@@ -13,10 +13,14 @@ var networkRules = []Rule{
 	{"name-missing", "A network or guest has no name", Error, AtDefine, "libvirt finds it by its name."},
 	{"name-invalid", "A name holds what libvirt refuses in names", Error, AtDefine,
 		"Names are the stem of file names: no / and no line break (virXMLCheckIllegalChars)."},
+	{"name-too-long", "A name that is too long for libvirt's files", Error, AtDefine,
+		"libvirt writes NAME.xml.new (virXMLSaveFile), and a file name has at most 255 bytes."},
 	{"device-name-too-long", "A device name is longer than the kernel takes", Error, AtStart,
 		"The kernel's names have at most 15 bytes (IFNAMSIZ); libvirt finds out when it makes the device."},
 	{"device-name-invalid", "A device name that the kernel refuses", Error, AtStart,
 		"dev_valid_name (net/core/dev.c): no white space, / or :, neither . nor .. ; all and default are the kernel's names for the settings of all links (sysctl_dev_name_is_allowed)."},
+	{"mac-zero", "A bridge with the MAC address 00:00:00:00:00:00", Error, AtStart,
+		"The kernel takes it for none (is_valid_ether_addr), and the bridge is not made."},
 	{"mac-multicast", "A MAC address that no interface can have", Error, AtDefine,
 		"The lowest bit of the first byte says that the address is of a group (virMacAddrIsMulticast)."},
 	{"mtu-out-of-range", "An MTU that no bridge can have", Error, AtStart,
@@ -106,7 +110,7 @@ func (p *pass) network(root *xml.Node) *network {
 	p.forward(root, n)
 	p.hostMode(root, n)
 	p.ips(root, n)
-	p.dns(root.Child("dns"))
+	p.dns(root)
 	p.shaping(root, n)
 	n.virtualPort = root.Child("virtualport").Attr("type")
 	p.virtualPort(root.Child("virtualport"), "")
@@ -140,15 +144,28 @@ func (p *pass) bridge(root *xml.Node, n *network) {
 		n.mtu, n.mtuAt = mtu, m.At("size")
 	}
 	n.mac, n.mAt = p.mac(root.Child("mac"), "address"), root.Child("mac").At("address")
+	if n.mac == zeroMAC && managed(n.mode) {
+		p.at("mac-zero", n.mAt, "MAC %s: no interface can have it", n.mac)
+		n.mac = ""
+	}
 }
+
+const zeroMAC = "00:00:00:00:00:00"
 
 // zero says whether an attribute is absent or counts to nothing.
 func zero(value string) bool { return strings.Trim(value, "0 ") == "" }
 
+// openWithoutSubnet is the first libvirt that takes mode open without an <ip>.
+const openWithoutSubnet = 10_008_000
+
 // hostMode judges what only a bridge of libvirt's can have.
 func (p *pass) hostMode(root *xml.Node, n *network) {
-	if (n.mode == xml.NAT || n.mode == xml.Route || n.mode == xml.Open) && root.Child("ip") == nil {
-		p.at("subnet-missing", root.Child("forward").Place, "mode %s needs an <ip>", n.mode)
+	switch forward := root.Child("forward"); {
+	case root.Child("ip") != nil:
+	case n.mode == xml.NAT || n.mode == xml.Route:
+		p.at("subnet-missing", forward.Place, "mode %s needs an <ip>", n.mode)
+	case n.mode == xml.Open && p.version < openWithoutSubnet:
+		p.maybe("subnet-missing", forward.Place, "mode open needs an <ip> before libvirt %s", inWords(openWithoutSubnet))
 	}
 	if managed(n.mode) || !slices.Contains(xml.Modes, n.mode) {
 		return

@@ -84,12 +84,18 @@ func (p *pass) uuid(root *xml.Node) string {
 	return uuid
 }
 
+// mostName is the longest name of which libvirt can write NAME.xml.new.
+const mostName = 255 - len(".xml.new")
+
 // title reads the text of <name>.
 func (p *pass) title(root *xml.Node, kind string) (string, xml.Place) {
 	n := root.Child("name")
 	if n == nil || n.Text == "" {
 		p.at("name-missing", root.Place, "the %s has no <name>", kind)
 		return "", root.Place
+	}
+	if len(n.Text) > mostName {
+		p.at("name-too-long", n.Place, "name %s: libvirt takes at most %d bytes", show(n.Text), mostName)
 	}
 	if i := strings.IndexAny(n.Text, "/\n"); i >= 0 {
 		p.at("name-invalid", n.Place, "name %s: holds a %s", show(n.Text), map[byte]string{'/': "/", '\n': "line break"}[n.Text[i]])

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 
@@ -12,13 +13,12 @@ import (
 // wherever it stands; then its attributes, its text and its children. @a:int is
 // an attribute with what is one of [values], @a:on|off one of a few words; @a!
 // may not be absent, and the emptiness of @a? is for a rule of its own to tell;
-// =int is the text. Children with a + may stand more than once, * is any.
-// From src/conf/schemas/network.rng, networkcommon.rng and domaincommon.rng;
-// title and description are of 9.7, register of 10.1, port of a forwarder of
-// 12.0.
+// =int is the text. Children with a + may stand more than once, * is any; ^9.7
+// is the first libvirt that knows it.
+// From src/conf/schemas/network.rng, networkcommon.rng and domaincommon.rng.
 var known = sync.OnceValue(func() map[string]element {
 	return schema(`
-network @connections:blank-count @ipv6:yes|no @trustGuestRxFilters:yes|no name title description metadata uuid bridge mtu mac forward virtualport portgroup+ domain dns bandwidth vlan port ip+ route+ dnsmasq:options
+network @connections:blank-count @ipv6:yes|no @trustGuestRxFilters:yes|no name title^9.7 description^9.7 metadata uuid bridge mtu mac forward virtualport portgroup+ domain dns bandwidth vlan port ip+ route+ dnsmasq:options
 name =any
 title =any
 description =any
@@ -37,9 +37,9 @@ network/forward/nat @ipv6:yes|no address port
 network/forward/nat/address @start?:ip @end?:ip
 network/forward/nat/port @start?:port @end?:port
 network/portgroup @name?:name @default:yes|no @trustGuestRxFilters:yes|no virtualport bandwidth vlan
-network/domain @name!:dns @localOnly:yes|no @register:yes|no
+network/domain @name!:dns @localOnly:yes|no @register^10.1:yes|no
 network/dns @enable:yes|no @forwardPlainNames:yes|no forwarder+ txt+ srv+ host+
-forwarder @addr:ip @domain:dns @port:port
+forwarder @addr:ip @domain:dns @port^12.0:port
 txt @name:txt @value
 srv @service @protocol:protocol @domain:dns @target @port:short @priority:short @weight:short
 network/dns/host @ip?:ip hostname+
@@ -107,13 +107,19 @@ type element struct {
 	attrs    map[string]attribute
 	needed   []string
 	text     *value
-	children map[string]bool // true: may stand more than once
-	open     bool            // holds any
+	children map[string]child
+	open     bool // holds any
 }
 
 type attribute struct {
 	value
 	mayBeEmpty bool
+	since      int // as a version of [Host]; 0 is always
+}
+
+type child struct {
+	many  bool // may stand more than once
+	since int
 }
 
 func schema(text string) map[string]element {
@@ -123,7 +129,7 @@ func schema(text string) map[string]element {
 		if len(words) == 0 {
 			continue
 		}
-		e := element{attrs: map[string]attribute{}, children: map[string]bool{}}
+		e := element{attrs: map[string]attribute{}, children: map[string]child{}}
 		for _, w := range words[1:] {
 			e.learn(w)
 		}
@@ -144,14 +150,34 @@ func (e *element) learn(word string) {
 		name, kind, _ := strings.Cut(word[1:], ":")
 		name, needed := strings.CutSuffix(name, "!")
 		name, mayBeEmpty := strings.CutSuffix(name, "?")
-		e.attrs[name] = attribute{valueOf(kind), mayBeEmpty}
+		name, since := release(name)
+		e.attrs[name] = attribute{valueOf(kind), mayBeEmpty, since}
 		if needed {
 			e.needed = append(e.needed, name)
 		}
 	default:
 		name, many := strings.CutSuffix(word, "+")
-		e.children[name] = many
+		name, since := release(name)
+		e.children[name] = child{many, since}
 	}
+}
+
+// release parts a name from the first libvirt that knows it: register^10.1.
+func release(word string) (name string, since int) {
+	name, number, _ := strings.Cut(word, "^")
+	major, minor, _ := strings.Cut(number, ".")
+	a, _ := strconv.Atoi(major)
+	b, _ := strconv.Atoi(minor)
+	return name, a*1_000_000 + b*1_000
+}
+
+// before says whether the libvirt that is to take the documents is known, and
+// older.
+func (p *pass) before(version int) bool { return p.version > 0 && p.version < version }
+
+// inWords is a version as people write it: 10.1.
+func inWords(version int) string {
+	return strconv.Itoa(version/1_000_000) + "." + strconv.Itoa(version/1_000%1_000)
 }
 
 // find is an element by its path, by its name and its parent's, or by its name
@@ -200,6 +226,8 @@ func (p *pass) attributes(n *xml.Node, e element) {
 				name = a.Prefix + ":" + a.Name
 			}
 			p.at("element-unknown", a.Place, "<%s> has no attribute %s: libvirt drops it", n.Name, show(name))
+		case p.before(known.since):
+			p.at("element-unknown", a.Place, "<%s> has no attribute %s before libvirt %s", n.Name, a.Name, inWords(known.since))
 		case !known.is(a.Value) && !(known.mayBeEmpty && a.Value == ""):
 			p.at("value-invalid", a.Place, "<%s %s=%s>: want %s", n.Name, a.Name, quoted(a.Value), known.want)
 		}
@@ -230,12 +258,15 @@ func (p *pass) children(n *xml.Node, e element, path, options string) {
 		case c.Prefix != "":
 			name = c.Prefix + ":" + c.Name
 		}
-		many, there := e.children[name]
+		known, there := e.children[name]
 		if !there || c.Prefix != "" && !own {
 			p.at("element-unknown", c.Place, "<%s> holds no <%s>: libvirt drops it", n.Name, show(name))
 			continue
 		}
-		if before, again := first[name]; again && !many {
+		if p.before(known.since) {
+			p.at("element-unknown", c.Place, "<%s> holds no <%s> before libvirt %s", n.Name, c.Name, inWords(known.since))
+		}
+		if before, again := first[name]; again && !known.many {
 			p.note("element-twice", Spot{p.name, c.Place}, p.object, &Spot{p.name, before},
 				"<"+n.Name+"> has a second <"+c.Name+">: libvirt reads the first only")
 			continue

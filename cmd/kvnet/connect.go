@@ -84,7 +84,7 @@ func hintFor(err error) string {
 	case errors.As(err, &missing) && missing.Kind == "guest":
 		return "kvnet domif-list --all lists the guests and their interfaces"
 	case errors.Is(err, libvirtnet.ErrSchema):
-		return "kvnet lint says where in the document; --no-validate leaves the schema out, and libvirt then drops what it does not know"
+		return "kvnet lint --host says where in the document; --no-validate leaves the schema out, and libvirt then drops what it does not know"
 	case errors.Is(err, libvirtnet.ErrNoLibvirt):
 		return "install libvirt (Debian: libvirt-daemon-system); bridge-list, bridge-show, bridge-fdb and verify --snapshot work without it"
 	case errors.Is(err, libvirtnet.ErrDaemonDown):

@@ -185,15 +185,16 @@ var refusalWords = map[lint.Refusal]string{
 	lint.Never:    "never",
 }
 
-// refusedBySchema says what of a value that flags gave libvirt's schema would
-// refuse; what was there before is not theirs. libvirt names the element only.
-func refusedBySchema(former, document string, version int, o netDefineOptions) error {
+// refusedByRelease says what of a document that flags made this libvirt would
+// refuse: a value by its schema, which names the element only, or mode open
+// without a subnet. What was there before is not theirs.
+func refusedByRelease(former, document string, version int, o netDefineOptions) error {
 	told := map[string]bool{}
 	for _, f := range lint.CheckFor([]lint.File{{Text: former}}, version) {
 		told[f.Message] = true
 	}
 	for _, f := range lint.CheckFor([]lint.File{{Text: document}}, version) {
-		if f.Rule == "value-invalid" && !told[f.Message] && !o.noValidate {
+		if (f.Rule == "value-invalid" && !o.noValidate || f.Rule == "subnet-missing") && !told[f.Message] {
 			return errors.New(f.Message)
 		}
 	}

@@ -249,7 +249,7 @@ func wishedDocument(ctx context.Context, conn *libvirtnet.Conn, w world, have *l
 	case def == nil:
 		document, err := xml.Build(want)
 		if err == nil {
-			err = refusedBySchema("", document, w.Libvirt.Version, o)
+			err = refusedByRelease("", document, w.Libvirt.Version, o)
 		}
 		if err != nil {
 			return "", wrong(err)
@@ -262,7 +262,7 @@ func wishedDocument(ctx context.Context, conn *libvirtnet.Conn, w world, have *l
 	}
 	document, err := xml.Edit(former, want)
 	if err == nil {
-		err = refusedBySchema(former, document, w.Libvirt.Version, o)
+		err = refusedByRelease(former, document, w.Libvirt.Version, o)
 	}
 	if err != nil {
 		return "", wrong(err)
