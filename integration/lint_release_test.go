@@ -11,19 +11,30 @@ import (
 // byRelease are documents that some libvirts take and others do not, and their
 // neighbours.
 var byRelease = []string{
-	network("<title>T</title>"),
-	network("<description>D</description>"),
-	network("<domain name='x' register='no'/>"),
-	network("<domain name='x' register='yes'/>"),
-	network("<domain name='x' localOnly='yes' register='yes'/>"),
-	network("<dns><forwarder addr='1.1.1.1' port='5353'/></dns>"),
-	network("<forward mode='open'/>"),
-	network("<forward mode='nat'/>"),
-	network("<forward mode='open'/><ip address='10.9.0.1' prefix='24'/>"),
+	networkWith("<title>T</title>"),
+	networkWith("<description>D</description>"),
+	networkWith("<domain name='x' register='no'/>"),
+	networkWith("<domain name='x' register='yes'/>"),
+	networkWith("<domain name='x' localOnly='yes' register='yes'/>"),
+	networkWith("<dns><forwarder addr='1.1.1.1' port='5353'/></dns>"),
+	networkWith("<forward mode='open'/>"),
+	networkWith("<forward mode='nat'/>"),
+	networkWith("<forward mode='open'/><ip address='10.9.0.1' prefix='24'/>"),
+	guestWith("vhostuser", "", "<source type='unix' path='/run/vhost' mode='server'/><model type='virtio'/>"),
+	guestWith("vhostuser", "<memoryBacking><access mode='shared'/></memoryBacking>", "<source type='unix' path='/run/vhost' mode='server'/><model type='virtio'/>"),
+	guestWith("vdpa", "", "<source dev='/dev/vhost-vdpa-0'/><ip address='10.9.0.5' prefix='24'/>"),
+	guestWith("network", "", "<source network='n'/><ip address='10.9.0.5' prefix='24'/>"),
+	guestWith("network", "", "<source network='n'/><model type='virtio'/><alias name='ua-x'/><teaming type='persistent'/>"),
+	guestWith("network", "", "<source network='n'/><model type='e1000'/><alias name='ua-x'/><teaming type='persistent'/>"),
 }
 
-func network(inside string) string {
+func networkWith(inside string) string {
 	return "<network><name>n</name>" + inside + "</network>"
+}
+
+func guestWith(kind, memory, inside string) string {
+	return "<domain type='qemu'><name>g</name><memory unit='MiB'>32</memory>" + memory + "<os><type arch='x86_64'>hvm</type></os>" +
+		"<devices><interface type='" + kind + "'>" + inside + "</interface></devices></domain>"
 }
 
 // TestLintByRelease holds lint's verdict for the libvirt of the host against

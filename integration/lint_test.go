@@ -19,6 +19,10 @@ import (
 // notYet are documents that libvirt 9.0's schema does not know yet.
 var notYet = []string{"element-unknown/quiet/2.xml"} // title and description, of 9.7
 
+// deadly are the rules of guests whose start ends libvirt 9.0 itself: none of
+// them is started here.
+var deadly = []string{"guest-type-unusable"}
+
 // TestLint holds lint's verdict against libvirt's own, on a sealed host with
 // the real network and QEMU drivers: what a rule says libvirt refuses is
 // refused, when the rule says so, and what lint is silent about is taken.
@@ -47,7 +51,7 @@ func TestLint(t *testing.T) {
 			switch {
 			case slices.Contains(notYet, rule+"/"+name):
 				want = lint.BySchema
-			case strings.HasPrefix(name, "quiet/"):
+			case strings.HasPrefix(name, "quiet/"), slices.Contains(deadly, rule):
 				want = taken
 			}
 			if why := v.holds(files, want); why != "" {

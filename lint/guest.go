@@ -13,7 +13,7 @@ var guestRules = []Rule{
 	{"guest-source-missing", "An interface says not what it hangs on", Error, AtDefine,
 		"A network, a bridge, a device, a path, an address and port, as its type wants (virDomainNetDefParseXML)."},
 	{"guest-setting-invalid", "An interface has a setting that libvirt refuses", Error, AtDefine,
-		"Link state, model, macvtap mode, a tap that is not managed, the driver and its queues, a ROM that is off, half a team, a socket that is to connect again (virDomainNetDefParseXML, virDomainNetSetModelString)."},
+		"Link state, model, macvtap mode, a tap that is not managed, the driver and its queues, a ROM that is off, half a team, a socket that is to connect again, an MTU or <coalesce> of a type that has none, a vhostuser or half a team that is no virtio (virDomainNetDefParseXML, virDomainNetSetModelString, qemuValidateDomainDeviceDefNetwork)."},
 	{"virtualport-invalid", "A virtual port whose parameters do not fit its type", Error, AtDefine,
 		"Each type has its own; what a guest's interface leaves out, only a network could add (virNetDevVPortProfileParse)."},
 	{"guest-isolation", "Isolation of an interface that is no port of a Linux bridge", Error, AtDefine,
@@ -63,16 +63,15 @@ func (p *pass) guest(root *xml.Node) *guest {
 			g.nics = append(g.nics, p.nic(i))
 		}
 	}
+	p.qemu(root)
+	p.bootOrder(root)
 	return g
 }
 
 func (p *pass) nic(i *xml.Node) nic {
 	source, target := i.Child("source"), i.Child("target")
 	n := nic{mac: p.mac(i.Child("mac"), "address"), macAt: i.Child("mac").At("address"), sourceAt: i.Place}
-	kind := i.Attr("type")
-	if kind == "" {
-		kind = "user"
-	}
+	kind := kindOf(i)
 	if _, known := netTypes[kind]; !known {
 		p.at("guest-type-unknown", i.At("type"), "type %s is none that libvirt has", show(kind))
 	}

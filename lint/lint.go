@@ -110,10 +110,17 @@ func (p *pass) at(rule string, place xml.Place, format string, args ...any) {
 // maybe notes a finding that is one with some releases only: a warning where it
 // is not known which is to take the document.
 func (p *pass) maybe(rule string, place xml.Place, format string, args ...any) {
-	p.at(rule, place, format, args...)
 	if p.version == 0 {
-		p.findings[len(p.findings)-1].Severity = Warning
+		p.warn(rule, place, format, args...)
+		return
 	}
+	p.at(rule, place, format, args...)
+}
+
+// warn notes a finding that is no error although its rule has errors.
+func (p *pass) warn(rule string, place xml.Place, format string, args ...any) {
+	p.at(rule, place, format, args...)
+	p.findings[len(p.findings)-1].Severity = Warning
 }
 
 func (p *pass) note(rule string, spot Spot, object string, other *Spot, message string) {

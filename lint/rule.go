@@ -29,7 +29,7 @@ type Rule struct {
 // Rules are all rules, in a fixed order: documents, networks, guests, several
 // documents, documents and a host.
 func Rules() []Rule {
-	return slices.Concat(documentRules, networkRules, poolRules, addressRules, dnsRules, guestRules, togetherRules, hostRules)
+	return slices.Concat(documentRules, networkRules, poolRules, addressRules, dnsRules, guestRules, qemuRules, togetherRules, hostRules)
 }
 
 // HostRules are those of [Rules] that say nothing without a host.

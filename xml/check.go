@@ -16,6 +16,7 @@ const (
 	MaxLinkName = 15
 	MinMTU      = 68
 	MaxMTU      = 65535
+	MaxTapMTU   = MaxMTU - 14 // tun_net_initialize in drivers/net/tun.c: less the Ethernet header
 )
 
 // MinMTU6 is the least MTU of a link that carries IPv6 (RFC 8200 §5): below it
