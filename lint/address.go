@@ -80,6 +80,8 @@ func (p *pass) ips(root *xml.Node, n *network) {
 		}
 		if t := e.Child("tftp"); t != nil && !four {
 			p.at("ip-invalid", t.Place, "TFTP over IPv6: libvirt serves it over IPv4 only")
+		} else if t.Attr("root") != "" {
+			n.tftp = append(n.tftp, device{t.Attr("root"), t.At("root")})
 		}
 		p.ranges(dhcp, prefix)
 		p.hosts(dhcp, prefix)
@@ -179,6 +181,9 @@ func (p *pass) route(e *xml.Node, n *network) {
 	to, via, ok := p.way(e)
 	if !ok {
 		return
+	}
+	if len(n.ways) < mostCompared {
+		n.ways = append(n.ways, way{to, e.At("address")})
 	}
 	for _, s := range n.subnets {
 		if s.Contains(via) {

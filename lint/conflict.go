@@ -32,10 +32,13 @@ func (h Host) BridgeConflicts(def xml.Network, own ...string) []Conflict {
 	if def.Mode == xml.HostBridge && h.makes(def.Name, def.Bridge) {
 		return []Conflict{{"bridge-not-on-host", "bridge " + show(def.Bridge) + " is the network's own, and goes when it stops"}}
 	}
+	d := h.device(def.Bridge)
+	if def.Mode == xml.HostBridge && def.VirtualPort == "openvswitch" && d != nil && d.Kind == "bridge" {
+		return []Conflict{{"bridge-not-on-host", show(def.Bridge) + " is a bridge of the kernel, and none of Open vSwitch"}}
+	}
 	if found := h.bridgeOwners(def, own); len(found) > 0 || h.Devices == nil {
 		return found
 	}
-	d := h.device(def.Bridge)
 	switch {
 	case def.Mode == xml.HostBridge && d == nil:
 		return []Conflict{{"bridge-not-on-host", "the host has no bridge " + show(def.Bridge) + " (" + h.look().hasBr + ")"}}
@@ -109,6 +112,18 @@ func (h Host) MissingDevice(name string) []Conflict {
 		return nil
 	}
 	return []Conflict{{"device-not-on-host", "the host has no device " + show(name) + " (" + h.look().has + ")"}}
+}
+
+// RouteConflicts says that the main table has a route of the very length to
+// where one of a definition's leads: libvirt does not start the network then. own
+// are networks that are no others.
+func (h Host) RouteConflicts(to netip.Prefix, own ...string) []Conflict {
+	for _, r := range h.Routes {
+		if r.Main && to.Addr().Is4() && r.To.Masked() == to.Masked() && !h.madeFor(r.Device, own) {
+			return []Conflict{{"route-on-host", "a route to " + to.String() + ", and the host has one: " + r.Words}}
+		}
+	}
+	return nil
 }
 
 // mostSources is how many addresses of a range for NAT are looked at.

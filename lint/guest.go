@@ -35,7 +35,9 @@ type guest struct {
 type nic struct {
 	macAt, targetAt, sourceAt               xml.Place
 	mac, target, network, bridge, portgroup string
-	dev, virtualPort                        string    // dev is that of type direct
+	dev, virtualPort                        string // dev is that of type direct
+	filter                                  string // where libvirt puts it to work
+	filterAt                                xml.Place
 	floor, vlan                             xml.Place // zero where there is none
 }
 
@@ -82,7 +84,11 @@ func (p *pass) nic(i *xml.Node) nic {
 	case "direct":
 		n.dev = source.Attr("dev")
 	case "network":
-		n.network, n.portgroup = source.Attr("network"), source.Attr("portgroup")
+		n.network, n.portgroup, n.virtualPort = source.Attr("network"), source.Attr("portgroup"), i.Child("virtualport").Attr("type")
+	}
+	if slices.Contains(withTap, kind) {
+		f := i.Child("filterref")
+		n.filter, n.filterAt = f.Attr("filter"), f.At("filter")
 	}
 	if !generated(target.Attr("dev")) {
 		n.target, n.targetAt = p.link(target, "dev", "tap"), target.At("dev")

@@ -26,6 +26,11 @@ type Host struct {
 	Routes  []HostRoute `json:"routes"`
 	// Addresses are those that the kernel answers for.
 	Addresses []HostAddress `json:"addresses,omitempty"`
+	// Filters says of names whether libvirt has such a network filter, and
+	// Folders of paths whether a folder is there: those that documents name, as
+	// [Named] lists them. Of others nothing is known.
+	Filters map[string]bool `json:"filters,omitempty"`
+	Folders map[string]bool `json:"folders,omitempty"`
 
 	index *index
 }
@@ -52,7 +57,8 @@ type Device struct {
 type HostRoute struct {
 	To     netip.Prefix `json:"to"`
 	Device string       `json:"device,omitempty"`
-	Words  string       `json:"words"` // as a person knows it: "route 10.0.0.0/24 dev eth0"
+	Main   bool         `json:"main,omitempty"` // of the main table
+	Words  string       `json:"words"`          // as a person knows it: "route 10.0.0.0/24 dev eth0"
 }
 
 // HostAddress is an address of a link with its subnet.

@@ -70,6 +70,14 @@ type network struct {
 	devs                          []device
 	nat                           *xml.NATSpec // its addresses; nil where there are none
 	natAt                         xml.Place
+	ways                          []way
+	tftp                          []device // folders
+}
+
+// way is a <route> with its place.
+type way struct {
+	to netip.Prefix
+	at xml.Place
 }
 
 // names are the links that it names.

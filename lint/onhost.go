@@ -21,6 +21,12 @@ var hostRules = []Rule{
 		"The guest does not start (virDomainNetCreatePort)."},
 	{"subnet-on-route", "A subnet overlaps a route of the host", Error, Never,
 		"Two routes to one address: the kernel takes one. libvirt refuses to start where the main table has the very same IPv4 subnet, and no other (networkCheckRouteCollision)."},
+	{"route-on-host", "A route to where the host has one", Error, AtStart,
+		"libvirt compares destination and length with IPv4's main table, whatever the metric (networkCheckRouteCollision)."},
+	{"tftp-root-missing", "A TFTP folder that the host does not have", Error, AtStart,
+		"dnsmasq does not start without it (main of its src/dnsmasq.c)."},
+	{"filter-not-on-host", "A network filter that the host does not have", Error, AtStart,
+		"libvirt looks for it when the guest starts (virNWFilterInstantiateFilterInternal)."},
 }
 
 // onHost judges what documents say against a host. Networks and guests of the
@@ -48,6 +54,14 @@ func (p *pass) onHost(w *world, nets, guests []named) {
 			p.conflicts(Spot{n.File, d.at}, n.object, h.MissingDevice(d.name))
 		}
 		p.conflicts(Spot{n.File, n.natAt}, n.object, h.NATConflicts(xml.Network{Mode: n.mode, NAT: n.nat, ForwardDevs: n.names()}))
+		for _, r := range n.ways {
+			p.conflicts(Spot{n.File, r.at}, n.object, h.RouteConflicts(r.to, ownNets...))
+		}
+		for _, f := range n.tftp {
+			if there, known := h.Folders[f.name]; known && !there {
+				p.note("tftp-root-missing", Spot{n.File, f.at}, n.object, nil, "the host has no folder "+show(f.name))
+			}
+		}
 		take(Spot{n.File, n.mAt}, n.object, n.mac)
 	}
 	for _, g := range w.guests {
@@ -132,6 +146,9 @@ func (p *pass) nicOnHost(g *guest, i nic, h *Host, own []string) {
 	if i.dev != "" {
 		p.conflicts(spot, g.object, h.MissingDevice(i.dev))
 	}
+	if there, known := h.Filters[i.filter]; known && !there {
+		p.note("filter-not-on-host", Spot{g.File, i.filterAt}, g.object, nil, "the host has no network filter "+show(i.filter))
+	}
 	if i.network == "" || slices.Contains(own, i.network) {
 		return
 	}
@@ -139,9 +156,27 @@ func (p *pass) nicOnHost(g *guest, i nic, h *Host, own []string) {
 	switch {
 	case n == nil && !h.Partial:
 		p.note("network-not-on-host", spot, g.object, nil, "neither a document nor the host defines network "+show(i.network))
-	case n == nil || i.portgroup == "" || len(n.Definitions) == 0:
-	case !slices.Contains(n.inForce().PortGroups, i.portgroup):
+	case n == nil || len(n.Definitions) == 0:
+		return
+	case i.portgroup != "" && !slices.Contains(n.inForce().PortGroups, i.portgroup):
 		p.note("portgroup-missing", spot, g.object, nil, n.String()+" has no port group "+show(i.portgroup))
+	}
+	if n != nil {
+		p.shapingOnHost(g, i, n)
+	}
+}
+
+// shapingOnHost judges what only some networks give. What the port groups of
+// one have of their own is not known.
+func (p *pass) shapingOnHost(g *guest, i nic, n *HostNetwork) {
+	is := n.inForce()
+	if i.floor.Line > 0 && (!is.Managed() || is.Bandwidth.Inbound.Average == 0) {
+		p.note("floor-without-inbound", Spot{g.File, i.floor}, g.object, nil, "a floor, and "+n.String()+" has no inbound bandwidth on a bridge of its own")
+	}
+	plain := is.Managed() || is.Mode == xml.HostBridge && is.Bridge != "" && p.version < vlansOnBridges &&
+		is.VirtualPort == "" && i.virtualPort == "" && len(is.PortGroups) == 0
+	if i.vlan.Line > 0 && plain {
+		p.note("guest-vlan-on-plain-network", Spot{g.File, i.vlan}, g.object, nil, "a VLAN, and the bridge of "+n.String()+" is a plain one")
 	}
 }
 

@@ -214,7 +214,8 @@ func (p *pass) onNetwork(g *guest, i nic, n *network) {
 	if i.floor.Line > 0 && (!n.inbound || !managed(n.mode)) {
 		p.note("floor-without-inbound", Spot{g.File, i.floor}, g.object, &n.Spot, "a floor, and "+n.object+" has no inbound bandwidth on a bridge of its own")
 	}
-	if i.vlan.Line > 0 && !n.vlans {
+	own := n.mode == xml.HostBridge && i.virtualPort == "openvswitch" // the interface's counts
+	if i.vlan.Line > 0 && !n.vlans && !own {
 		p.note("guest-vlan-on-plain-network", Spot{g.File, i.vlan}, g.object, &n.Spot, "a VLAN, and the bridge of "+n.object+" is a plain one")
 	}
 }

@@ -28,7 +28,7 @@ func (w world) host() lint.Host {
 		h.Devices = append(h.Devices, lint.Device{Name: l.Name, AltNames: l.AltNames, Kind: l.Kind, Loopback: l.Loopback})
 	}
 	for _, r := range w.Kernel.Routes {
-		h.Routes = append(h.Routes, lint.HostRoute{To: r.Dst, Device: r.Link, Words: routeWords(r)})
+		h.Routes = append(h.Routes, lint.HostRoute{To: r.Dst, Device: r.Link, Main: r.Table == mainTable, Words: routeWords(r)})
 	}
 	h.Addresses = answeredFor(w.Kernel)
 	return h
@@ -87,7 +87,6 @@ func routeWords(r bridge.Route) string {
 	if r.Link != "" {
 		words = append(words, "dev", clean(r.Link))
 	}
-	const mainTable = 254 // RT_TABLE_MAIN, linux/rtnetlink.h
 	table := "main"
 	if r.Table != mainTable {
 		table = fmt.Sprint(r.Table)

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -39,8 +42,9 @@ the host is asked. The rules are those of libvirt 9.0; with --host or --snapshot
 those of its libvirt, where they differ.
 
 --host holds the files against this host, too, and --snapshot against a saved
-one: bridges, devices and networks that it lacks; names, UUIDs, bridges, subnets
-and MACs that another network or guest of it has; its routes. A file of a network
+one: bridges, devices and networks that it lacks, with --host network filters and
+TFTP folders, too; names, UUIDs, bridges, subnets and MACs that another network or
+guest of it has; its routes. A file of a network
 or guest that the host has is held against the others only.`,
 			"kvnet lint --host nets/*.xml guests/*.xml -o sarif", 0, 1, 2, 3, 5),
 		Flags: []cli.Flag{
@@ -134,6 +138,11 @@ func judgeFiles(ctx context.Context, e *env, files []lint.File, o lintOptions) (
 		if w, err = e.lookAround(ctx); err != nil {
 			return "", nil, err
 		}
+		h := w.host()
+		if h.Filters, h.Folders, err = e.lookFor(ctx, w, files); err != nil {
+			return "", nil, err
+		}
+		return w.URI, lint.CheckOn(files, h), nil
 	case o.snapshot != "":
 		s, err := readSnapshot(ctx, e, o.snapshot)
 		if err != nil {
@@ -144,6 +153,38 @@ func judgeFiles(ctx context.Context, e *env, files []lint.File, o lintOptions) (
 		return "", lint.Check(files), nil
 	}
 	return w.URI, lint.CheckOn(files, w.host()), nil
+}
+
+// lookFor says which of the network filters and folders that the files name
+// the host has.
+func (e *env) lookFor(ctx context.Context, w world, files []lint.File) (filters, folders map[string]bool, err error) {
+	filters, folders = map[string]bool{}, map[string]bool{}
+	names, paths := lint.Named(files)
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if w.here && filepath.IsAbs(path) && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+			folders[path] = err == nil && info.IsDir()
+		}
+	}
+	if len(names) == 0 {
+		return filters, folders, nil
+	}
+	conn, err := e.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer conn.Close()
+	for _, name := range names {
+		has, err := conn.HasFilter(ctx, name)
+		switch {
+		case err == nil:
+			filters[name] = has
+		case !errors.Is(err, libvirtnet.ErrNotSupported):
+			e.note("not told: network filters: %s", oneLine(err))
+			return filters, folders, nil
+		}
+	}
+	return filters, folders, nil
 }
 
 // printLint writes findings as compilers do, and what was looked at.
