@@ -45,7 +45,7 @@ var networkDocuments = []string{"networkxml2xmlin/*.xml", "networkxml2confdata/*
 // has, loses nothing but what the edit is about, and is taken again.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	v := newVirsh(t)
+	v := newVirsh(t, os.Getenv("KVNET_TEST_ROOT"))
 	takenDocuments, edits, refused := 0, 0, 0
 	for name, doc := range corpus(t, networkDocuments...) {
 		if !strings.Contains(doc, "<network") {
@@ -133,7 +133,7 @@ func ofTheHost(complaint string) bool {
 // TestCorpusGuests is the first half of TestCorpus for guests' interfaces.
 func TestCorpusGuests(t *testing.T) {
 	t.Parallel()
-	v := newVirsh(t)
+	v := newVirsh(t, os.Getenv("KVNET_TEST_ROOT"))
 	takenDocuments := 0
 	for name, doc := range corpus(t, "qemuxml2argvdata/net-*.xml") {
 		complaint := v.define(doc)

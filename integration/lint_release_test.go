@@ -1,10 +1,12 @@
 package integration
 
 import (
+	"os"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/kvnet/kvnet/integration/host"
 	"github.com/kvnet/kvnet/lint"
 )
 
@@ -37,11 +39,15 @@ func guestWith(kind, memory, inside string) string {
 		"<devices><interface type='" + kind + "'>" + inside + "</interface></devices></domain>"
 }
 
-// TestLintByRelease holds lint's verdict for the libvirt of the host against
-// that libvirt's own.
-func TestLintByRelease(t *testing.T) {
+// TestLintByRelease and TestLintByNewer hold lint's verdict for the libvirt of a
+// host against that libvirt's own.
+func TestLintByRelease(t *testing.T) { lintByRelease(t, os.Getenv("KVNET_TEST_ROOT")) }
+
+func TestLintByNewer(t *testing.T) { lintByRelease(t, findRoad(t, newer, host.IPTables).root) }
+
+func lintByRelease(t *testing.T, root string) {
 	t.Parallel()
-	v := newVirsh(t)
+	v := newVirsh(t, root)
 	version := v.version()
 	for _, document := range byRelease {
 		complaint := v.define(document, "--validate")

@@ -28,7 +28,7 @@ var deadly = []string{"guest-type-unusable"}
 // refused, when the rule says so, and what lint is silent about is taken.
 func TestLint(t *testing.T) {
 	t.Parallel()
-	v := newVirsh(t)
+	v := newVirsh(t, os.Getenv("KVNET_TEST_ROOT"))
 	refused := map[string]lint.Refusal{}
 	for _, r := range lint.Rules() {
 		refused[r.ID] = r.Refused
@@ -107,10 +107,10 @@ type virsh struct {
 	dir  string // seen inside, too
 }
 
-func newVirsh(t *testing.T) virsh {
+func newVirsh(t *testing.T, root string) virsh {
 	t.Helper()
 	dir := t.TempDir()
-	h, err := host.Start(t.Context(), host.Options{Root: os.Getenv("KVNET_TEST_ROOT"), Bind: []string{programs, dir}})
+	h, err := host.Start(t.Context(), host.Options{Root: root, Bind: []string{programs, dir}})
 	if err != nil {
 		t.Fatal(err)
 	}

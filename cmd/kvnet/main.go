@@ -34,10 +34,7 @@ func main() {
 		ends = append(ends, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
-	context.AfterFunc(ctx, func() { // then another signal ends the process at once
-		time.Sleep(sameSignal)
-		stop()
-	})
+	context.AfterFunc(ctx, func() { time.AfterFunc(sameSignal, stop) }) // then another signal ends the process at once
 	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
