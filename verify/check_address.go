@@ -37,7 +37,7 @@ func addressChecks() []Check {
 		},
 		{
 			ID: "guest-neigh-failed", Title: "a guest does not answer for its address", Severity: Info, Class: Manual,
-			Needs: []Need{Networks, Guests}, After: append([]string{"guest-ip-dup", "guest-ip-off-subnet", "dhcp-lease-stale", "guest-link-down", "port-not-forwarding", "tap-not-enslaved", "tap-wrong-bridge", "tap-admin-down", "tap-no-carrier"}, homeless...),
+			Needs: []Need{Networks, Guests}, After: append([]string{"guest-ip-dup", "guest-ip-off-subnet", "dhcp-lease-stale", "guest-link-down", "port-not-forwarding", "tap-not-enslaved", "tap-wrong-bridge", "tap-admin-down", "tap-no-carrier", "bridge-mac-lost"}, homeless...),
 			Doc: Doc{
 				Symptom:  "The host does not reach a guest that runs and has a lease.",
 				Cause:    "The guest gave up its address, is still starting, or frames to it are lost while those from it arrive.",

@@ -29,7 +29,7 @@ func fdbChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Answers to the guest go elsewhere.",
 				Cause:    "The guest runs on another host too (a migration that was cut in two, a restored copy), or another machine took its MAC.",
-				Evidence: "The bridge's forwarding table has the MAC of a running guest at another port than its tap, and a frame came from there within the last ten seconds; or an entry that somebody made has it there, or at the bridge itself. Guests that are being migrated are not judged.",
+				Evidence: "The bridge's forwarding table has the MAC of a running guest at another port than its tap, and a frame came from there within the last ten seconds; or an entry that somebody made has it there, or at the bridge itself. Or such an entry has the MAC of a gateway on the bridge at a guest's tap or at the bridge: a warning, for a router may be behind a guest. Guests that are being migrated are not judged.",
 				Cure:     "Find out which of the two is the right one, and stop the other.",
 			},
 			run: fdbWrongPort,
@@ -108,6 +108,7 @@ func fdbWrongPort(p *pass) {
 				p.pinnedElsewhere(b, n, e)
 			}
 		}
+		p.pinnedGateway(b)
 	})
 }
 

@@ -23,7 +23,7 @@ func gatewayChecks() []Check {
 		ID: "gateway-unreachable", Title: "the gateway that guests leave by does not answer", Severity: Warning, Class: Manual,
 		Needs: []Need{Networks, Guests, Links, Routes, Rules},
 		After: []string{
-			"bridge-missing", "bridge-admin-down", "host-no-default-route", "policy-route-steals",
+			"bridge-missing", "bridge-admin-down", "bridge-mac-lost", "host-no-default-route", "policy-route-steals",
 			"if-source-not-a-bridge", "uplink-missing", "uplink-down", "uplink-no-carrier", "uplink-has-ip", bridgeDrop,
 		},
 		Doc: Doc{

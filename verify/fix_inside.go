@@ -5,6 +5,8 @@ const (
 	SetPort       Action = "port-flags"     // Args are flags of bridge link, each with its value
 	SetBridge     Action = "bridge-set"     // Args are attributes of a bridge, each with its value
 	FDBStaticAdd  Action = "fdb-static"     // MAC: frames to it leave by this port
+	FDBOwnAdd     Action = "fdb-own"        // MAC: frames to it are the host's
+	FDBDel        Action = "fdb-del"        // MAC; Args are master or self, and a VLAN
 	VLANAdd       Action = "vlan-add"       // VLAN id; Args are pvid, untagged
 	VLANDel       Action = "vlan-del"       // VLAN id
 	SetPromisc    Action = "promisc"        // on or off
@@ -24,6 +26,10 @@ func (s Step) insideCommand() []string {
 		return append([]string{"ip", "link", "set", "dev", s.On, "type", "bridge"}, s.Args...)
 	case FDBStaticAdd:
 		return []string{"bridge", "fdb", "replace", s.With, "dev", s.On, "master", "static"}
+	case FDBOwnAdd:
+		return []string{"bridge", "fdb", "replace", s.With, "dev", s.On, "self", "permanent"}
+	case FDBDel:
+		return append([]string{"bridge", "fdb", "del", s.With, "dev", s.On}, s.Args...)
 	case VLANAdd:
 		return append([]string{"bridge", "vlan", "add", "dev", s.On, "vid", s.With}, s.Args...)
 	case VLANDel:

@@ -145,6 +145,7 @@ func insideChecks() []Check {
 		floodChecks(),
 		arpChecks(),
 		fdbChecks(),
+		fdbOwnChecks(),
 		loopChecks(),
 		multicastChecks(),
 		tapDropChecks(),

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/kvnet/kvnet/bridge"
 	"github.com/kvnet/kvnet/libvirtnet"
@@ -80,6 +81,11 @@ func insideFaults() map[string]func(*Snapshot) {
 			learned(s, "vnet2", "52:54:00:e4:75:83")
 		},
 		"fdb-mac-wrong-port+fixed": func(s *Snapshot) { static(s, "eth0", "52:54:00:e4:75:84") },
+		"fdb-mac-wrong-port+gateway": func(s *Snapshot) {
+			static(s, "vnet1", "02:00:00:00:00:01")
+			meet(s, "203.0.113.1", "02:00:00:00:00:01", "reachable", 100)
+			s.Kernel.Neighbours[len(s.Kernel.Neighbours)-1].Link = "br0"
+		},
 		"fdb-mac-wrong-port+bridge": func(s *Snapshot) {
 			s.Kernel.FDB = append(s.Kernel.FDB, bridge.FDBEntry{Bridge: "virbr0", Port: "virbr0", MAC: "52:54:00:e4:75:83", State: bridge.FDBPermanent})
 		},
@@ -87,6 +93,16 @@ func insideFaults() map[string]func(*Snapshot) {
 			learned(s, "eth0", "52:54:00:e4:75:84")
 			s.Kernel.FDB[len(s.Kernel.FDB)-1].VLAN = 100
 		}),
+		"bridge-mac-lost": func(s *Snapshot) { listed(s, "virbr0"); ownEntry(s, "br0") },
+		"bridge-mac-lost+host-bridge": func(s *Snapshot) {
+			listed(s, "br0")
+			ownEntry(s, "virbr0")
+		},
+		"bridge-mac-lost+pinned": func(s *Snapshot) {
+			listed(s, "virbr0")
+			ownEntry(s, "br0")
+			static(s, "vnet0", s.link("virbr0").MAC)
+		},
 		"fdb-flap": func(s *Snapshot) {
 			learned(s, "vnet1", "52:54:00:e4:75:84")
 			s.Kernel.Watch = &bridge.Watch{Looks: 8, Duration: 1400, Counters: []bridge.Counter{}, Moves: []bridge.Move{
@@ -176,6 +192,27 @@ func insideHealthy() map[string]func() Snapshot {
 		"ok-static-entries": with(func(s *Snapshot) {
 			s.port("vnet0").Flood, s.port("vnet0").Learning, s.port("vnet0").Locked = false, false, true
 			static(s, "vnet0", "52:54:00:e4:75:83")
+		}),
+		"ok-own-entries": with(func(s *Snapshot) {
+			listed(s, "virbr0")
+			listed(s, "br0")
+			ownEntry(s, "virbr0")
+			s.Kernel.FDB = append(s.Kernel.FDB, bridge.FDBEntry{Bridge: "br0", Port: "eth0", MAC: s.link("br0").MAC, State: bridge.FDBPermanent, VLAN: 1})
+		}),
+		"ok-takes-every-frame": with(func(s *Snapshot) {
+			listed(s, "virbr0")
+			s.link("virbr0").Promiscuity = ptr(1)
+			s.Kernel.Addresses = slices.DeleteFunc(s.Kernel.Addresses, func(a bridge.Address) bool { return a.Link == "br0" })
+			s.link("br0").Promiscuity = ptr(0)
+		}),
+		"ok-gateway-is-a-guest": with(func(s *Snapshot) {
+			static(s, "vnet1", "52:54:00:e4:75:84")
+			static(s, "eth0", "02:00:00:00:00:02")
+			meet(s, "203.0.113.1", "52:54:00:e4:75:84", "reachable", 100)
+			meet(s, "203.0.113.2", "02:00:00:00:00:02", "reachable", 100)
+			for i := range s.Kernel.Neighbours {
+				s.Kernel.Neighbours[i].Link = "br0"
+			}
 		}),
 		"ok-evpn": with(func(s *Snapshot) {
 			for _, name := range []string{"vnet1", "vnet3"} {
@@ -321,6 +358,21 @@ func dropAddresses(s *Snapshot, link, addr string) {
 
 func entry(s *Snapshot, port, mac, state string) {
 	s.Kernel.FDB = append(s.Kernel.FDB, bridge.FDBEntry{Bridge: s.port(port).Bridge, Port: port, MAC: mac, State: state})
+}
+
+// listed is a link as the kernel has it in a table that was read.
+func listed(s *Snapshot, name string) {
+	s.link(name).Promiscuity = ptr(0)
+	s.Kernel.FDB = append(s.Kernel.FDB, bridge.FDBEntry{Port: name, MAC: "01:00:5e:00:00:01", State: bridge.FDBPermanent, Self: true})
+}
+
+// ownEntry is the entry that a link's own MAC has in its bridge.
+func ownEntry(s *Snapshot, name string) {
+	at := s.link(name).Master
+	if at == "" {
+		at = name
+	}
+	s.Kernel.FDB = append(s.Kernel.FDB, bridge.FDBEntry{Bridge: at, Port: name, MAC: s.link(name).MAC, State: bridge.FDBPermanent})
 }
 
 func learned(s *Snapshot, port, mac string) { entry(s, port, mac, bridge.FDBLearned) }
