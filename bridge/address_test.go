@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -23,7 +24,10 @@ func TestAddressesAgreeWithIP(t *testing.T) {
 		ip addr add fd00::1/64 dev br0
 		ip addr add fd00::2/64 dev eth0 nodad
 		ip addr add fd00::3/128 dev eth0 nodad preferred_lft 0
+		ip route del table local 10.0.0.2
+		ip -6 route del local fd00::2 table local
 	`)
+	lost := []string{"10.0.0.2/24", "fd00::2/64"}
 	have, want := quiet(t, "ip -j addr")
 	n := 0
 	for _, w := range want {
@@ -35,6 +39,7 @@ func TestAddressesAgreeWithIP(t *testing.T) {
 			a := find(t, have.Addresses, func(a Address) bool { return a.Link == link && a.Prefix == p })
 			check(t, p.String()+" scope", a.Scope, i["scope"])
 			check(t, p.String()+" tentative", a.Tentative, i["tentative"] == true)
+			check(t, p.String()+" unrouted", a.Unrouted, slices.Contains(lost, p.String()))
 			check(t, p.String()+" deprecated", a.Deprecated, i["deprecated"] == true)
 		}
 	}

@@ -83,6 +83,10 @@ func settle(t *testing.T) {
 				up++
 			}
 		}
+		// The kernel gives an IPv6 address its local route a moment later.
+		if slices.ContainsFunc(s.Addresses, func(a Address) bool { return a.Unrouted }) {
+			return false
+		}
 		return up == 2 || slices.ContainsFunc(s.Links, func(l Link) bool { return l.Kind == "veth" && !l.Up })
 	})
 }

@@ -131,7 +131,10 @@ func (r *reader) addresses() error {
 }
 
 func (r *reader) routes() error {
-	list, err := r.conn.routes(r.ctx)
+	list, local, err := r.conn.routes(r.ctx)
+	if err == nil {
+		unrouted(r.state.Addresses, local)
+	}
 	r.state.Routes = slices.Grow(r.state.Routes, len(list))
 	for _, one := range list {
 		r.state.Routes = append(r.state.Routes, one.expand(r.names)...)

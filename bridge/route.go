@@ -27,9 +27,33 @@ const (
 	rtnexthopLen = unix.SizeofRtNexthop
 )
 
-func (c *conn) routes(ctx context.Context) ([]routeMsg, error) {
+// routes are those of [State], and the targets of all that are local.
+func (c *conn) routes(ctx context.Context) (list []routeMsg, local map[netip.Prefix]bool, err error) {
 	header := make([]byte, rtmsgLen) // family 0: all
-	return dumpAll(ctx, c, dumpRequest{unix.RTM_GETROUTE, unix.RTM_NEWROUTE, header}, parseRoute)
+	local = map[netip.Prefix]bool{}
+	list, err = dumpAll(ctx, c, dumpRequest{unix.RTM_GETROUTE, unix.RTM_NEWROUTE, header}, func(b []byte) (routeMsg, bool, error) {
+		r, keep, err := parseRoute(b)
+		if err == nil && r.Type == "local" {
+			local[r.Dst] = true
+		}
+		return r, keep, err
+	})
+	return list, local, err
+}
+
+// unrouted marks the addresses that no local route has. A dump that was asked for
+// again leaves what it saw before: then a route that just went is not missed.
+func unrouted(list []Address, local map[netip.Prefix]bool) {
+	for i := range list {
+		a := &list[i]
+		addr := a.Prefix.Addr().WithZone("")
+		found := a.Tentative || a.DADFailed
+		for bits := addr.BitLen(); bits >= 0 && !found; bits-- {
+			to, _ := addr.Prefix(bits)
+			found = local[to]
+		}
+		a.Unrouted = !found
+	}
 }
 
 // parseRoute reads struct rtmsg and its attributes (linux/rtnetlink.h). Routes

@@ -149,6 +149,10 @@ type Address struct {
 	// Secondary: an IPv4 address of a subnet in which the link had one before. It
 	// goes with that one, unless the link promotes it (promote_secondaries).
 	Secondary bool `json:"secondary,omitempty"`
+	// Unrouted: no route says that the address is the host's, as the kernel has one
+	// in the local table (or a VRF's) for each that is not tentative: packets to it
+	// are not taken.
+	Unrouted bool `json:"unrouted,omitempty"`
 }
 
 // Route is one unicast or special route (RTM_GETROUTE), of every table; of the local

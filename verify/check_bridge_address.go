@@ -109,6 +109,8 @@ func bridgeIPMissing(p *pass) {
 			p.addressLost(s, missing)
 		} else if lost := p.lostRoutes(def, name, routes[name]); l.Up && len(lost) > 0 {
 			p.routeLost(s, lost)
+		} else if lost := p.lostLocal(def, name); l.Up && len(lost) > 0 {
+			p.localLost(s, lost)
 		}
 	}
 }
@@ -152,6 +154,30 @@ func (p *pass) routeLost(s scope, lost []netip.Prefix) {
 		Evidence: "RTM_GETROUTE of " + show(s.bridge),
 		Want:     someTexts(want), Have: "no such route",
 		Fix: Fix{Class: Safe, Say: "add the connected route again", Steps: steps},
+	})
+}
+
+// lostLocal are the network's addresses that the bridge has and no local route leads to.
+func (h *host) lostLocal(def xml.Network, name string) []netip.Prefix {
+	var lost []netip.Prefix
+	for _, a := range h.addresses[name] {
+		if a.Unrouted && slices.ContainsFunc(def.IPs, func(ip xml.IP) bool { return ip.Address == a.Prefix }) {
+			lost = append(lost, a.Prefix)
+		}
+	}
+	return lost
+}
+
+func (p *pass) localLost(s scope, lost []netip.Prefix) {
+	var steps []Step
+	for _, a := range lost {
+		steps = append(steps, Step{Do: RouteLocal, On: s.bridge, With: a.Addr().String()})
+	}
+	p.found(s, Finding{
+		Message:  fmt.Sprintf("bridge %s of network %s has its address %s, but no local route leads to it: the host takes nothing that is sent there, guests have no gateway or DNS", show(s.bridge), show(s.network), prefixes(lost)),
+		Evidence: "RTM_GETROUTE of table local",
+		Want:     "route local " + lost[0].Addr().String() + " dev " + show(s.bridge), Have: "no such route",
+		Fix: Fix{Class: Safe, Say: "add the local route again", Steps: steps},
 	})
 }
 

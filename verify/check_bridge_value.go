@@ -17,7 +17,7 @@ func bridgeValueChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Guests get no lease and do not reach their gateway.",
 				Cause:    "A network manager or an address flush took the address away; libvirt sets it only when the network starts.",
-				Evidence: "The addresses in the live document are looked up on the bridge, and with a bridge that is up the connected route of each. Another link that has the address is named. A network without <ip> wants none.",
+				Evidence: "The addresses in the live document are looked up on the bridge, and with a bridge that is up the connected route of each, and the local one that makes the host take what is sent to it. Another link that has the address is named. A network without <ip> wants none.",
 				Cure:     "Add the address, or the route, again, and take it away where it went; the DHCP and DNS server picks it up.",
 			},
 			run: bridgeIPMissing,

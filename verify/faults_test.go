@@ -207,6 +207,13 @@ func bridgeFaults() map[string]func(*Snapshot) {
 				}
 			}
 		},
+		"bridge-ip-missing+not-local": func(s *Snapshot) {
+			for i := range s.Kernel.Addresses {
+				if a := &s.Kernel.Addresses[i]; a.Link == "virbr0" {
+					a.Unrouted = true
+				}
+			}
+		},
 		"bridge-ip-missing+route-only": func(s *Snapshot) { dropRoutes(s, "virbr0") },
 		"bridge-ip-mismatch": func(s *Snapshot) {
 			dropRoutes(s, "virbr0")

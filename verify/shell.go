@@ -95,6 +95,15 @@ func connectedRoute(link, address string) []string {
 	return []string{"ip", "route", "replace", to, "dev", link, "proto", "kernel", "scope", "link", "src", prefix.Addr().String()}
 }
 
+// localRoute adds the local route of an address as the kernel does.
+func localRoute(link, address string) []string {
+	args := append(ipTool(address), "route", "replace", "local", address, "dev", link, "table", "local", "proto", "kernel")
+	if strings.Contains(address, ":") {
+		return args
+	}
+	return append(args, "scope", "host", "src", address)
+}
+
 // ipTool is ip(8) for the family of an address.
 func ipTool(address string) []string {
 	if strings.Contains(address, ":") {
