@@ -146,7 +146,8 @@ func (h *host) proofAfter(name string) time.Duration {
 func (h *host) unproven(name string) bool {
 	for _, want := range ipv6Of(h.owners[name].Def()) {
 		for _, a := range h.addresses[name] {
-			if a.Tentative && !a.DADFailed && a.Prefix.Addr().WithZone("") == want.Addr() {
+			// Unrouted it is for a moment when it needs no proof.
+			if (a.Tentative || a.Unrouted) && !a.DADFailed && a.Prefix.Addr().WithZone("") == want.Addr() {
 				return true
 			}
 		}

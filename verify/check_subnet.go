@@ -30,7 +30,7 @@ func subnetChecks() []Check {
 			Doc: Doc{
 				Symptom:  "The network does not start because it is in use, or guests do not reach the office, the VPN or the host.",
 				Cause:    "The host itself stands in that subnet (a guest that hosts guests), or a VPN or container network took it.",
-				Evidence: "Routes that lead to the subnet over another link, in the main table; while the network is not active, in every table that packets of guests go through. Default routes do not count, nor the routes of libvirt's own bridges, nor a subnet around an active network on a link where the host answers for it (proxy_arp, proxy_ndp). An error when the route is as narrow as the subnet, a warning when it is wider or the network is not active. A narrower route through an active network is route-shadow, unless the host itself stands in it.",
+				Evidence: "Routes that lead to the subnet over another link, in the main table; while the network is not active, in every table that packets of guests go through. Default routes do not count, nor the routes of libvirt's own bridges, nor a subnet around an active network on a link where the host answers for it (proxy_arp, proxy_ndp), nor a route to nowhere of the very subnet with a greater metric than the network's own. An error when the route is as narrow as the subnet, a warning when it is wider or the network is not active. A narrower route through an active network is route-shadow, unless the host itself stands in it.",
 				Cure:     "Move the network to a free subnet.",
 			},
 			run: netSubnetCollision,
@@ -198,7 +198,7 @@ func netSubnetCollision(p *pass) {
 	eachNested(spans, func(outer []span, inner span) {
 		if inner.route != nil {
 			subnet := nearest(outer, func(s span) bool { return s.net != nil })
-			if subnet.net != nil && collides(inner.route, subnet) && !shadows(inner.route, subnet) {
+			if subnet.net != nil && collides(inner.route, subnet) && !shadows(inner.route, subnet) && !p.loses(inner.route, subnet) {
 				p.collide(subnet, inner, reported)
 			}
 		}
@@ -263,6 +263,18 @@ func collides(r *bridge.Route, subnet span) bool {
 func (p *pass) cutOut(subnet span, r *bridge.Route) bool {
 	return subnet.net.Active && r.Protocol == "kernel" && !r.Gateway.IsValid() &&
 		plainPrefix(r.Dst).Bits() < subnet.prefix.Bits() && p.proxied(subnet.prefix.Addr(), r.Link)
+}
+
+// loses says whether a route that leads nowhere stands behind the active network's
+// own of the same prefix: it keeps packets from going astray while that is away.
+func (p *pass) loses(r *bridge.Route, subnet span) bool {
+	if usable(r) || !subnet.net.Active || plainPrefix(r.Dst) != subnet.prefix {
+		return false
+	}
+	f := p.routing()
+	return slices.ContainsFunc(f.routes[tableOf(r)][subnet.prefix], func(own *bridge.Route) bool {
+		return usable(own) && p.realName(own.Link) == subnet.net.Def().Bridge && own.Metric < r.Metric && f.alive(own)
+	})
 }
 
 // shadows says whether a route takes a part of an active network's subnet; that

@@ -119,8 +119,16 @@ func networkFaults() map[string]func(*Snapshot) {
 			addLink(s, bridge.Link{Name: "eth1", MAC: "52:54:00:10:00:02", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
 			addAddress(s, "eth1", "192.168.122.50/24")
 		},
-		"net-subnet-collision+nested":            func(s *Snapshot) { addNetwork(s, natNetwork("nested", "virbr7", "203.0.113.1/24")) },
-		"net-subnet-collision+wider":             func(s *Snapshot) { addRoute(s, "192.168.0.0/16", "203.0.113.7", "br0") },
+		"net-subnet-collision+nested": func(s *Snapshot) { addNetwork(s, natNetwork("nested", "virbr7", "203.0.113.1/24")) },
+		"net-subnet-collision+wider":  func(s *Snapshot) { addRoute(s, "192.168.0.0/16", "203.0.113.7", "br0") },
+		"net-subnet-collision+null-route": func(s *Snapshot) {
+			for i := range s.Kernel.Routes {
+				if r := &s.Kernel.Routes[i]; r.Link == "virbr0" {
+					r.Metric = 256
+				}
+			}
+			refuse(s, tableMain, "blackhole", "192.168.122.0/24")
+		},
 		"net-subnet-collision+proxied-elsewhere": func(s *Snapshot) { cutOut(s, "eth0") },
 		"net-ports-stale":                        func(s *Snapshot) { s.network("default").Ports = []string{} },
 		"net-ports-stale+leaked": func(s *Snapshot) {

@@ -94,6 +94,10 @@ func routeFaults() map[string]func(*Snapshot) {
 		},
 		"route-shadow+unused-part": func(s *Snapshot) { addRoute(s, "192.168.122.200/32", "", "br0") },
 		"route-shadow+blackhole":   func(s *Snapshot) { refuse(s, tableMain, "blackhole", "192.168.122.0/30") },
+		"route-shadow+another-network": func(s *Snapshot) {
+			addNetwork(s, natNetwork("lab", "virbr1", "10.12.0.1/24"))
+			addRoute(s, "192.168.122.64/26", "", "virbr1")
+		},
 		"route-shadow+ipv6": func(s *Snapshot) {
 			dualStack(s)
 			addRoute(s, "fd00:6::/80", "fd00:99::1", "br0")
@@ -329,6 +333,10 @@ func healthyRoutes() map[string]func() Snapshot {
 			addRule(s, bridge.Rule{Priority: 50, Table: 88, Mark: 7, Mask: 0xff})
 			addRule(s, bridge.Rule{Priority: 60, Table: 88, Selectors: []string{"ipproto", "dport"}})
 			addRule(s, bridge.Rule{Priority: 70, Action: "prohibit", Src: prefix("192.168.99.0/24")})
+		}),
+		"ok-null-route-behind": with(func(s *Snapshot) {
+			refuse(s, tableMain, "unreachable", "192.168.122.0/24")
+			s.Kernel.Routes[len(s.Kernel.Routes)-1].Metric = 4000
 		}),
 		"ok-guests-by-vpn": with(func(s *Snapshot) {
 			addTunnel(s, "wg0", "wireguard")

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/kvnet/kvnet/bridge"
+	"github.com/kvnet/kvnet/xml"
 )
 
 // theft is a flow of guests that does not go where it should.
@@ -96,14 +97,24 @@ func (h *host) stolen(one *home, fl flow) (theft, bool) {
 		case a.kind != toLink:
 			return true
 		}
-		// What another network of libvirt's takes is told as an overlap.
 		return !slices.ContainsFunc(a.routes, func(r *bridge.Route) bool {
-			name := h.realName(r.Link)
-			return name == one.bridge || h.owners[name] != nil
+			return h.realName(r.Link) == one.bridge || h.ofNetwork(r)
 		})
 	}
 	found := h.routing().lookup(fl)
 	return theft{home: one, flow: fl, answer: found.plain, proven: fl.iif == "" || found.all(lost)}, lost(found.plain)
+}
+
+// ofNetwork says whether a route is one that comes with another network of
+// libvirt's: that of its subnet, which is told as an overlap, or one that it declares.
+func (h *host) ofNetwork(r *bridge.Route) bool {
+	n := h.owners[h.realName(r.Link)]
+	if n == nil {
+		return false
+	}
+	dst := plainPrefix(r.Dst)
+	return slices.ContainsFunc(spansOf(n), func(s span) bool { return s.prefix == dst }) ||
+		slices.ContainsFunc(n.Def().Routes, func(g xml.Gateway) bool { return plainPrefix(g.To) == dst })
 }
 
 // connected says whether the subnet's own route is there and can be used.
