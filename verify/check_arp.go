@@ -3,6 +3,8 @@ package verify
 import (
 	"fmt"
 	"strings"
+
+	"github.com/kvnet/kvnet/bridge"
 )
 
 // arpDeaf is the arp_ignore with which a link answers for no address of the
@@ -12,13 +14,13 @@ const arpDeaf = "8"
 func arpChecks() []Check {
 	return []Check{
 		{
-			ID: "bridge-arp-off", Title: "a bridge does not answer ARP", Severity: Error, Class: Guarded,
-			Needs: []Need{Networks, Guests, Links, Addresses, Sysctls},
+			ID: "bridge-arp-off", Title: "a bridge, or the link that guests leave by, is without ARP", Severity: Error, Class: Guarded,
+			Needs: []Need{Networks, Guests, Links, Addresses, Routes, Rules, Sysctls},
 			After: []string{"bridge-missing", "if-source-not-a-bridge", "bridge-admin-down", "bridge-ip-missing", "bridge-ip-mismatch"},
 			Doc: Doc{
 				Symptom:  "Guests have an address and reach each other, but neither the host nor anything behind it.",
-				Cause:    "ARP was switched off on the bridge, or it was told to answer for no address.",
-				Evidence: "A bridge with an IPv4 address has the flag NOARP, or the greater of the arp_ignore of all and of the bridge is 8. Smaller values choose among the host's addresses, and guests still find their gateway.",
+				Cause:    "ARP was switched off on the link, or it was told to answer for no address.",
+				Evidence: "A bridge with an IPv4 address has the flag NOARP, or the greater of the arp_ignore of all and of the bridge is 8. Smaller values choose among the host's addresses, and guests still find their gateway. Or the link of the route that packets of guests to the outside take has the flag, and needs a gateway's MAC: one of Ethernet, and not a tunnel or modem, with no entry for the gateway that was set by hand.",
 				Cure:     "Switch ARP on, and set arp_ignore to 0.",
 			},
 			run: bridgeARPOff,
@@ -29,7 +31,7 @@ func arpChecks() []Check {
 			Doc: Doc{
 				Symptom:  "One guest is not reached from the host, and no answer from outside comes back to it; its own requests arrive.",
 				Cause:    "An entry of the neighbour table was set by hand, for a guest that had the address before.",
-				Evidence: "A permanent neighbour on the network's bridge with the leased address of a running guest and a MAC that is none of that guest's. The kernel does not correct such an entry. The MACs of VRRP do not count.",
+				Evidence: "A permanent neighbour on the network's bridge with the address of a running guest, and a MAC that is none of that guest's: one that it has leased or reserved, or an IPv6 address that was made of its MAC. The kernel does not correct such an entry. The MACs of VRRP do not count.",
 				Cure:     "Delete the entry: the host asks again.",
 			},
 			run: neighbourWrong,
@@ -60,6 +62,7 @@ func bridgeARPOff(p *pass) {
 			})
 		}
 	})
+	p.exitsWithoutARP()
 	if len(deaf) > 0 {
 		all := linkSysctl(4, "all", "arp_ignore")
 		p.arpOff(scope{kind: theHost, link: all, network: deaf[0].network}, deaf, Finding{
@@ -67,6 +70,39 @@ func bridgeARPOff(p *pass) {
 			Fix: Fix{Steps: []Step{{Do: SetSysctl, On: all, With: "0"}}},
 		})
 	}
+}
+
+// exitsWithoutARP reports links that guests leave by and that ask for no neighbour.
+func (p *pass) exitsWithoutARP() {
+	seen := map[string]bool{}
+	for _, n := range p.bridgeNets() {
+		for _, r := range p.gatewaysOf(n) {
+			l := p.links[r.Link]
+			if l == nil || !l.NoARP || !asksARP(l) || seen[l.Name] || !r.Gateway.IsValid() {
+				continue
+			}
+			s := scope{kind: theHost, link: l.Name, network: n.net.Name}
+			if at := p.neighbour(l.Name, r.Gateway); at != nil && at.State == "permanent" || !p.on(s) {
+				continue
+			}
+			seen[l.Name] = true
+			p.found(s, Finding{
+				Message:  fmt.Sprintf("%s, which guests of network %s leave by, is without ARP: gateway %s is not found, and nothing goes out", show(l.Name), show(n.net.Name), r.Gateway),
+				Evidence: "IFF_NOARP of " + show(l.Name), Want: "arp on", Have: "arp off",
+				Fix: Fix{Class: Guarded, Say: "switch ARP on, unless it is somebody's choice", Steps: []Step{{Do: SetARP, On: l.Name, With: "on"}}},
+			})
+		}
+	}
+}
+
+// asksARP says whether a link is one of Ethernet, which needs a gateway's MAC. A modem
+// (named ww... by udev) has a MAC and nobody behind it who answers.
+func asksARP(l *bridge.Link) bool {
+	switch l.Kind {
+	case "", "veth", "bond", "team", "vlan", "macvlan":
+		return len(l.MAC) == len("00:00:00:00:00:00") && !strings.HasPrefix(l.Name, "ww")
+	}
+	return false
 }
 
 // arpOff reports bridges that answer nobody, for one reason.
@@ -94,33 +130,3 @@ func (h *host) hasIPv4(link string) bool {
 	}
 	return false
 }
-
-func neighbourWrong(p *pass) {
-	for _, name := range p.ownBridges {
-		n := p.owners[name]
-		if !n.LeasesKnown || !p.on(scope{kind: aNetwork, network: n.Name, bridge: name}) {
-			continue
-		}
-		running := p.runningOn(name)
-		for _, at := range p.neighboursOn(name) {
-			if at.State != "permanent" || at.MAC == "" || virtualMAC(at.MAC) {
-				continue
-			}
-			for _, l := range p.liveLeases(n) {
-				holder := running[strings.ToLower(l.MAC)]
-				if l.IP != at.IP || holder == nil || strings.EqualFold(l.MAC, at.MAC) || ownedBy(holder, running[strings.ToLower(at.MAC)]) {
-					continue
-				}
-				p.found(holder.subject, Finding{
-					Message:  fmt.Sprintf("the host has %s, the address of guest %s, at %s by hand: what it sends to the guest goes astray", at.IP, show(holder.guest.Name), show(at.MAC)),
-					Evidence: "permanent neighbour " + at.IP.String() + " on " + show(name) + "; lease of " + show(l.MAC),
-					Want:     at.IP.String() + " at " + show(l.MAC), Have: "at " + show(at.MAC),
-					Fix: Fix{Class: Guarded, Say: "delete the entry: the host asks again", Steps: []Step{{Do: NeighbourDel, On: name, With: at.IP.String()}}},
-				})
-			}
-		}
-	}
-}
-
-// ownedBy says whether another interface is of the same guest.
-func ownedBy(n, other *nic) bool { return other != nil && other.guest == n.guest }

@@ -81,7 +81,6 @@ const (
 	AddressAdd   Action = "address-add"   // address with prefix length
 	AddressDel   Action = "address-del"   // address with prefix length
 	RouteAdd     Action = "route-add"     // the link's own address with prefix length: its connected route
-	RouteLocal   Action = "route-local"   // the link's own address: its local route
 	RouteVia     Action = "route-via"     // the target; Args: via gateway, metric
 	RouteDefault Action = "route-default" // gateway
 	RouteDel     Action = "route-del"     // On: the target; Args: what tells it from others
@@ -186,8 +185,6 @@ func (s Step) linkCommand() []string {
 		return []string{"ip", "addr", "del", s.With, "dev", s.On}
 	case RouteAdd:
 		return connectedRoute(s.On, s.With)
-	case RouteLocal:
-		return localRoute(s.On, s.With)
 	case RouteVia:
 		return routeVia(s)
 	case RouteDefault:

@@ -14,6 +14,7 @@ const (
 	NeighbourDel  Action = "neighbour-del"  // address
 	AddressKeep   Action = "address-keep"   // address with prefix length, which may have gone with another
 	AddressAddNow Action = "address-no-dad" // IPv6 address with prefix length, without duplicate address detection
+	RouteLocal    Action = "route-local"    // the link's own address: its local route
 	RouteDel6     Action = "route-del6"     // IPv6 destination; Args are further words
 )
 
@@ -44,6 +45,8 @@ func (s Step) insideCommand() []string {
 		return []string{"ip", "addr", "replace", s.With, "dev", s.On}
 	case AddressAddNow:
 		return []string{"ip", "addr", "add", s.With, "dev", s.On, "nodad"}
+	case RouteLocal:
+		return localRoute(s.On, s.With)
 	case RouteDel6:
 		return append([]string{"ip", "-6", "route", "del", s.With, "dev", s.On}, s.Args...)
 	}

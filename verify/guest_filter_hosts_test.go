@@ -57,11 +57,31 @@ func guestFilterFaults() map[string]func(*Snapshot) {
 		"bridge-arp-off":              func(s *Snapshot) { s.link("virbr0").NoARP = true },
 		"bridge-arp-off+ignore":       func(s *Snapshot) { ignoring(s, "virbr0", "8") },
 		"bridge-arp-off+all":          func(s *Snapshot) { ignoring(s, "all", "8") },
+		"bridge-arp-off+uplink": func(s *Snapshot) {
+			leaveBy(s, "eth1")
+			s.link("eth1").NoARP = true
+		},
+		"neighbour-wrong+ipv6": func(s *Snapshot) {
+			dualStack(s)
+			meet(s, "fd00:6::5054:ff:fee4:7583", "02:00:00:00:00:09", "permanent", 0)
+		},
+		"neighbour-wrong+reserved": func(s *Snapshot) {
+			serve(s, "192.168.122.2", "192.168.122.99", reserve(centosMAC, "192.168.122.169", "centos"))
+			meet(s, "192.168.122.169", "02:00:00:00:00:01", "permanent", 0)
+		},
 		"neighbour-wrong": func(s *Snapshot) {
 			lease(s, centosMAC, "192.168.122.169")
 			meet(s, "192.168.122.169", "02:00:00:00:00:01", "permanent", 0)
 		},
 	}
+}
+
+// leaveBy has the host's way out by another NIC.
+func leaveBy(s *Snapshot, name string) {
+	addLink(s, bridge.Link{Name: name, MAC: "52:54:00:10:00:02", MTU: 1500, Up: true, Carrier: true, Oper: "up"})
+	addAddress(s, name, "198.51.100.2/24")
+	dropRoute(s, "0.0.0.0/0")
+	addRoute(s, "0.0.0.0/0", "198.51.100.1", name)
 }
 
 func guestFilterHealthy() map[string]func() Snapshot {
@@ -89,6 +109,10 @@ func guestFilterHealthy() map[string]func() Snapshot {
 			lease(s, centosMAC, "192.168.122.169")
 			meet(s, "192.168.122.169", centosMAC, "permanent", 0)
 			meet(s, "192.168.122.77", "02:00:00:00:00:01", "permanent", 0)
+		}),
+		"ok-modem": with(func(s *Snapshot) {
+			leaveBy(s, "wwan0")
+			s.link("wwan0").NoARP = true
 		}),
 		"ok-dns-in": with(func(s *Snapshot) {
 			blocked(s, "-A OUTPUT -d 198.51.100.53/32 -p udp -m udp --dport 53 -j DROP")

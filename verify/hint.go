@@ -30,6 +30,7 @@ var hinters = []struct {
 	{"path-mtu", pathMTU},
 	{"offload-checksum-l2", tunnelChecksums},
 	{"silent-guest", silentGuests},
+	{"neighbour-by-hand", neighbourByHand},
 	{"conntrack-busy", busyTable},
 	{"rule-undecided", undecidedRule},
 	{"rule-redirects", redirected},

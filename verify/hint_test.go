@@ -118,6 +118,16 @@ func TestHints(t *testing.T) {
 			heardOf(s)
 			s.guest("centos").State, s.guest("debian").State = libvirtnet.Paused, libvirtnet.Paused
 		}, Options{}, nil},
+		{"gateway by hand", func(s *Snapshot) {
+			gateway(s, "permanent", 0)
+			s.Kernel.Neighbours[len(s.Kernel.Neighbours)-1].MAC = "02:00:00:00:00:09"
+		}, Options{}, []string{"neighbour-by-hand arping -c 3 -I br0 203.0.113.1"}},
+		{"neighbour by hand", func(s *Snapshot) { meet(s, "192.168.122.99", "02:00:00:00:00:09", "permanent", 0) }, Options{}, []string{"neighbour-by-hand arping -c 3 -I virbr0 192.168.122.99"}},
+		{"neighbour by hand, and heard", func(s *Snapshot) {
+			meet(s, "192.168.122.99", "02:00:00:00:00:09", "permanent", 0)
+			learned(s, "vnet1", "52:54:00:e4:75:84")
+			hear(s, "vnet0", "02:00:00:00:00:09", 1000)
+		}, Options{Subjects: []string{"default"}}, nil},
 		{"a busy table", conntracked("131072"), Options{}, []string{"conntrack-busy conntrack -S"}},
 		{"a quiet table", conntracked("131071"), Options{}, nil},
 		{"a full table", conntracked("262144"), Options{}, nil},
