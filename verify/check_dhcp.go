@@ -3,7 +3,6 @@ package verify
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -310,6 +309,9 @@ func (p *pass) conflict(s scope, srv service, k *bridge.Socket, open sockets) {
 	case found == nil:
 		f.Severity = Error
 		f.Message = fmt.Sprintf("%s listens on %s, and the server of network %s does not run beside it", who, at, show(srv.net.Name))
+		if !outlived && p.onlyFor(srv, k) {
+			steps = append(steps, Step{Do: Kill, On: strconv.Itoa(k.PID)})
+		}
 		steps = append(ended(steps), p.reload()...)
 	}
 	f.Fix = Fix{Class: Manual, Steps: steps, Say: "keep " + who + " off " + show(srv.def.Bridge) + offBridge(k, srv.def) + "; then the network's own server can start"}
@@ -320,25 +322,4 @@ func (p *pass) conflict(s scope, srv service, k *bridge.Socket, open sockets) {
 		f.Fix.Say = "end " + who + ", a server that libvirt started for another network; then the network's own can start"
 	}
 	p.found(s, f)
-}
-
-// leftByLibvirt says whether a socket is of a dnsmasq that libvirt started.
-func leftByLibvirt(k *bridge.Socket) bool {
-	return k.Command == "dnsmasq" && slices.ContainsFunc(k.Args, func(a string) bool {
-		return strings.HasPrefix(a, "--conf-file=") && strings.Contains(a, "/libvirt/dnsmasq/")
-	})
-}
-
-// offBridge is how a program is told to leave a network's bridge alone.
-func offBridge(k *bridge.Socket, def xml.Network) string {
-	own := def.IPs[0].Address.Addr().WithZone("").String()
-	switch {
-	case k.Command == "dnsmasq" || k.Command == "pihole-FTL":
-		return " (bind-dynamic and except-interface=" + show(def.Bridge) + " in its configuration)"
-	case k.Port == 53 && k.Command == "named":
-		return " (listen-on { !" + own + "; any; } in its configuration)"
-	case k.Port == 53 && k.Command == "unbound":
-		return " (an interface: line for each address that it is to serve, in its configuration)"
-	}
-	return ": bind it to links or addresses of its own, or end it if nobody needs it"
 }

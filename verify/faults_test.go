@@ -525,6 +525,11 @@ func hostFaults() map[string]func(*Snapshot) {
 				Protocol: "udp", Address: netip.IPv4Unspecified(), Port: 53, PID: 66, Command: "dnsmasq", Args: []string{"dnsmasq", "--conf-file=/etc/dnsmasq.conf"},
 			}}
 		},
+		"dnsmasq-port-conflict+for-the-network-alone": func(s *Snapshot) {
+			s.Kernel.Sockets = []bridge.Socket{{
+				Protocol: "udp", Address: netip.MustParseAddr("192.168.122.1"), Port: 53, PID: 66, Command: "dnsmasq", Args: []string{"dnsmasq", "--listen-address=192.168.122.1"},
+			}}
+		},
 		"dnsmasq-port-conflict+own-address": func(s *Snapshot) {
 			s.Kernel.Sockets = []bridge.Socket{{Protocol: "udp", Address: netip.MustParseAddr("192.168.122.1"), Port: 53, PID: 66, Command: "unbound"}}
 		},
