@@ -37,7 +37,7 @@ func wayChecks() []Check {
 			Needs: []Need{Networks, Links, Addresses, Routes, Rules}, After: append([]string{"route-shadow"}, homeless...),
 			Doc: Doc{
 				Symptom:  "With a VPN or an exit node up, the host does not reach its guests, or guests reach nothing.",
-				Cause:    "A rule sends packets to a table that knows nothing of the network, before the main table is asked; or a rule refuses what guests send, or what the packet filter marks, while the host's own packets pass.",
+				Cause:    "A rule sends packets to a table that knows nothing of the network, before the main table is asked; or a rule refuses what guests send, or what the packet filter marks, while the host's own packets pass; or only those are led to a table with a default route.",
 				Evidence: "Every rule and table is followed for packets to guests and from guests, these with the mark that the packet filter gives them; and packets from guests to the host's address on the bridge must be the host's. A way out over a VPN is none of it, nor is a table that only packets with another mark get to. A warning when packets from beyond find the bridge with a mark, or a single guest is hit.",
 				Cure:     "Have packets to the subnet looked up in the main table first; with Tailscale, allow access to the local network.",
 			},
@@ -143,6 +143,9 @@ func routeWords(r *bridge.Route) []string {
 // usualPriority is where the rule of the cure stands when nothing is before it:
 // in front of Tailscale's (5210 and up) and wg-quick's (32764 and up).
 const usualPriority = 2500
+
+// mainPriority is where the kernel has the rule for the main table.
+const mainPriority = 32766
 
 // mainFirst is the cure that has the main table asked before a rule; ok is
 // false when there is no room before it.
@@ -252,7 +255,15 @@ func (p *pass) stealsFrom(found *refusedFlow) {
 		f.Severity = Warning
 	}
 	f.Fix = Fix{Class: Manual, Say: "take the refusing rule or route away, or put a rule for " + from.String() + " before it"}
-	if fix, ok := p.mainFirst(found.plain.rule, "from", from); ok && p.mainLeadsOut(far) {
+	if own := p.routing().lookup(flow{dst: far}).plain; found.plain.kind == noRoute && found.flow.mark.By.Table == "" && own.rule != nil {
+		// Behind the main table: what is for this host's subnets still goes there.
+		table := strconv.Itoa(own.rule.Table)
+		f.Message = fmt.Sprintf("what %s beyond the host finds no route, while the host's own finds one: %s", who, own.evidence())
+		f.Fix.Say = "have packets from " + from.String() + " looked up in table " + table + " too, also after a reboot: the host's own way out is there"
+		if own.rule.Priority > mainPriority {
+			f.Fix.Steps = []Step{{Do: RuleAdd, On: from.String(), With: strconv.Itoa(own.rule.Priority), Args: []string{"from", table}}}
+		}
+	} else if fix, ok := p.mainFirst(found.plain.rule, "from", from); ok && p.mainLeadsOut(far) {
 		f.Fix.Steps, f.Fix.Say = fix.Steps, "if the refusal is not meant for guests, "+fix.Say
 	}
 	p.found(one.scope(), f)

@@ -84,7 +84,7 @@ const (
 	RouteVia     Action = "route-via"     // the target; Args: via gateway, metric
 	RouteDefault Action = "route-default" // gateway
 	RouteDel     Action = "route-del"     // On: the target; Args: what tells it from others
-	RuleAdd      Action = "rule-add"      // On: a subnet; priority; Args: "to" or "from": the main table is asked
+	RuleAdd      Action = "rule-add"      // On: a subnet; priority; Args: "to" or "from", a table: that, or the main one, is asked
 	BridgeAdd    Action = "bridge-add"    //
 	ForwardDelay Action = "forward-delay" // milliseconds
 	SetSTP       Action = "stp"           // 0 or 1

@@ -37,6 +37,7 @@ var hinters = []struct {
 	{"rule-rewrites", rewritten},
 	{"source-elsewhere", sourceElsewhere},
 	{"inbound-refused", inboundRefused},
+	{"route-rule-undecided", refusedInPart},
 }
 
 // hints adds what goes with the subjects that were asked for. What a finding

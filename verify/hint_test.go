@@ -143,6 +143,16 @@ func TestHints(t *testing.T) {
 			s.Firewall = addTable(iptablesRules(s, ""), filterTable("ip", "raw", c))
 		}, Options{}, nil},
 		{"behind what accepts", ruled("-A FORWARD -j ACCEPT", "-A FORWARD -j NFQUEUE --queue-num 0"), Options{}, nil},
+		{"a rule for a protocol", func(s *Snapshot) {
+			addRule(s, bridge.Rule{Priority: 50, Action: "prohibit", Src: prefix("192.168.122.0/24"), Selectors: []string{"ipproto"}})
+		}, Options{}, []string{"route-rule-undecided ip rule show"}},
+		{"a rule for a protocol of answers", func(s *Snapshot) {
+			addRule(s, bridge.Rule{Priority: 50, Action: "blackhole", Dst: prefix("192.168.122.0/24"), Selectors: []string{"dport", "ipproto"}})
+		}, Options{}, []string{"route-rule-undecided ip rule show"}},
+		{"a rule for another network's protocol", func(s *Snapshot) {
+			addRule(s, bridge.Rule{Priority: 50, Action: "prohibit", Src: prefix("10.99.0.0/24"), Selectors: []string{"ipproto"}})
+			addRule(s, bridge.Rule{Priority: 51, Table: tableMain, Selectors: []string{"ipproto"}})
+		}, Options{}, nil},
 		{"all to a proxy", redirecting("-A PREROUTING -i virbr0 -p tcp -j REDIRECT --to-ports 3128"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},
 		{"all to another host", redirecting("-A PREROUTING -i virbr0 -j DNAT --to-destination 10.9.9.9"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},
 		{"DNS to another server", redirecting("-A PREROUTING -i virbr0 -p udp -m udp --dport 53 -j DNAT --to-destination 10.9.9.9"), Options{}, []string{"rule-redirects nft -a list chain ip nat PREROUTING"}},

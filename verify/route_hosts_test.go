@@ -107,6 +107,11 @@ func routeFaults() map[string]func(*Snapshot) {
 			addRoute(s, "192.168.122.2/32", "203.0.113.7", "br0")
 		},
 		"policy-route-steals": func(s *Snapshot) { tailscale(s, "0.0.0.0/0") },
+		"policy-route-steals+host-alone": func(s *Snapshot) {
+			dropRoute(s, "0.0.0.0/0")
+			addTableRoute(s, 88, "0.0.0.0/0", "203.0.113.1", "br0")
+			addRule(s, bridge.Rule{Priority: 40000, Table: 88, IIF: "lo"})
+		},
 		"policy-route-steals+unmarked": func(s *Snapshot) {
 			addTunnel(s, "wg0", "wireguard")
 			addTableRoute(s, 51820, "0.0.0.0/0", "", "wg0")

@@ -44,9 +44,8 @@ func (a answer) lost() bool { return a.refused() || a.kind == noRoute }
 func (p *pass) refusedOf(one *home) *refusedFlow {
 	far := p.routing().beyond(familyOf(one.own))
 	all := p.marked(one, one.prefix, one.guests[0], far)
-	// No route is only told where it is the mark that keeps packets from it:
-	// the host's own find one.
-	if found := p.routing().lookup(all); found.plain.refused() || all.mark.By.Table != "" && found.plain.lost() {
+	// The host's own packets find a route.
+	if found := p.routing().lookup(all); found.plain.lost() {
 		return &refusedFlow{home: one, flow: all, answers: found}
 	}
 	if all.mark.Known == ^uint32(0) {

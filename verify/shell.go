@@ -122,7 +122,12 @@ func routeDel(to string, words []string) []string {
 	return append(append(out, to), words...)
 }
 
-// ruleAdd has the main table asked for packets to or from a subnet.
+// ruleAdd has the main table asked for packets to or from a subnet, or the one
+// that stands behind the direction.
 func ruleAdd(s Step) []string {
-	return append(append(append(ipTool(s.On), "rule", "add"), s.Args...), s.On, "lookup", "main", "pref", s.With)
+	table := "main"
+	if len(s.Args) > 1 {
+		table = s.Args[1]
+	}
+	return append(ipTool(s.On), "rule", "add", s.Args[0], s.On, "lookup", table, "pref", s.With)
 }
