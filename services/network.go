@@ -35,6 +35,7 @@ func (r *reader) networks() []Network {
 	for _, file := range r.names(PartDnsmasq, dnsmasqFolder) {
 		if name, ok := strings.CutSuffix(file, ".conf"); ok && name != "" {
 			r.dnsmasqConfig(take(name), dnsmasqFolder+"/"+file)
+			r.dnsmasqHosts(take(name), dnsmasqFolder+"/"+name+".hostsfile")
 		}
 	}
 	for _, file := range r.names(PartBackend, statusFolder) {
@@ -68,6 +69,15 @@ func (r *reader) dnsmasqConfig(n *Network, path string) {
 	n.Config = append([]string{}, splitLines(data, "#")...)
 	if st, err := f.Stat(); err == nil {
 		n.Modified = st.ModTime().UTC()
+	}
+}
+
+func (r *reader) dnsmasqHosts(n *Network, path string) {
+	switch data, err := r.file(path); {
+	case err == nil:
+		n.Hosts = append([]string{}, splitLines(data, "#")...)
+	case !absent(err):
+		r.gap(PartDnsmasq, err)
 	}
 }
 

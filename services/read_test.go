@@ -57,7 +57,7 @@ func debian() map[string]string {
 		"lib/modules/6.1.0-28-amd64/modules.dep":     "kernel/drivers/vhost/vhost_net.ko.xz: kernel/drivers/vhost/vhost.ko.xz\n",
 		"lib/modules/6.1.0-28-amd64/modules.builtin": "kernel/drivers/char/random.ko\n",
 		"var/lib/libvirt/dnsmasq/default.conf":       "##WARNING\n#\n# dnsmasq conf file created by libvirt\nstrict-order\ninterface=virbr0\n",
-		"var/lib/libvirt/dnsmasq/default.hostsfile":  "",
+		"var/lib/libvirt/dnsmasq/default.hostsfile":  "52:54:00:00:00:01,192.168.122.9,web\n",
 		"var/lib/libvirt/dnsmasq/virbr0.status":      "",
 		"run/libvirt/network/default.pid":            "119\n",
 		"run/libvirt/network/default.xml":            "<networkstatus><network><name>default</name></network></networkstatus>",
@@ -86,7 +86,7 @@ func TestReadDebian(t *testing.T) {
 		Kernel:  Kernel{"6.1.0-28-amd64", true},
 		Machine: &Machine{}, Ports: []ConfiguredPort{},
 		Networks: []Network{{
-			Name: "default", Config: []string{"strict-order", "interface=virbr0"}, Modified: wrote, Started: started, PID: 119,
+			Name: "default", Config: []string{"strict-order", "interface=virbr0"}, Hosts: []string{"52:54:00:00:00:01,192.168.122.9,web"}, Modified: wrote, Started: started, PID: 119,
 		}},
 		Resolver: Resolver{Found: true, Servers: []string{"203.0.113.1", "fd00::1"}},
 		Helper:   &BridgeHelper{Path: "/usr/lib/qemu/qemu-bridge-helper", ACL: []ACLRule{}},

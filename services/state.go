@@ -104,6 +104,9 @@ type Network struct {
 	// Config are the lines of /var/lib/libvirt/dnsmasq/NAME.conf without
 	// comments, in their order; nil when there is no such file.
 	Config []string `json:"config,omitempty"`
+	// Hosts are the lines of NAME.hostsfile beside it, which has the reservations;
+	// nil when there is no such file.
+	Hosts []string `json:"hosts,omitzero"`
 	// Modified is when that file was last written, Started when dnsmasq wrote
 	// its pid file, both by the clock of their time; PID is what that file says.
 	Modified time.Time `json:"modified,omitzero"`

@@ -19,7 +19,7 @@ func dnsmasqFileChecks() []Check {
 			Doc: Doc{
 				Symptom:  "Changes to ranges, domain or forwarders have no effect, or guests get what the network does not say.",
 				Cause:    "The file was edited by hand, or was written after dnsmasq started, which reads it once.",
-				Evidence: "The lines of /var/lib/libvirt/dnsmasq/NAME.conf for port, no-resolv, interface, domain, dhcp-range, dhcp-lease-max, dhcp-option and server against those that libvirt writes for the live network, with what <dnsmasq:options> adds; and the time of the file against that of dnsmasq's pid file. Reservations and host names stand in files that are read again on SIGHUP.",
+				Evidence: "The lines of /var/lib/libvirt/dnsmasq/NAME.conf for port, no-resolv, interface, domain, dhcp-range, dhcp-lease-max, dhcp-option and server against those that libvirt writes for the live network, with what <dnsmasq:options> adds; and the time of the file against that of dnsmasq's pid file. The lines of NAME.hostsfile against the reservations of the live network, in any order and with any lease time.",
 				Cure:     "End the server and let the daemon reload: it writes the file anew and starts the server again.",
 			},
 			run: configDrift,
@@ -76,6 +76,10 @@ func configDrift(p *pass) {
 			want = slices.DeleteFunc(want, func(l string) bool { return strings.HasPrefix(l, "interface=") })
 		}
 		missing, extra := differing(want, have)
+		from := configPath(n)
+		if lost, more := differingHosts(def, files.Hosts); len(missing)+len(extra) == 0 && len(lost)+len(more) > 0 {
+			missing, extra, from = lost, more, hostsPath(n)
+		}
 		f := Finding{Fix: Fix{
 			Class: Guarded, Steps: p.rewrite(n, files),
 			Say: "end the server and let the daemon reload: it writes the file anew and starts the server again",
@@ -84,7 +88,7 @@ func configDrift(p *pass) {
 		case len(missing)+len(extra) > 0:
 			f.Message = fmt.Sprintf("the DHCP and DNS server of network %s is configured with %s, and the network says %s",
 				show(n.Name), someOrNothing(extra), someOrNothing(missing))
-			f.Evidence = "lines of " + configPath(n)
+			f.Evidence = "lines of " + from
 			f.Want, f.Have = someOrNothing(missing), someOrNothing(extra)
 		case files.PID > 0 && files.Modified.Sub(files.Started) > writing && !files.Modified.After(p.snap.Taken):
 			f.Message = fmt.Sprintf("the configuration of network %s's DHCP and DNS server was written after the server had started, and is read at its start only", show(n.Name))

@@ -3,6 +3,7 @@ package verify
 import (
 	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/kvnet/kvnet/bridge"
@@ -133,6 +134,11 @@ func dnsmasqFileFaults() map[string]func(*Snapshot) {
 		"dnsmasq-config-drift+no-process": func(s *Snapshot) {
 			s.config("default", replaced("interface=", "interface=virbr9")).PID = 0
 		},
+		"dnsmasq-config-drift+hosts": func(s *Snapshot) {
+			reservedFor(s)
+			f := s.config("default", func(l []string) []string { return l })
+			f.Hosts = []string{"52:54:00:00:00:01,192.168.122.9,web", "52:54:00:e4:75:83,ignore"}
+		},
 		"ra-missing": func(s *Snapshot) {
 			addNetwork(s, natNetwork("six", "virbr6", "fd00:6::1/64"))
 			s.config("six", replaced("dhcp-range=", ""))
@@ -146,6 +152,18 @@ func dnsmasqFileFaults() map[string]func(*Snapshot) {
 			n.Config.IPs = append(n.Config.IPs, xml.IP{Address: prefix("fd00:7::1/64")})
 			addNetwork(s, n)
 		},
+	}
+}
+
+// reservedFor has the default network keep addresses for two MACs and a name.
+func reservedFor(s *Snapshot) {
+	n := s.network("default")
+	for _, def := range []*xml.Network{n.Config, n.Live} {
+		ips := slices.Clone(def.IPs)
+		ips[0].Hosts = []xml.Host{
+			reserve("52:54:00:00:00:01", "192.168.122.9", "web"), reserve("52:54:00:e4:75:83", "192.168.122.10", ""), reserve("", "192.168.122.11", "db"),
+		}
+		def.IPs = ips
 	}
 }
 
@@ -207,6 +225,11 @@ func healthyChanges() map[string]func(*Snapshot) {
 				{Name: "virtnetworkd", PID: 42, Namespace: namespace, Socket: "/run/libvirt/virtnetworkd-sock", Listens: true, SocketEnabled: true},
 				{Name: "virtqemud", PID: 43, Namespace: namespace, Socket: "/run/libvirt/virtqemud-sock", Listens: true, Enabled: true, SocketEnabled: true},
 			}
+		},
+		"ok-reservations": func(s *Snapshot) {
+			reservedFor(s)
+			f := s.config("default", func(l []string) []string { return l })
+			f.Hosts = []string{"192.168.122.11,db,infinite", "52:54:00:E4:75:83,192.168.122.10,10m", "52:54:00:00:00:01,web,192.168.122.9"}
 		},
 		"ok-daemons-of-two-hosts": func(s *Snapshot) {
 			// The other one is a container's.
