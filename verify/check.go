@@ -73,6 +73,7 @@ var catalogue = sync.OnceValue(func() []Check {
 		nestedChecks(),
 		routingChecks(),
 		routeChecks(),
+		uplinkAddressChecks(),
 		gatewayChecks(),
 		returnChecks(),
 		firewallChecks(),

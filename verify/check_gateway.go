@@ -23,8 +23,8 @@ func gatewayChecks() []Check {
 		ID: "gateway-unreachable", Title: "the gateway that guests leave by does not answer", Severity: Warning, Class: Manual,
 		Needs: []Need{Networks, Guests, Links, Routes, Rules},
 		After: []string{
-			"bridge-missing", "bridge-admin-down", "bridge-mac-lost", "host-no-default-route", "policy-route-steals",
-			"if-source-not-a-bridge", "uplink-missing", "uplink-down", "uplink-no-carrier", "uplink-has-ip", bridgeDrop,
+			"bridge-missing", "bridge-admin-down", "bridge-mac-lost", "uplink-ip-missing", "host-no-default-route", "policy-route-steals", "if-source-not-a-bridge",
+			"uplink-missing", "uplink-down", "uplink-no-carrier", "uplink-has-ip", bridgeDrop,
 		},
 		Doc: Doc{
 			Symptom:  "Guests reach the host and nothing beyond, nor does the host.",

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/kvnet/kvnet/bridge"
 )
@@ -69,6 +70,9 @@ func guestFilterFaults() map[string]func(*Snapshot) {
 			serve(s, "192.168.122.2", "192.168.122.99", reserve(centosMAC, "192.168.122.169", "centos"))
 			meet(s, "192.168.122.169", "02:00:00:00:00:01", "permanent", 0)
 		},
+		"uplink-ip-missing": func(s *Snapshot) {
+			s.Kernel.Addresses = slices.DeleteFunc(s.Kernel.Addresses, func(a bridge.Address) bool { return a.Link == "br0" })
+		},
 		"neighbour-wrong": func(s *Snapshot) {
 			lease(s, centosMAC, "192.168.122.169")
 			meet(s, "192.168.122.169", "02:00:00:00:00:01", "permanent", 0)
@@ -109,6 +113,13 @@ func guestFilterHealthy() map[string]func() Snapshot {
 			lease(s, centosMAC, "192.168.122.169")
 			meet(s, "192.168.122.169", centosMAC, "permanent", 0)
 			meet(s, "192.168.122.77", "02:00:00:00:00:01", "permanent", 0)
+		}),
+		"ok-address-on-the-loopback": with(func(s *Snapshot) {
+			for i := range s.Kernel.Addresses {
+				if a := &s.Kernel.Addresses[i]; a.Link == "br0" {
+					a.Link, a.Prefix = "lo", prefix("198.51.100.7/32")
+				}
+			}
 		}),
 		"ok-modem": with(func(s *Snapshot) {
 			leaveBy(s, "wwan0")

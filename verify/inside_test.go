@@ -202,6 +202,8 @@ func insideHealthy() map[string]func() Snapshot {
 		"ok-takes-every-frame": with(func(s *Snapshot) {
 			listed(s, "virbr0")
 			s.link("virbr0").Promiscuity = ptr(1)
+			// The host is on no link but the loopback.
+			addAddress(s, "lo", "198.51.100.7/32")
 			s.Kernel.Addresses = slices.DeleteFunc(s.Kernel.Addresses, func(a bridge.Address) bool { return a.Link == "br0" })
 			s.link("br0").Promiscuity = ptr(0)
 		}),

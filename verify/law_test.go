@@ -39,7 +39,7 @@ func TestChecksAreComplete(t *testing.T) {
 		fdb-flap fdb-mac-wrong-port fdb-unknown-mac bridge-loop bridge-port-limit tap-tx-drops rogue-dhcp
 		ip-forward-per-if-off host-no-default-route dnsmasq-dead dnsmasq-port-conflict
 		fw-rules-missing fw-chains-missing nat-missing nat-wrong-subnet fw-jump-order fw-foreign-drop-forward
-		fw-foreign-drop-input ufw-blocks vpn-killswitch isolated-leak inter-network-reject fw-guest-drop fw-dns-out nat-source-unanswered bridge-arp-off bridge-mac-lost neighbour-wrong xfrm-blocks-guests gateway-unreachable`)
+		fw-foreign-drop-input ufw-blocks vpn-killswitch isolated-leak inter-network-reject fw-guest-drop fw-dns-out nat-source-unanswered bridge-arp-off bridge-mac-lost uplink-ip-missing neighbour-wrong xfrm-blocks-guests gateway-unreachable`)
 	var have []string
 	for _, c := range Checks() {
 		have = append(have, c.ID)
