@@ -43,13 +43,14 @@ func Own(before, after, now Network) (Network, bool) {
 }
 
 // restarted says whether a network runs with what a definition brought into force
-// since: all as the present one says, or more than entries are others.
+// since: all as the present one says, which it did not, or more than entries are
+// others.
 func restarted(after, now Network) bool {
 	if !now.Persistent || !differ(after.Live, now.Live) {
 		return false
 	}
 	_, more, err := xml.SectionChanges(after.Live, now.Live)
-	return !differ(now.Live, now.Config) || err != nil || len(more) > 0
+	return differ(after.Live, after.Config) && !differ(now.Live, now.Config) || err != nil || len(more) > 0
 }
 
 func (n Network) exists() bool { return n.Active || n.Persistent }

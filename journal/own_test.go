@@ -43,6 +43,8 @@ func TestOwn(t *testing.T) {
 		{"nobody else", up, with(up, labMTU, lab), with(up, labMTU, lab), up, ""},
 		{"another entry", up, with(up, nine, nine), with(up, both, both), with(up, eight, eight), ""},
 		{"another entry, not in what runs", up, with(up, nine, nine), with(up, both, nine), with(up, eight, lab), ""},
+		{"another entry, of a change to what runs alone", with(up, nine, lab), with(up, nine, nine), with(up, both, both), with(up, both, eight), ""},
+		{"another entry, behind a restart", with(up, labMTU, lab), with(up, labMTU, labMTU), with(up, named(labMTU, "8"), named(labMTU, "8")), with(up, labMTU, lab), "dns.host[10.0.0.8] h8, was none"},
 		{"stopped", up, with(up, labMTU, lab), stopped(with(up, labMTU, lab)), idle, ""},
 		{"started", idle, with(idle, labMTU, ""), with(up, labMTU, labMTU), up, ""},
 		{"restarted", up, with(up, labMTU, lab), with(up, labMTU, labMTU), up, ""},

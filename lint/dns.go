@@ -25,9 +25,15 @@ var dnsRules = []Rule{
 		"Guests get both addresses in turn; libvirt says nothing of it."},
 }
 
+// knowsRegister is the first libvirt that knows a domain's register, 10.1.0.
+const knowsRegister = 10_001_000
+
 func (p *pass) dns(root *xml.Node) {
-	if e := root.Child("domain"); e.Attr("register") == "yes" && e.Attr("localOnly") != "yes" {
+	if e := root.Child("domain"); e.Attr("register") == "yes" && e.Attr("localOnly") != "yes" && !p.before(knowsRegister) {
 		p.at("dns-register-not-local", e.At("register"), "register='yes' wants localOnly='yes'")
+		if p.version >= knowsRegister {
+			p.findings[len(p.findings)-1].Refused = AtDefine
+		}
 	}
 	d := root.Child("dns")
 	if d == nil {

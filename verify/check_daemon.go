@@ -82,8 +82,10 @@ func (p *pass) noDaemon(s scope, whole, own services.Daemon) {
 		Class: Manual, Say: "start " + unit + " and let it start with the host; journalctl -u " + unit + " tells why it ended",
 		Steps: []Step{{Do: EnableUnit, On: unit}},
 	}
-	if unit, _ = strings.CutSuffix(unit, ".service"); !p.snap.Libvirt.Daemon.Systemd {
-		fix.Say, fix.Steps = "start "+unit+" and let it start with the host", []Step{{Do: RunArgs, On: unit, Args: []string{"-d"}}}
+	if !p.snap.Libvirt.Daemon.Systemd {
+		program := strings.TrimSuffix(unit, ".service")
+		fix.Say, fix.Steps = "start "+program+" and let it start with the host", []Step{{Do: RunArgs, On: program, Args: []string{"-d"}}}
+		unit = program
 	}
 	if set := p.snap.Services.Backend; set == "nftables" && p.program("nft") == "" || set == "iptables" && p.program("iptables") == "" {
 		fix.Say += "; firewall_backend in /etc/libvirt/network.conf asks for " + show(set) + ", which is not installed"

@@ -139,6 +139,7 @@ func addStep(steps []Step, s Step) []Step {
 func (f *packetFilter) letThrough(b breach) Fix {
 	fix := Fix{Class: Guarded}
 	whose := map[string]bool{}
+	var drops []firewall.Reference // by the step that lets pass what they drop, in accepts
 	var accepts []Step
 	var deleted []firewall.Reference // an accept for the bridge would not save all that they drop
 	ours := func(s seen) bool { return f.blameDrop(b.net, s) == b.check }
@@ -153,12 +154,14 @@ func (f *packetFilter) letThrough(b breach) Fix {
 				}
 			}
 			for _, step := range steps {
-				accepts = addStep(accepts, step)
+				drops, accepts = append(drops, by.By), append(accepts, step)
 			}
 		}
 	}
-	if len(deleted) == 0 {
-		fix.Steps = accepts
+	for i, step := range accepts {
+		if !slices.Contains(deleted, drops[i]) {
+			fix.Steps = addStep(fix.Steps, step)
+		}
 	}
 	if !plainName(b.net.bridge.Name) {
 		fix.Steps = nil

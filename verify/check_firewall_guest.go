@@ -42,9 +42,9 @@ func firewallGuestChecks() []Check {
 			ID: "nat-source-unanswered", Title: "guests leave under an address that nobody answers for", Severity: Warning, Class: Manual,
 			Needs: append([]Need{Guests}, filterNeeds...), After: append([]string{natMissing, natWrongSubnet, rulesMissing, chainsMissing, dropForward, jumpOrder}, filterCauses...),
 			Doc: Doc{
-				Symptom:  "Guests reach the host and nothing beyond; on the wire their packets leave, and the answers' ARP requests stay without reply.",
+				Symptom:  "Guests reach the host and nothing beyond; on the wire their packets leave, and the answers' ARP requests, or neighbour solicitations, stay without reply.",
 				Cause:    "A source NAT, <nat><address> of libvirt's or a rule of one's own, to an address that the host does not have.",
-				Evidence: "The address that guests' packets leave with is in the subnet of the link that they leave by, no link of the host has it, and the host is no ARP proxy for it. One of another subnet may well be routed to the host, and is left alone.",
+				Evidence: "The address that guests' packets leave with is in the subnet of the link that they leave by, no link of the host has it, and the host is no proxy for it by ARP or neighbour discovery. One of another subnet may well be routed to the host, and is left alone.",
 				Cure:     "Give the host the address, or translate to one that it has.",
 			},
 			run: natUnanswered,
@@ -268,7 +268,7 @@ const mostSources = 256
 func natUnanswered(p *pass) {
 	f := p.packets()
 	for _, n := range p.flowNets() {
-		if (n.natted(false) || n.natted(true)) && p.on(n.scope()) {
+		if n.natted(false) && p.on(n.scope()) {
 			f.eachSource(n, func(s seen) bool {
 				addr, lost := p.unanswered(s.Source, s.ways[0].OIF.Name)
 				if lost && !s.Source.Maybe {

@@ -65,27 +65,22 @@ func (h *host) gateways() []exit {
 	return list
 }
 
-// asked leaves the networks that nobody asks about out.
-func (e exit) asked(p *pass) exit {
-	some := exit{routes: e.routes}
-	for i, s := range e.scopes {
-		if p.on(s) {
-			some.scopes, some.names = append(some.scopes, s), append(some.names, e.names[i])
-		}
-	}
-	return some
-}
-
 func gatewayUnreachable(p *pass) {
 	for _, e := range p.gateways() {
-		e = e.asked(p)
+		var scopes []scope
+		var names []string
+		for i, s := range e.scopes {
+			if p.on(s) {
+				scopes, names = append(scopes, s), append(names, e.names[i])
+			}
+		}
 		silent := p.silentGateway(e.routes)
-		if silent == nil || len(e.scopes) == 0 {
+		if silent == nil || len(scopes) == 0 {
 			continue
 		}
 		where := silent.IP.String() + " dev " + show(silent.Link)
-		p.foundAll(e.scopes[0], e.scopes, Finding{
-			Message:  fmt.Sprintf("gateway %s, which guests of network %s leave by, does not answer: they reach nothing beyond the host's own subnets", where, someNames(e.names)),
+		p.foundAll(scopes[0], scopes, Finding{
+			Message:  fmt.Sprintf("gateway %s, which guests of network %s leave by, does not answer: they reach nothing beyond the host's own subnets", where, someNames(names)),
 			Evidence: "RTM_GETNEIGH: " + where, Want: "reachable", Have: silent.State,
 			Fix: Fix{Class: Manual, Say: "bring the gateway back, or correct the default route in the host's network configuration"},
 		})

@@ -32,10 +32,10 @@ func structureChecks() []Check {
 		},
 		{
 			ID: bridgeDrop, Title: "rules of the families bridge, netdev or arp drop guests' frames", Severity: Error, Class: Manual,
-			Needs: []Need{Networks, Guests, Links, Routes, Rules, PacketFilter}, After: filterCauses,
+			Needs: []Need{Networks, Guests, Links, PacketFilter}, After: filterCauses,
 			Doc: Doc{
 				Symptom:  "Frames of one guest or of all vanish, and every IP rule looks right.",
-				Cause:    "Rules of ebtables or arptables, or of nft in a table of family bridge, netdev or arp, drop them at the tap, the bridge or the uplink.",
+				Cause:    "Rules of ebtables or arptables, or of nft in a table of family bridge, netdev or arp, drop them at the tap, the bridge or the uplink; or rules of family inet at a device's ingress.",
 				Evidence: "All ARP, its requests one way or the replies to them, or all IP packets, between a guest and its host or uplink are dropped there; or ARP between the host and the gateway that guests leave by. libvirt's own guest filters do not count, nor do chains that bear the tap's name: somebody made them for it. Rules that drop some packets are somebody's wish.",
 				Cure:     "Delete the rule, or have the chain's policy accept.",
 			},

@@ -35,7 +35,7 @@ func bridgeFamily(p *pass) {
 	for _, b := range list {
 		known[b.first().By] = true
 	}
-	if below != nil {
+	if below != nil && len(p.gaps.lacks[Routes])+len(p.gaps.lacks[Rules]) == 0 {
 		f.tellGateways(p, below, known)
 	}
 	for len(list) > 0 {
@@ -102,7 +102,11 @@ func (h *host) lowFlows(n *nic, name string) []lowFlow {
 	own := h.owners[name]
 	var list []lowFlow
 	add := func(way string, f firewall.Flow) {
-		list = append(list, lowARP(way, f.SrcMAC == "", f))
+		arp := lowARP(way, f.SrcMAC == "", f)
+		if h.answersARP(n) {
+			arp.need = nil
+		}
+		list = append(list, arp)
 		f.Family = "ip"
 		list = append(list, lowFlow{say: "IPv4 " + way, flow: f})
 	}
@@ -117,6 +121,23 @@ func (h *host) lowFlows(n *nic, name string) []lowFlow {
 		add("from the outside", firewall.Flow{Path: firewall.PathBridge, IIF: dev, OIF: dev, PhysIn: up, PhysOut: tap, DstMAC: mac})
 	}
 	return list
+}
+
+// answersARP says whether a guest may be answered in place of those that it asks for:
+// by the bridge, or by a rule of ebtables.
+func (h *host) answersARP(n *nic) bool {
+	if n.port != nil && n.port.NeighSuppress {
+		return true
+	}
+	f := h.packets()
+	if f.repliesARP == nil {
+		replies := false
+		f.rulesOf(func(_ *firewall.Table, _ *firewall.Chain, r *firewall.Rule) {
+			replies = replies || slices.ContainsFunc(r.Exprs, func(e *firewall.Expr) bool { return e.Kind == "target" && e.Key == "arpreply" })
+		})
+		f.repliesARP = &replies
+	}
+	return *f.repliesARP
 }
 
 // filterOfGuest says whether a rule stands in a chain that somebody made for
@@ -182,7 +203,8 @@ func (f *packetFilter) tellBelow(p *pass, s scope, below *firewall.Filter, known
 func (f *packetFilter) tellGateways(p *pass, below *firewall.Filter, known map[firewall.Reference]bool) {
 	for _, g := range p.gateways() {
 		r := g.routes[0]
-		if at := f.h.neighbour(r.Link, r.Gateway); len(g.routes) > 1 || !r.Gateway.Is4() || at != nil && at.State == "permanent" {
+		at, link := f.h.neighbour(r.Link, r.Gateway), f.h.links[r.Link]
+		if len(g.routes) > 1 || !r.Gateway.Is4() || link == nil || link.NoARP || at != nil && (at.State == "permanent" || at.State == "noarp") {
 			continue
 		}
 		dev := f.h.device(r.Link)
@@ -195,12 +217,9 @@ func (f *packetFilter) tellGateways(p *pass, below *firewall.Filter, known map[f
 				continue
 			}
 			known[v.By] = true
-			g = g.asked(p)
-			if len(g.scopes) == 0 {
-				break
-			}
 			by := seen{Verdict: v}.last()
-			p.foundAll(g.scopes[0], g.scopes, Finding{
+			// The link alone is the cause of what follows, not the whole host.
+			p.tell(g.scopes[0], []scope{{kind: aBridge, bridge: r.Link}}, p.asked(hostKey), Finding{
 				Message: fmt.Sprintf("%s %s %s drops %s, by which guests of network %s leave: they reach nothing beyond the host's own subnets",
 					show(by.By.Family), show(by.By.Table), show(by.Chain), say, someNames(g.names)),
 				Evidence: evidence(v.By), Want: say + " accepted", Have: "dropped",

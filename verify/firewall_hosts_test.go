@@ -249,6 +249,13 @@ func firewallHosts() map[string]func() Snapshot {
 				return addTable(iptablesRules(s, ""), filterTable("ip", "fence", baseChain("leaving", "postrouting", "accept", newRule(false).address(false, netip.MustParsePrefix("192.168.122.0/24"), false).jump("drop", ""))))
 			})
 		},
+		"fw-foreign-drop-forward+two-hooks": func() Snapshot {
+			return lone(func(s *Snapshot) *firewall.Ruleset {
+				return addTable(iptablesRules(s, ""), filterTable("ip", "fence",
+					baseChain("leaving", "postrouting", "accept", newRule(false).address(false, netip.MustParsePrefix("192.168.122.0/24"), false).jump("drop", "")),
+					baseChain("passing", "forward", "drop")))
+			})
+		},
 		"fw-foreign-drop-input": nft(func(rs *firewall.Ruleset) { rs.Tables = append(rs.Tables, workstation()) }),
 		"fw-foreign-drop-input+discovery": func() Snapshot {
 			s := twoFamilies(netDual("six", "virbr6", xml.NAT))

@@ -37,6 +37,8 @@ type packetFilter struct {
 	// openOf are the open flows, once looked for.
 	openOf   map[netFamily][]declared
 	byHandle map[string]*handles // filled by handlesOf
+	// repliesARP says whether a rule answers ARP, once asked.
+	repliesARP *bool
 	// linksOf and reachedIn serve rulesFor and reached.
 	linksOf   map[*firewall.Chain]*chainLinks
 	reachedIn map[*firewall.Table]map[string]bool

@@ -49,6 +49,10 @@ func redirected(p *pass) (message, probe string) {
 	return message, probe
 }
 
+// mostRewritten is how many guests of a network are asked about: rules seldom tell
+// them apart.
+const mostRewritten = 32
+
 // rewritten: a rule writes what a guest's packets are delivered by.
 func rewritten(p *pass) (message, probe string) {
 	f := p.packets()
@@ -59,7 +63,8 @@ func rewritten(p *pass) (message, probe string) {
 		if !p.asked(key{aNetwork, n.net.Name}) {
 			continue
 		}
-		for _, g := range p.leased(n) {
+		guests := p.leased(n)
+		for _, g := range guests[:min(len(guests), mostRewritten)] {
 			// The outside first: it takes more hops than the host.
 			for _, w := range slices.Backward(slices.Concat(p.flowsOf(n, true), p.flowsOf(n, false))) {
 				one, ok := g.narrow(w)

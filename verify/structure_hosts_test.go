@@ -318,6 +318,11 @@ func structureFaults() map[string]func(*Snapshot) {
 			s.Firewall = iptablesOnly(s)
 			newTable(s, "bridge", "mine", "output", "accept", newRule(false).device("oifname", "vnet0").arp(2).jump("drop", ""))
 		},
+		"ok-firewall-arp-answered": func(s *Snapshot) { // by the bridge itself
+			s.Firewall = iptablesOnly(s)
+			s.port("vnet0").NeighSuppress = true
+			newTable(s, "bridge", "mine", "output", "accept", newRule(false).device("oifname", "vnet0").arp(2).jump("drop", ""))
+		},
 		"ok-firewall-arp-of-others": func(s *Snapshot) { // guests still find their host, and it finds them by what they ask
 			s.Firewall = iptablesOnly(s)
 			newTable(s, "bridge", "mine", "output", "accept", newRule(false).device("oifname", "vnet0").arp(1).jump("drop", ""))

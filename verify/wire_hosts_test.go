@@ -107,6 +107,11 @@ func wireHosts() map[string]func() Snapshot {
 			s.Kernel.Neighbours = append(s.Kernel.Neighbours, bridge.Neighbour{Link: "eth0", IP: netip.MustParseAddr("203.0.113.1"), State: "failed", Updated: 2000})
 			return s
 		},
+		"ok-firewall-gateway-without-arp": func() Snapshot {
+			s := with(1, filterTable("arp", "mine", baseChain("asked", "output", "drop", newRule(false).device("oifname", "virbr0").jump("accept", ""))))()
+			s.link("eth0").Kind, s.link("eth0").NoARP = "tun", true
+			return s
+		},
 		"fw-bridge-family-drop+three-networks": with(3, onUplink("ingress", "accept", newRule(false).jump("drop", ""))),
 		"ok-firewall-on-the-wire": with(1, onUplink("ingress", "accept",
 			newRule(false).address(true, prefix("192.168.0.0/16"), false).jump("drop", ""))), // nobody outside has these

@@ -38,7 +38,8 @@ func (rs *Ruleset) Rewrites() bool {
 	writes := func(e *Expr) bool {
 		switch e.Kind {
 		case "payload":
-			return e.Sreg != 0 && e.Dreg == 0 && (e.Key == "network" || e.Key == "link")
+			// Before the hops of IPv6 stand the marks for routers, in both families.
+			return e.Sreg != 0 && e.Dreg == 0 && (e.Key == "network" && e.Offset+e.Len > 7 || e.Key == "link" && e.Offset < 12)
 		case "target":
 			return e.Key == "TTL" || e.Key == "HL" || ebtNAT(e)
 		}

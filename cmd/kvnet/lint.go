@@ -155,15 +155,45 @@ func judgeFiles(ctx context.Context, e *env, files []lint.File, o lintOptions) (
 	return w.URI, lint.CheckOn(files, w.host()), nil
 }
 
+// isFolder says whether a folder is there. What does not answer, as a server that is
+// gone, is waited for no longer than ctx.
+func isFolder(ctx context.Context, path string) (bool, error) {
+	type answer struct {
+		found bool
+		err   error
+	}
+	told := make(chan answer, 1)
+	go func() {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			told <- answer{}
+			return
+		}
+		told <- answer{err == nil && info.IsDir(), err}
+	}()
+	select {
+	case a := <-told:
+		return a.found, a.err
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
 // lookFor says which of the network filters and folders that the files name
 // the host has.
 func (e *env) lookFor(ctx context.Context, w world, files []lint.File) (filters, folders map[string]bool, err error) {
 	filters, folders = map[string]bool{}, map[string]bool{}
 	names, paths := lint.Named(files)
 	for _, path := range paths {
-		info, err := os.Stat(path)
-		if w.here && filepath.IsAbs(path) && (err == nil || errors.Is(err, fs.ErrNotExist)) {
-			folders[path] = err == nil && info.IsDir()
+		if !w.here || !filepath.IsAbs(path) {
+			continue
+		}
+		found, err := isFolder(ctx, path)
+		if ctx.Err() != nil {
+			return nil, nil, fmt.Errorf("look for %s: %w", quote(path), ctx.Err())
+		}
+		if err == nil {
+			folders[path] = found
 		}
 	}
 	if len(names) == 0 {
@@ -235,7 +265,7 @@ func refusedByRelease(former, document string, version int, o netDefineOptions) 
 		told[f.Message] = true
 	}
 	for _, f := range lint.CheckFor([]lint.File{{Text: document}}, version) {
-		if (f.Rule == "value-invalid" && !o.noValidate || f.Rule == "subnet-missing") && !told[f.Message] {
+		if (f.Rule == "value-invalid" && !o.noValidate || f.Rule == "subnet-missing" && f.Severity == lint.Error) && !told[f.Message] {
 			return errors.New(f.Message)
 		}
 	}

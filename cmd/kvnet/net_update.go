@@ -72,14 +72,11 @@ and the network restarted under its guests.`,
 				}
 				return runElementUpdate(c.Context, e, o)
 			}
-			if c.IsSet("parent-index") && o.parent < 0 {
-				return usage("net-update", "flag --parent-index: want 0 for the first <ip>, or more", "")
-			}
 			if o.section, err = parseSection(args[1]); err != nil {
 				return err
 			}
-			if o.section != xml.DHCPHosts && o.section != xml.DHCPRanges {
-				o.parent = -1 // of no <ip>
+			if err = o.parentIndex(c, args[1]); err != nil {
+				return err
 			}
 			if o.restart {
 				return usage("net-update", "flag --restart is of the sections "+strings.Join(xml.Elements, ", "), "what this section has is changed in place")
@@ -94,6 +91,20 @@ and the network restarted under its guests.`,
 			return runNetUpdate(c.Context, e, o)
 		},
 	}
+}
+
+// parentIndex judges --parent-index, which only what an <ip> holds has.
+func (o *netUpdateOptions) parentIndex(c *cli.Context, section string) error {
+	held := o.section == xml.DHCPHosts || o.section == xml.DHCPRanges
+	switch {
+	case !held && c.IsSet("parent-index"):
+		return usage("net-update", "flag --parent-index is not of section "+section+", which is in no <ip>", "")
+	case !held:
+		o.parent = -1
+	case c.IsSet("parent-index") && o.parent < 0:
+		return usage("net-update", "flag --parent-index: want 0 for the first <ip>, or more", "")
+	}
+	return nil
 }
 
 // sections are the sections by kvnet's names and virsh's.

@@ -119,7 +119,7 @@ func (u entryChange) find(def xml.Network, list []xml.Entry) (at int, several []
 	}
 	// A service is known by other values than those that it is to get.
 	if u.o.command == libvirtnet.UpdateModify && (fit == nil || u.o.section == xml.DNSServices) {
-		fit = slices.DeleteFunc(u.o.section.Owned(list, u.o.entry, u.o.partial), elsewhere)
+		fit = slices.DeleteFunc(u.o.section.Owned(list, u.o.entry, u.o.partial), func(i int) bool { return elsewhere(i) || u.anothers(list[i]) })
 	}
 	if len(fit) == 0 && u.o.command == libvirtnet.UpdateModify && u.o.section == xml.DHCPRanges {
 		if parent, err := u.parentOf(def); err == nil {
@@ -136,6 +136,23 @@ func (u entryChange) find(def xml.Network, list []xml.Entry) (at int, several []
 		several = append(several, list[i])
 	}
 	return -1, several
+}
+
+// anothers says whether a reservation is another guest's: the MAC that is meant has one
+// already, be it in the other layer, and this is found by something else.
+func (u entryChange) anothers(have xml.Entry) bool {
+	mac := u.o.entry.Value("mac")
+	if u.o.section != xml.DHCPHosts || mac == "" || have.Value("mac") == mac {
+		return false
+	}
+	for _, def := range []*xml.Network{u.have.Live, u.have.Config} {
+		if def != nil && slices.ContainsFunc(def.IPs, func(ip xml.IP) bool {
+			return slices.ContainsFunc(ip.Hosts, func(h xml.Host) bool { return strings.EqualFold(h.MAC, mac) })
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // noEntry is the error of a layer that has no such entry. Of a DNS host that is to be
