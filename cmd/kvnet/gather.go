@@ -45,9 +45,9 @@ func (g *gathered) judge(o verify.Options) verify.Report {
 	return *g.whole
 }
 
-// gather asks libvirt, reads the kernel and its packet filter at the same
-// time. It does not fail: a half that cannot be had is a gap, and the other goes on. The kernel
-// half stays empty where libvirt works for another host.
+// gather asks libvirt, and meanwhile reads the kernel, its packet filter and what
+// stands around them. It does not fail: a half that cannot be had is a gap, and the
+// other goes on. The kernel half stays empty where libvirt works for another host.
 func gather(ctx context.Context, uri string) gathered {
 	g := gathered{Snapshot: verify.Snapshot{Version: verify.Version, Taken: time.Now().UTC(), URI: uri}}
 	done := make(chan struct{})
@@ -55,16 +55,10 @@ func gather(ctx context.Context, uri string) gathered {
 		defer close(done)
 		g.Libvirt, g.libvirtErr = askLibvirt(ctx, uri)
 	}()
-	var filter packetFilter
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		filter = readFirewall(ctx)
-	}()
-	around := make(chan *services.State, 1)
-	go func() { around <- readServices(ctx) }()
+	// One after the other: libvirt mostly takes longer, and a thread for each is memory.
 	kernel, err := bridge.Read(ctx)
-	<-read
+	filter := readFirewall(ctx)
+	around := readServices(ctx)
 	<-done
 	if g.Libvirt.URI != "" {
 		g.URI = g.Libvirt.URI
@@ -81,7 +75,7 @@ func gather(ctx context.Context, uri string) gathered {
 	}
 	kernel.Gaps = append(kernel.Gaps, filter.gaps...)
 	g.Kernel, g.Firewall = completeKernel(kernel), filter.rules
-	g.Services = <-around
+	g.Services = around
 	g.readJournal()
 	g.Libvirt.Daemon = proveNamespace(ctx, g.Libvirt.Daemon, g.Kernel)
 	g.proveFiles()
