@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,7 +37,6 @@ var (
 type Conn struct {
 	fd  int
 	seq uint32
-	buf []byte
 }
 
 // Open opens a socket of a protocol, one of NETLINK_*.
@@ -214,16 +214,19 @@ func (c *Conn) AskAll(f func(typ uint16, payload []byte) error, list ...Request)
 	if err := c.SendAll(list...); err != nil {
 		return err
 	}
-	if c.buf == nil {
-		c.buf = make([]byte, DatagramSize)
-	}
+	room := rooms.Get().(*[DatagramSize]byte)
+	defer rooms.Put(room)
 	for {
-		n, err := c.Receive(c.buf)
+		n, err := c.Receive(room[:])
 		if err != nil {
 			return err
 		}
-		if done, err := c.Messages(c.buf[:n], f); done || err != nil {
+		if done, err := c.Messages(room[:n], f); done || err != nil {
 			return err
 		}
 	}
 }
+
+// rooms are for one datagram each: a host is read over several sockets, one after
+// the other.
+var rooms = sync.Pool{New: func() any { return new([DatagramSize]byte) }}
